@@ -1,0 +1,6 @@
+"""``python -m wfctl``."""
+
+from wfctl.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The command line: a table of commands, each imported only when it is called.
+
+Invariant: the only place that exits the process. A user's mistake never ends in a traceback.
+"""
+
+import sys
+import traceback
+from collections.abc import Mapping
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from wfctl import __version__
+from wfctl.cli.console import complain
+from wfctl.cli.exits import Exit, exit_for
+from wfctl.errors import WfctlError
+
+# Name -> one line of help. The module ``wfctl.cli.<name>`` (hyphens as underscores) holds ``command``. The lines
+# stand here so that ``wfctl --help`` imports none of the modules; a test compares them with the commands' own.
+COMMANDS: Mapping[str, str] = {
+    "run": "Run a workflow on an input and print the answer.",
+    "validate": "Check workflows without running anything.",
+    "render": "Draw the graph of a workflow.",
+    "archive": "Pack a workflow into a .war archive.",
+    "inspect": "Show what is inside a .war or .mar archive.",
+    "new": "Write a small working workflow to start from.",
+    "rule": "Explain a finding's code.",
+    "doctor": "Say what this machine has and lacks.",
+    "completion": "Print the completion script of a shell.",
+}
+
+
+class CommandTable(click.Group):
+    """A group that knows its commands by name and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"wfctl.cli.{cmd_name.replace('-', '_')}")
+        command = module.command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module.__name__}.command is no click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the table from its own lines, importing nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=CommandTable,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine, 1 findings or a refused archive, 2 usage, 3 a handler failed, 4 system.",
+)
+@click.version_option(__version__, "-V", "--version", message="wfctl %(version)s")
+def root() -> None:
+    """Build, check, draw and run model workflows."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code."""
+    sys.exit(_run())
+
+
+def _run() -> int:  # noqa: PLR0911 - one row per way a command can end
+    try:
+        result = root.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as usage:
+        usage.show()
+        return usage.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left (``wfctl ... | head``); nothing more can be said to it.
+        sys.stdout = None
+        return Exit.OK
+    except WfctlError as error:
+        complain(error)
+        return exit_for(error)
+    except Exception:  # noqa: BLE001 - the boundary: whatever else comes here is our own bug
+        traceback.print_exc()
+        click.echo("error: this is a bug in wfctl; please report it with the lines above", err=True)
+        return Exit.BUG
+    return result if isinstance(result, int) else Exit.OK

@@ -1,0 +1,117 @@
+"""Findings about a user's input, as data.
+
+Invariant: values only; nothing here prints, reads a file, or knows a rule. Code frames are drawn from
+``SourceText`` when a report is printed; nothing is rendered ahead of time.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+
+
+class Severity(IntEnum):
+    """How bad a finding is; errors and warnings fail a check, notes do not."""
+
+    NOTE = 1
+    WARNING = 2
+    ERROR = 3
+
+    @property
+    def word(self) -> str:
+        """Name in reports: ``note``, ``warning`` or ``error``."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """One text the user wrote: what it is called in messages, and its characters (line ends as they are)."""
+
+    name: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def line_starts(self) -> tuple[int, ...]:
+        r"""Offset of the first character of each line; ``\n``, ``\r\n`` and ``\r`` end a line."""
+        starts = [0]
+        text = self.text
+        for index, char in enumerate(text):
+            if char == "\n" or (char == "\r" and text[index + 1 : index + 2] != "\n"):
+                starts.append(index + 1)
+        return tuple(starts)
+
+    def line(self, number: int) -> str:
+        """Return line ``number`` (1-based) without its line end, or an empty string beyond the last."""
+        starts = self.line_starts
+        if not 1 <= number <= len(starts):
+            return ""
+        end = starts[number] if number < len(starts) else len(self.text)
+        return self.text[starts[number - 1] : end].rstrip("\r\n")
+
+    def position(self, offset: int) -> "Position":
+        """Return the place of the character at ``offset``; offsets beyond the text give its end."""
+        offset = max(0, min(offset, len(self.text)))
+        line = bisect_right(self.line_starts, offset)
+        return Position(line=line, column=offset - self.line_starts[line - 1] + 1, offset=offset)
+
+    def span(self, start: int, end: int) -> "Span":
+        """Return the span from offset ``start`` up to, not including, offset ``end``."""
+        return Span(source=self, start=self.position(start), end=self.position(end))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Position:
+    """A place in a text; line and column count from 1 in characters, offset from 0."""
+
+    line: int
+    column: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of one source text, ``end`` exclusive."""
+
+    source: SourceText
+    start: Position
+    end: Position
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.start.line}:{self.start.column}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A second place that belongs to a finding, and what is to be seen there."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A replacement of the characters of ``span``; an empty span inserts."""
+
+    span: Span
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One finding."""
+
+    code: str
+    """Row of the catalog, such as ``WF301``."""
+    severity: Severity
+    message: str
+    """What is wrong, in lower case, without a full stop, the user's words in double quotes."""
+    span: Span | None = None
+    """Where; ``None`` only where a finding has no place in a text (a missing file)."""
+    label: str = ""
+    """Short text beside the caret."""
+    help: str | None = None
+    """How to mend it."""
+    notes: tuple[str, ...] = ()
+    secondary: tuple[Label, ...] = ()
+    fix: tuple[Edit, ...] = ()
+    """A safe edit that removes the finding, or nothing."""

@@ -1,0 +1,94 @@
+"""What travels between the engine and a worker: calls out, answers back.
+
+Hot records: plain slotted classes, made once per node and run. Payloads are opaque bytes here.
+Invariant: no sockets, no frames, no user code; a worker imports this module, so it imports nothing heavy.
+"""
+
+from collections.abc import Mapping, Sequence
+
+
+class Part:
+    """One parameter of a call: a form field, ``body``, or a parent's output under the parent's name."""
+
+    __slots__ = ("body", "content_type", "name")
+
+    def __init__(self, name: str, body: bytes, content_type: str | None = None) -> None:
+        self.name = name
+        self.body = body
+        self.content_type = content_type
+        """``None`` between nodes (the handler gets a bytearray); a string, possibly empty, at the entry,
+        where the worker decodes by it."""
+
+    def __repr__(self) -> str:
+        return f"Part({self.name!r}, {len(self.body)} bytes, {self.content_type!r})"
+
+
+class Call:
+    """One attempt of one node in one run, on its way to a worker."""
+
+    __slots__ = ("as_json", "call_id", "headers", "parts", "request_id")
+
+    def __init__(
+        self,
+        call_id: int,
+        parts: Sequence[Part],
+        headers: Mapping[str, str],
+        request_id: str,
+        *,
+        as_json: bool = False,
+    ) -> None:
+        self.call_id = call_id
+        """Unique in one engine, for ever."""
+        self.parts = parts
+        self.headers = headers
+        """Headers of the request, which every node may read."""
+        self.request_id = request_id
+        self.as_json = as_json
+        """The worker must answer with a JSON text: this node is one of several leaves and the parent only joins."""
+
+
+class CallAnswer:
+    """What a worker says about one call. ``error`` is ``None`` for a success."""
+
+    __slots__ = ("body", "call_id", "content_type", "error", "finished_ns", "headers", "started_ns", "status")
+
+    def __init__(
+        self,
+        call_id: int,
+        *,
+        status: int = 200,
+        body: bytes = b"",
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        error: "CallError | None" = None,
+        started_ns: int = 0,
+        finished_ns: int = 0,
+    ) -> None:
+        self.call_id = call_id
+        self.status = status
+        self.body = body
+        self.content_type = content_type
+        """As the handler set it; ``None`` if it did not."""
+        self.headers = headers or {}
+        self.error = error
+        self.started_ns = started_ns
+        """``time.monotonic_ns()`` of the worker just before the handler was called; one clock per machine."""
+        self.finished_ns = finished_ns
+
+
+class CallError:
+    """Why a call failed.
+
+    ``is_final`` marks a handler's own verdict about this input (a 4xx): an answer, never retried.
+    """
+
+    __slots__ = ("is_final", "message", "status", "traceback_text")
+
+    def __init__(
+        self, message: str, *, status: int = 500, traceback_text: str | None = None, is_final: bool = False
+    ) -> None:
+        self.message = message
+        self.status = status
+        self.traceback_text = traceback_text
+        """Python traceback cut to the user's frames."""
+        self.is_final = is_final

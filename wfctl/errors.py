@@ -1,0 +1,126 @@
+"""The exceptions of wfctl: what went wrong, whose fault it is, and how to mend it.
+
+Invariant: no input or output, no HTTP status, no exit code; the shells (cli, web) map ``blame`` and ``code``.
+An exception here means "cannot go on"; findings about a user's input are data (``wfctl.diagnostics``).
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Blame(StrEnum):
+    """Whose fault a failure is; decides the exit status and the HTTP status."""
+
+    USER = "user"
+    ARCHIVE = "archive"
+    HANDLER = "handler"
+    SYSTEM = "system"
+    BUG = "bug"
+
+
+class WfctlError(Exception):
+    """Anything wfctl refuses or fails to do, with a hint how to mend it."""
+
+    code: ClassVar[str] = "error"
+    """Stable kebab-case name of the kind of failure."""
+    blame: ClassVar[Blame] = Blame.USER
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UnreadableInputError(WfctlError):
+    """A file named by the user is missing, is a folder, or may not be read."""
+
+    code = "unreadable-input"
+
+
+class ArchiveError(WfctlError):
+    """An archive is refused: hostile, damaged, or not what its name says."""
+
+    code = "bad-archive"
+    blame = Blame.ARCHIVE
+
+    def __init__(self, message: str, *, member: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.member = member
+        """Name of the offending member, as it stands in the archive."""
+
+
+class StoreError(WfctlError):
+    """A model or a workflow is not where it was looked for, or may not be fetched."""
+
+    code = "not-in-store"
+
+
+class UnsupportedError(WfctlError):
+    """The request is understood, and not possible here (platform, mode, missing extra)."""
+
+    code = "unsupported"
+
+
+class LoadError(WfctlError):
+    """A node's code or weights failed to load in its worker."""
+
+    code = "load-failed"
+    blame = Blame.HANDLER
+
+    def __init__(self, message: str, *, node: str, traceback_text: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.node = node
+        self.traceback_text = traceback_text
+
+
+class WorkerError(WfctlError):
+    """A worker process could not be started, or is lost."""
+
+    code = "worker-lost"
+    blame = Blame.SYSTEM
+
+
+class RunError(WfctlError):
+    """A node failed for good, and with it the run.
+
+    ``status`` is the HTTP status that the node's failure stands for (a handler's own 4xx is kept).
+    """
+
+    code = "node-failed"
+    blame = Blame.HANDLER
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        node: str,
+        attempts: int,
+        status: int = 500,
+        traceback_text: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.node = node
+        self.attempts = attempts
+        self.status = status
+        self.traceback_text = traceback_text
+
+
+class DeadlineExceededError(RunError):
+    """A node used up ``timeout-ms`` in each of its attempts."""
+
+    code = "deadline-exceeded"
+
+
+class OverloadedError(WfctlError):
+    """A queue is full and the run is refused before any work was done."""
+
+    code = "overloaded"
+    blame = Blame.SYSTEM
+
+
+class InternalError(WfctlError):
+    """A promise of our own code does not hold."""
+
+    code = "internal"
+    blame = Blame.BUG

@@ -1,0 +1,110 @@
+"""The value of a workflow spec: what the YAML text says, with the place where it says so.
+
+Invariant: values only. No YAML, no files; nothing here decides whether the spec is sound.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from wfctl.diagnostics.model import SourceText, Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """How the workers of one node are run; the defaults are those of TorchServe Workflows."""
+
+    min_workers: int = 1
+    max_workers: int = 1
+    batch_size: int = 1
+    max_batch_delay_ms: int = 50
+    retry_attempts: int = 1
+    """Attempts after the first."""
+    timeout_ms: int = 10_000
+    """Upper bound of one attempt, waiting in the queue included."""
+
+
+class Batching(StrEnum):
+    """Whether a batch that is not full waits out its delay."""
+
+    FIXED = "fixed"
+    ADAPTIVE = "adaptive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """One entry of ``models``, globals already applied."""
+
+    name: str
+    name_span: Span
+    url: str | None
+    url_span: Span | None
+    sha256: str | None
+    settings: WorkerSettings
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    """Key as written (``batch-size``) -> place of its value, only for keys this entry sets itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One item of a dag list: "the node above feeds into this one"."""
+
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagEntry:
+    """One key of ``dag`` with its list; blank targets are already left out."""
+
+    name: str
+    span: Span
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSettings:
+    """One entry of ``wfctl: functions:``."""
+
+    name: str
+    span: Span
+    settings: WorkerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """What stands under ``wfctl:`` and the engine can do."""
+
+    functions: Mapping[str, FunctionSettings] = field(default_factory=dict)
+    batching: Batching = Batching.FIXED
+    allows_many_entries: bool = False
+    queue_size: int = 1000
+    """Calls that may wait at one node; beyond it runs are refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowSpec:
+    """A whole spec."""
+
+    source: SourceText
+    defaults: WorkerSettings
+    """The global keys of ``models``."""
+    globals_spans: Mapping[str, Span]
+    """Global key as written -> place of the key, in the order of the text."""
+    models: Mapping[str, ModelSpec]
+    models_span: Span | None
+    """Place of the key ``models``; ``None`` for a function-only workflow."""
+    dag: tuple[DagEntry, ...]
+    dag_span: Span
+    extension: Extension = Extension()
+
+    def function_settings(self, name: str) -> WorkerSettings:
+        """Return the settings of a function node: fixed as in TorchServe unless ``wfctl: functions:`` says else."""
+        own = self.extension.functions.get(name)
+        if own is not None:
+            return own.settings
+        return WorkerSettings(
+            max_batch_delay_ms=0,
+            retry_attempts=self.defaults.retry_attempts,
+            timeout_ms=self.defaults.timeout_ms,
+        )
