@@ -21,7 +21,8 @@ FLOORS = {
     "store": 4,
     "plan": 4,
     "handlers": 4,
-    "hosting": 4,
+    "engine.call": 4,  # what a worker is asked and says: values below the engine itself
+    "hosting": 4.5,  # stands on handlers and plan, below the engine's workers
     "engine": 5,
     "service": 6,
     "cli": 8,
@@ -89,7 +90,7 @@ def test_modules_import_only_from_lower_floors(path: Path) -> None:
         parts = name.split(".")
         if parts[0] != "wfctl" or len(parts) == 1 or parts[1] in {room, "__version__"}:
             continue
-        assert FLOORS[parts[1]] < floor, f"{path.relative_to(ROOT)}:{line} imports {name}"
+        assert FLOORS.get(".".join(parts[1:3]), FLOORS[parts[1]]) < floor, f"{path.relative_to(ROOT)}:{line} imports {name}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
