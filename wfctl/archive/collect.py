@@ -1,0 +1,63 @@
+"""Which files of a folder go into an archive.
+
+Invariant: only plain files, found in one order; a link is followed only where it stays inside the folder.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from wfctl.archive.plan import PlannedMember
+from wfctl.errors import ArchiveError, UnreadableInputError
+
+_CACHES: Final = frozenset({"__pycache__", "node_modules"})
+_LEFTOVERS: Final = (".pyc", ".pyo", "~")
+
+
+def planned_file(path: Path, name: str) -> PlannedMember:
+    """Make the file at ``path`` a member called ``name``."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise UnreadableInputError(f'cannot read "{path}": {error.strerror or error}') from error
+    if not path.is_file():
+        raise UnreadableInputError(f'"{path}" is no plain file')
+    return PlannedMember(name=name, source=path, size=status.st_size)
+
+
+def files_below(
+    folder: Path, *, prefix: str = "", leave_out: Callable[[Path], bool] = lambda _: False
+) -> Iterator[PlannedMember]:
+    """Yield the files below ``folder`` as members called ``prefix`` and their path.
+
+    Hidden names, caches of Python and what ``leave_out`` says (asked for files and folders) stay outside.
+    """
+    root = folder.resolve()
+    for path in _walk(folder, leave_out):
+        _refuse_way_out(path, root)
+        yield planned_file(path, prefix + path.relative_to(folder).as_posix())
+
+
+def _walk(folder: Path, leave_out: Callable[[Path], bool]) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if _is_litter(path.name) or leave_out(path):
+            continue
+        if not path.is_dir():
+            yield path
+        elif path.is_symlink():
+            raise ArchiveError(f'"{path}" is a link to a folder', hint="copy the folder there")
+        else:
+            yield from _walk(path, leave_out)
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name in _CACHES or name.endswith(_LEFTOVERS)
+
+
+def _refuse_way_out(path: Path, root: Path) -> None:
+    if path.is_symlink() and not path.resolve().is_relative_to(root):
+        raise ArchiveError(
+            f'"{path}" is a link to "{os.readlink(path)}", outside the folder',  # noqa: PTH115 - as it is written
+            hint="copy the file there, or name the link itself as an extra file",
+        )

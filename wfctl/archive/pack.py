@@ -1,0 +1,88 @@
+"""A plan becomes a zip file: the same plan and the same bytes give the same archive, anywhere and any day.
+
+Invariant: the target appears whole or not at all; no member carries a date, an owner or a mode of this machine.
+"""
+
+import os
+import secrets
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Final
+
+from wfctl.archive.plan import ArchivePlan, PlannedMember
+from wfctl.errors import ArchiveError, UnreadableInputError
+
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+_MODE: Final = stat.S_IFREG | 0o644
+_UNIX: Final = 3
+_CHUNK: Final = 1 << 20
+# One level for good: zlib's default may change.
+_LEVEL: Final = 6
+
+
+def write_archive(target: Path, plan: ArchivePlan, *, compress: bool = False, overwrite: bool = False) -> None:
+    """Write ``plan`` to ``target`` by way of a hidden file beside it.
+
+    Members are stored unless ``compress`` is set; compressed bytes may differ between versions of zlib.
+    """
+    if target.is_dir():
+        raise ArchiveError(f'"{target}" is a folder', hint="remove it, or choose another name")
+    if target.exists() and not overwrite:
+        raise ArchiveError(f'"{target}" already exists', hint="overwrite it with --force/-f")
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    with _beside(target) as stream, zipfile.ZipFile(stream, "w", allowZip64=True) as archive:
+        for member in plan.members:
+            _write_member(archive, member, method)
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[IO[bytes]]:
+    """Open a hidden file that becomes ``target`` if the block ends well, and vanishes if not."""
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
+    try:
+        # Plain open, not mkstemp: the archive gets the mode that the user's umask gives any new file.
+        with partial.open("xb") as stream:
+            yield stream
+        partial.replace(target)
+    except OSError as error:
+        raise ArchiveError(f'cannot write "{target}": {error.strerror or error}') from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_member(archive: zipfile.ZipFile, member: PlannedMember, method: int) -> None:
+    header = zipfile.ZipInfo(member.name, _EPOCH)
+    header.create_system = _UNIX
+    header.external_attr = _MODE << 16
+    header.compress_type = method
+    header._compresslevel = _LEVEL  # type: ignore[attr-defined]  # noqa: SLF001 - public only from Python 3.13 on
+    header.file_size = member.size
+    with _open_source(member) as source, archive.open(header, "w") as sink:
+        written = 0
+        while chunk := source.read(_CHUNK):
+            written += len(chunk)
+            sink.write(chunk)
+    if written != member.size:
+        raise ArchiveError(f'"{member.source!s}" changed while it was packed', member=member.name)
+
+
+def _open_source(member: PlannedMember) -> IO[bytes]:
+    if isinstance(member.source, bytes):
+        return BytesIO(member.source)
+    try:
+        return open(member.source, "rb", opener=_only_files)
+    except OSError as error:
+        raise UnreadableInputError(f'cannot read "{member.source}": {error.strerror or error}') from error
+
+
+def _only_files(path: str, flags: int) -> int:
+    # Without O_NONBLOCK the opening of a FIFO would wait for a writer for ever.
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(0, "it is no plain file")
+    return descriptor
