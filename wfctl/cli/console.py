@@ -3,13 +3,19 @@
 Invariant: everything that came from a user's file is stripped of control characters before a terminal sees it.
 """
 
+import os
+import sys
+
 import click
 
+from wfctl.cli.options import colour_choice
 from wfctl.errors import LoadError, RunError, WfctlError
 
 
 def printable(text: str, *, keep: str = "\n") -> str:
     """Return ``text`` with control and bidirectional characters written as escapes, ``keep`` excepted."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() or char in keep else _escape(char) for char in text)
 
 
@@ -17,18 +23,36 @@ def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
+def answer(text: str, *, newline: bool = True) -> None:
+    """Write the answer of a command to standard output; ``text`` may be styled and is already printable."""
+    click.echo(text, nl=newline, color=colour_choice())
+
+
 def say(text: str) -> None:
     """Write a line of talk to standard error."""
     click.echo(printable(text), err=True)
 
 
+def say_styled(text: str) -> None:
+    """Write a line of talk that holds colours of ours to standard error; the user's part is already printable."""
+    click.echo(text, err=True, color=colour_choice())
+
+
 def complain(error: WfctlError) -> None:
     """Write an error that ends the command: what failed, then the user's traceback if there is one, then a hint."""
-    click.echo(click.style("error", fg="red", bold=True) + f"[{error.code}]: {printable(error.message)}", err=True)
+    say_styled(click.style("error", fg="red", bold=True) + f"[{error.code}]: {printable(error.message)}")
     if isinstance(error, (LoadError, RunError)) and error.traceback_text:
-        click.echo(_indented(printable(error.traceback_text, keep="\n\t")), err=True)
+        say_styled(_indented(printable(error.traceback_text, keep="\n\t")))
     if error.hint:
-        click.echo(click.style("hint", fg="cyan", bold=True) + f": {printable(error.hint)}", err=True)
+        say_styled(click.style("hint", fg="cyan", bold=True) + f": {printable(error.hint)}")
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that standard output is, ``None`` if it is none."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def _indented(text: str) -> str:
