@@ -46,7 +46,7 @@ class MetricsRecorder:
         """Add to a counter."""
         self.add_metric(name, value, "count", idx, dimensions, "counter")
 
-    def add_time(
+    def add_time(  # noqa: PLR0917 - the signature handlers know
         self,
         name: str,
         value: float,
@@ -58,7 +58,7 @@ class MetricsRecorder:
         """Report a time in ``ms`` or ``s``."""
         self.add_metric(name, value, _unit(unit, _TIME_UNITS), idx, dimensions, metric_type)
 
-    def add_size(
+    def add_size(  # noqa: PLR0917 - the signature handlers know
         self,
         name: str,
         value: float,
@@ -85,7 +85,7 @@ class MetricsRecorder:
         """Count errors."""
         self.add_metric(name, value, "", None, dimensions, "counter")
 
-    def add_metric(
+    def add_metric(  # noqa: PLR0917 - the signature handlers know
         self,
         name: str,
         value: float,

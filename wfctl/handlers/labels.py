@@ -1,0 +1,45 @@
+"""Names of classes: read from a model's ``index_to_name.json``, put in the place of numbers.
+
+Invariant: needs neither torch nor numpy; probabilities come as plain lists.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def load_label_mapping(mapping_file_path: str) -> dict[str, Any]:
+    """Return class number (as text) -> name; nothing if the model has no such file."""
+    path = Path(mapping_file_path)
+    if not path.is_file():
+        return {}
+    mapping = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(mapping, dict):
+        raise TypeError(f'"{path.name}" must hold an object of class numbers and names')
+    if "object_type_names" in mapping:
+        return {str(at): name for at, name in enumerate(mapping["object_type_names"])}
+    return {str(key): _name(value, path.name) for key, value in mapping.items()}
+
+
+def map_class_to_label(
+    probs: Sequence[Sequence[float]],
+    mapping: Mapping[str, str] | None = None,
+    lbl_classes: Sequence[Sequence[int]] | None = None,
+) -> list[dict[str, float]]:
+    """Return one name -> probability per row; the number as text where there is no name."""
+    if not isinstance(probs, list):
+        raise TypeError(f"probabilities must be a list, not {type(probs).__name__}")
+    numbers = lbl_classes if lbl_classes is not None else [range(len(row)) for row in probs]
+    names = mapping or {}
+    return [
+        {names.get(str(number), str(number)): value for number, value in zip(*pair, strict=False)}
+        for pair in zip(numbers, probs, strict=False)
+    ]
+
+
+def _name(value: Any, file_name: str) -> str:
+    name = value[-1] if isinstance(value, list) and value else value
+    if not isinstance(name, str):
+        raise TypeError(f'"{file_name}" must name each class by a text or a list of texts')
+    return name

@@ -1,0 +1,51 @@
+"""A handler's exception as a verdict about its calls, with the traceback that its author wants to see.
+
+Invariant: the message is what a remote client may read; code and paths of the handler are in the traceback only.
+"""
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+from wfctl.engine.call import CallError
+from wfctl.handlers.prediction_exception import PredictionException
+
+UNAVAILABLE, OUT_OF_RESOURCES = 503, 507
+_CLIENT_ERRORS = range(400, 500)
+_OURS = str(Path(__file__).parent)
+
+
+def verdict_on(exception: BaseException) -> CallError:
+    """Return what an exception of the handler means for the calls of its batch."""
+    text = traceback_of(exception)
+    if isinstance(exception, PredictionException):
+        code = exception.error_code
+        return CallError(str(exception.message), status=code, traceback_text=text, is_final=code in _CLIENT_ERRORS)
+    if is_out_of_memory(exception):
+        return CallError("Out of resources", status=OUT_OF_RESOURCES, traceback_text=text)
+    return CallError("Prediction failed", status=UNAVAILABLE, traceback_text=text)
+
+
+def is_out_of_memory(exception: BaseException) -> bool:
+    """Say whether memory of the machine or of a device ran out."""
+    return isinstance(exception, MemoryError) or "CUDA" in str(exception)
+
+
+def traceback_of(exception: BaseException) -> str:
+    """Return the traceback from the first frame that is the user's."""
+    frames = exception.__traceback__
+    while frames is not None and not _is_users(frames):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(exception), exception, frames)).rstrip()
+
+
+def last_line_of(exception: BaseException) -> str:
+    """Return kind and words of an exception on one line."""
+    words = str(exception).strip().splitlines()
+    return f"{type(exception).__name__}: {words[0]}" if words else type(exception).__name__
+
+
+def _is_users(frame: TracebackType) -> bool:
+    name = frame.tb_frame.f_code.co_filename
+    is_import = name.startswith("<frozen importlib") or name.endswith("importlib/__init__.py")
+    return not is_import and not name.startswith(_OURS)

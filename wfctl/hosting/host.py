@@ -1,0 +1,109 @@
+"""One node's user code, loaded and ready to answer batches of calls.
+
+Invariant: knows nothing of processes, sockets or the engine's decisions; one ``Host`` is used by one thread.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import monotonic_ns
+from typing import Any
+
+from wfctl import __version__
+from wfctl.engine.call import Call, CallAnswer, CallError
+from wfctl.errors import LoadError
+from wfctl.handlers.context import Context, RequestProcessor
+from wfctl.hosting.entry_point import Entry, load_entry
+from wfctl.hosting.failures import UNAVAILABLE, last_line_of, verdict_on
+from wfctl.hosting.inputs import headers_of, row_of
+from wfctl.hosting.outputs import UnsupportedOutputError, complaint_about, to_bytes, to_json
+from wfctl.hosting.ts_alias import install_ts_alias
+from wfctl.plan import NodePlan
+
+_FIRST_ERROR_STATUS, _CLIENT_ERRORS = 400, range(400, 500)
+
+
+def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
+    """Load a node's code in this interpreter; raises ``LoadError``, never what user code raised.
+
+    The caller has set working directory and import path (``place.enter_model_dir`` in a worker of its own).
+    """
+    install_ts_alias()
+    context = Context(
+        model_name=node.model_name,
+        model_dir=node.code.model_dir,
+        manifest=node.code.manifest,
+        batch_size=node.settings.batch_size,
+        gpu_id=gpu_id,
+        model_yaml_config=_configuration(node),
+        server_version=__version__,
+    )
+    return Host(load_entry(node, context), context)
+
+
+class Host:
+    """A loaded node."""
+
+    def __init__(self, entry: Entry, context: Context) -> None:
+        self._entry = entry
+        self._context = context
+
+    def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
+        """Call the handler once for the whole batch and return one answer per call, in the same order."""
+        rows = [row_of(call.parts) for call in calls]
+        self._context.begin_batch([call.request_id for call in calls], [headers_of(call) for call in calls])
+        started_ns = monotonic_ns()
+        outputs, error = self._called(rows)
+        finished_ns = monotonic_ns()
+        if error is None and (complaint := complaint_about(outputs, len(calls))):
+            error = CallError(complaint[0], status=UNAVAILABLE, traceback_text=complaint[1])
+        answers = [
+            _failed(call, error) if error else _answer(call, outputs[at], self._context.request_processor[at])
+            for at, call in enumerate(calls)
+        ]
+        for each in answers:
+            each.started_ns, each.finished_ns = started_ns, finished_ns
+        return answers
+
+    def _called(self, rows: list[dict[str, Any]]) -> tuple[Any, CallError | None]:
+        # A handler may raise anything, `sys.exit` included; only the keyboard interrupts of an inline run are ours.
+        try:
+            return self._entry(rows, self._context), None
+        except KeyboardInterrupt:
+            raise
+        except BaseException as reason:  # noqa: BLE001
+            return None, verdict_on(reason)
+
+
+def _answer(call: Call, output: Any, processor: RequestProcessor) -> CallAnswer:
+    try:
+        body = to_json(output) if call.as_json else to_bytes(output)
+    except UnsupportedOutputError as reason:
+        message = "Unsupported model output data type."
+        return _failed(call, CallError(message, status=UNAVAILABLE, traceback_text=str(reason)))
+    status = processor.get_response_status_code()
+    if status >= _FIRST_ERROR_STATUS:
+        phrase = processor.get_response_status_phrase() or body[:1000].decode("utf-8", "replace")
+        return _failed(call, CallError(phrase, status=status, is_final=status in _CLIENT_ERRORS))
+    headers = processor.get_response_headers()
+    content_type = next((value for key, value in headers.items() if key.lower() == "content-type"), None)
+    return CallAnswer(call.call_id, status=status, body=body, content_type=content_type, headers=headers)
+
+
+def _failed(call: Call, error: CallError) -> CallAnswer:
+    return CallAnswer(call.call_id, status=error.status, error=error)
+
+
+def _configuration(node: NodePlan) -> Mapping[str, Any]:
+    name = node.code.config_file
+    if name is None:
+        return {}
+    # Imported here: most models have no configuration, and their workers do without a YAML reader.
+    from wfctl.spec.source import read_mapping
+
+    path = Path(node.code.model_dir, name)
+    try:
+        return read_mapping(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as reason:
+        raise LoadError(
+            f'node "{node.name}": cannot read its configuration "{name}": {last_line_of(reason)}', node=node.name
+        ) from reason

@@ -1,0 +1,91 @@
+"""What a handler returned, checked and turned into bytes.
+
+Invariant: torch is never imported here; a value can only be a tensor where somebody else has imported it.
+"""
+
+import json
+import sys
+from io import BytesIO
+from typing import Any
+
+
+class UnsupportedOutputError(Exception):
+    """A value that has no form in bytes, with the reason."""
+
+
+def complaint_about(outputs: Any, expected: int) -> tuple[str, str] | None:
+    """Return the message and the explanation if ``outputs`` is no list of the right length."""
+    if not isinstance(outputs, list):
+        found = "nothing" if outputs is None else f"a value of type {type(outputs).__name__}"
+        return (
+            "Invalid model predict output",
+            f"the handler returned {found}; it must return a list, one item per request",
+        )
+    if len(outputs) != expected:
+        return (
+            "number of batch response mismatched",
+            f"the handler returned {len(outputs)} items for {expected} requests; it must return one item per request",
+        )
+    return None
+
+
+def to_bytes(value: Any) -> bytes:
+    """Return the bytes of one item, as the protocol of TorchServe's workers has them."""
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    if isinstance(value, str):
+        return _utf8(value)
+    if _is_tensor(value):
+        return _saved(value)
+    try:
+        # Not strict about NaN on purpose: clients of the original read it.
+        return json.dumps(value, indent=2).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as reason:
+        raise UnsupportedOutputError(f"an item of type {type(value).__name__} has no JSON form: {reason}") from reason
+
+
+def to_json(value: Any) -> bytes:
+    """Return one item as a JSON text, so that it can stand inside a larger one."""
+    body = to_bytes(value)
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return _wrapped(body)
+    try:
+        parsed = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return json.dumps(text).encode("ascii")
+    return body if _is_strict(text) else json.dumps(parsed, indent=2).encode("ascii")
+
+
+def _no_constant(_name: str) -> None:
+    """Read ``NaN`` and the infinities as ``null``: JSON has no other word for them."""
+
+
+def _is_strict(text: str) -> bool:
+    # A cheap look is enough: the words stand in no JSON text except inside strings, where writing anew does no harm.
+    return "NaN" not in text and "Infinity" not in text
+
+
+def _wrapped(body: bytes) -> bytes:
+    from base64 import b64encode
+
+    return json.dumps({"b64": b64encode(body).decode("ascii")}).encode("ascii")
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as reason:
+        raise UnsupportedOutputError(f"an item holds text that has no UTF-8 form: {reason}") from reason
+
+
+def _is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _saved(tensor: Any) -> bytes:
+    buffer = BytesIO()
+    sys.modules["torch"].save(tensor, buffer)
+    return buffer.getvalue()
