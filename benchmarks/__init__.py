@@ -1,0 +1,1 @@
+"""The promises that are measured; run with ``python -m benchmarks [NAME ...]``."""

@@ -1,0 +1,198 @@
+"""The Python door, on real processes."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import wfctl
+from wfctl.diagnostics.report import InvalidWorkflowError
+from wfctl.errors import DeadlineExceededError, LoadError, RunError, StoreError
+from wfctl.service.deployment import NotOpenError
+
+CHAIN = "dag:\n  first: [second]\n"
+HANDLER = """
+    import json, os
+
+    def first(data, context):
+        if data is None:
+            return None
+        return [{"got": row["body"], "pid": os.getpid()} for row in data]
+
+    def second(data, context):
+        if data is None:
+            return None
+        rows = [json.loads(row["body"]) for row in data]
+        return [{**row, "second": os.getpid()} for row in rows]
+"""
+
+
+def test_each_node_answers_from_a_process_of_its_own(workflow) -> None:
+    with wfctl.open_deployment(workflow(CHAIN, HANDLER)) as flow:
+        answer = flow.predict({"x": 1}).json()
+        pids = {worker.pid for node in flow.engine.statistics().nodes for worker in node.workers}
+    assert answer["got"] == {"x": 1}
+    assert len({answer["pid"], answer["second"], os.getpid()}) == 3
+    assert {answer["pid"], answer["second"]} == pids
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_inline_nodes_answer_from_this_process(workflow) -> None:
+    with wfctl.open_deployment(workflow(CHAIN, HANDLER), inline=True) as flow:
+        answer = flow.predict({"x": 1}).json()
+    assert (answer["pid"], answer["second"]) == (os.getpid(), os.getpid())
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_many_inputs_are_answered_in_input_order(workflow, inline) -> None:
+    handler = """
+        def only(data, context):
+            return None if data is None else [row["body"] for row in data]
+    """
+    with wfctl.open_deployment(workflow("dag:\n  only: []\n", handler), inline=inline) as flow:
+        answers = [answer.json() for answer in flow.predict_many(range(200), window=17)]
+    assert answers == list(range(200))
+
+
+def test_predict_many_draws_inputs_only_as_answers_leave(workflow) -> None:
+    handler = "def only(data, context):\n    return None if data is None else [row['body'] for row in data]\n"
+    drawn = []
+
+    def inputs():
+        for number in range(50):
+            drawn.append(number)
+            yield number
+
+    with wfctl.open_deployment(workflow("dag:\n  only: []\n", handler)) as flow:
+        answers = flow.predict_many(inputs(), window=4)
+        next(answers)
+        assert len(drawn) == 4
+        answers.close()
+
+
+def test_it_opens_on_the_callers_event_loop(workflow) -> None:
+    async def ask() -> list[dict]:
+        async with wfctl.open_deployment(workflow(CHAIN, HANDLER)) as flow:
+            answers = await asyncio.gather(*(flow.apredict({"n": n}) for n in range(20)))
+        return [answer.json()["got"] for answer in answers]
+
+    assert asyncio.run(ask()) == [{"n": n} for n in range(20)]
+
+
+def test_form_fields_and_headers_reach_the_entry(workflow) -> None:
+    handler = """
+        def only(data, context):
+            if data is None:
+                return None
+            row = data[0]
+            return [{"text": row["text"].decode(), "j": row["j"], "h": context.get_request_header(0, "X-Who")}]
+    """
+    with wfctl.open_deployment(workflow("dag:\n  only: []\n", handler)) as flow:
+        answer = flow.predict(fields={"text": "hi", "j": {"k": 1}}, headers={"X-Who": "me"})
+    assert answer.json() == {"text": "hi", "j": {"k": 1}, "h": "me"}
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_failing_node_is_named_with_its_attempts_and_traceback(workflow, inline) -> None:
+    handler = """
+        def only(data, context):
+            if data is None:
+                return None
+            raise ValueError("no good")
+    """
+    with wfctl.open_deployment(workflow("dag:\n  only: []\n", handler), inline=inline) as flow:
+        with pytest.raises(RunError) as failed:
+            flow.predict(b"x")
+    error = failed.value
+    assert (error.node, error.attempts) == ("only", 2)
+    assert "no good" in error.message
+    assert "handler.py" in error.traceback_text
+    assert 'raise ValueError("no good")' in error.traceback_text
+    assert "wfctl/" not in error.traceback_text
+
+
+def test_timeout_ms_bounds_an_attempt(workflow) -> None:
+    spec = "models:\n  timeout-ms: 150\n  retry-attempts: 0\ndag:\n  only: []\n"
+    handler = """
+        import time
+
+        def only(data, context):
+            if data is None:
+                return None
+            time.sleep(60)
+    """
+    with wfctl.open_deployment(workflow(spec, handler)) as flow, pytest.raises(DeadlineExceededError) as late:
+        flow.predict(b"x")
+    assert (late.value.node, late.value.attempts) == ("only", 1)
+
+
+def test_code_that_does_not_load_is_a_load_error_with_its_traceback(workflow) -> None:
+    handler = "import nosuchmodule\n\ndef only(data, context):\n    return data\n"
+    with pytest.raises(LoadError) as failed, wfctl.open_deployment(workflow("dag:\n  only: []\n", handler)):
+        pass
+    assert failed.value.node == "only"
+    assert "nosuchmodule" in failed.value.message
+    assert "handler.py" in failed.value.traceback_text
+
+
+def test_an_unsound_workflow_is_refused_with_every_finding(workflow) -> None:
+    handler = "def a(data, context):\n    return data\n"
+    with pytest.raises(InvalidWorkflowError) as refused, wfctl.open_deployment(workflow("dag:\n  a: [nope]\n", handler)):
+        pass
+    assert {finding.code for finding in refused.value.report} == {"WF304"}
+
+
+def test_a_model_that_is_nowhere_names_the_places_tried(workflow) -> None:
+    folder = workflow("models:\n  m:\n    url: absent.mar\ndag:\n  m: []\n", "")
+    with pytest.raises((StoreError, InvalidWorkflowError)) as refused, wfctl.open_deployment(folder):
+        pass
+    assert "absent.mar" in str(refused.value)
+
+
+def test_a_deployment_that_is_not_open_says_how_to_open_it(workflow) -> None:
+    flow = wfctl.open_deployment(workflow(CHAIN, HANDLER))
+    with pytest.raises(NotOpenError) as refused:
+        flow.predict(b"")
+    assert "with open_deployment" in refused.value.hint
+
+
+def test_several_leaves_answer_one_object(workflow) -> None:
+    spec = "dag:\n  start: [left, right]\n"
+    handler = """
+        def start(data, context):
+            return None if data is None else [b"x" for _ in data]
+
+        def left(data, context):
+            return None if data is None else [[1, 2]]
+
+        def right(data, context):
+            return None if data is None else ["plain text"]
+    """
+    with wfctl.open_deployment(workflow(spec, handler)) as flow:
+        assert flow.predict(b"").json() == {"left": [1, 2], "right": "plain text"}
+
+
+def test_an_unguarded_script_may_open_a_deployment(workflow, tmp_path: Path) -> None:
+    folder = workflow(CHAIN, HANDLER)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import json, sys, wfctl\n"
+        "print('top level runs', flush=True)\n"
+        "with wfctl.open_deployment(sys.argv[1]) as flow:\n"
+        "    print(json.dumps(flow.predict({'x': 2}).json()['got']))\n"
+    )
+    done = subprocess.run([sys.executable, script, folder], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == "top level runs"
+    assert json.loads(second) == {"x": 2}
+
+
+def test_the_public_names_are_lazy() -> None:
+    code = "import sys, wfctl; print('wfctl.engine.engine' in sys.modules); wfctl.open_deployment; wfctl.Answer"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"
