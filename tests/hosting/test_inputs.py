@@ -1,0 +1,41 @@
+import pytest
+from hosted_nodes import call
+
+from wfctl.engine.call import Part
+from wfctl.hosting.inputs import headers_of, row_of
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "value"),
+    [
+        (b'{"a": 1}', None, bytearray(b'{"a": 1}')),
+        (b'{"a": 1}', "", bytearray(b'{"a": 1}')),
+        (b'{"a": 1}', "application/json", {"a": 1}),
+        (b'"\xc3\xa9"', "application/json; charset=utf-8", "é"),
+        (b"[1]", "Application/JSON", bytearray(b"[1]")),
+        (b"[1]", "application/vnd.api+json", bytearray(b"[1]")),
+        (b"", "application/json", bytearray(b"")),
+        (b"{", "application/json", bytearray(b"{")),
+        (b"[" * 100_000, "application/json", bytearray(b"[" * 100_000)),
+        (b"\xe9", "application/json", bytearray(b"\xe9")),
+        (b"hello", "text/plain", "hello"),
+        (b"a,b", "text/csv; header=present", "a,b"),
+        (b"", "text/plain", ""),
+        (b"caf\xe9", "text/plain; charset=latin-1", bytearray(b"caf\xe9")),
+        (b"\x89PNG", "image/png", bytearray(b"\x89PNG")),
+    ],
+    ids=str,
+)
+def test_a_value_is_decoded_by_its_type_and_kept_as_bytes_otherwise(body, content_type, value):
+    (found,) = row_of([Part("body", body, content_type)]).values()
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_of_parts_with_one_name_the_last_wins():
+    assert row_of([Part("a", b"1"), Part("b", b"2"), Part("a", b"3")]) == {"a": b"3", "b": b"2"}
+
+
+def test_headers_hold_the_bare_type_under_each_name():
+    headers = headers_of(call(Part("body", b"", "text/plain; charset=utf-8"), Part("m1", b""), **{"X-Id": "7"}))
+    assert headers == {"X-Id": "7", "body": {"content-type": "text/plain"}, "m1": {"content-type": ""}}

@@ -1,0 +1,76 @@
+import base64
+import io
+import json
+
+import pytest
+import torch
+
+from wfctl.hosting.outputs import UnsupportedOutputError, to_bytes, to_json
+
+
+@pytest.mark.parametrize(
+    ("value", "body"),
+    [
+        (b"\x00\xff", b"\x00\xff"),
+        (bytearray(b"ab"), b"ab"),
+        ("é", "é".encode()),
+        (1, b"1"),
+        (1.5, b"1.5"),
+        (True, b"true"),
+        (None, b"null"),
+        ((1, 2), b"[\n  1,\n  2\n]"),
+        ({"k": "é"}, b'{\n  "k": "\\u00e9"\n}'),
+        (float("nan"), b"NaN"),
+        ([float("inf")], b"[\n  Infinity\n]"),
+    ],
+    ids=repr,
+)
+def test_bytes_of_an_item(value, body):
+    assert to_bytes(value) == body
+
+
+def test_a_tensor_becomes_a_file_that_torch_loads():
+    tensor = torch.arange(6).reshape(2, 3)
+    assert torch.equal(torch.load(io.BytesIO(to_bytes(tensor)), weights_only=True), tensor)
+
+
+@pytest.mark.parametrize("value", [{1, 2}, object(), {"a": b"b"}, [torch.zeros(1)], "\ud800", {(1, 2): 3}], ids=repr)
+def test_what_has_no_form_is_refused_with_its_type(value):
+    with pytest.raises(UnsupportedOutputError, match=r"type|text"):
+        to_bytes(value)
+
+
+def test_a_value_that_contains_itself_is_refused():
+    loop: list = []
+    loop.append(loop)
+    with pytest.raises(UnsupportedOutputError):
+        to_bytes(loop)
+
+
+@pytest.mark.parametrize(
+    ("value", "parsed"),
+    [
+        ({"a": [1]}, {"a": [1]}),
+        (b'{"a": 1}', {"a": 1}),
+        ("[1, 2]", [1, 2]),
+        ("3", 3),
+        ("plain", "plain"),
+        ("", ""),
+        (b"caf\xc3\xa9", "café"),
+        (b"\xff\xfe", {"b64": base64.b64encode(b"\xff\xfe").decode()}),
+        ([1.0, float("nan")], [1.0, None]),
+        (float("-inf"), None),
+        ({"NaN": "Infinity"}, {"NaN": "Infinity"}),
+        ("[" * 100_000, "[" * 100_000),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_as_json_any_item_is_a_json_text(value, parsed):
+    def refuse(name):
+        raise AssertionError(name)
+
+    assert json.loads(to_json(value), parse_constant=refuse) == parsed
+
+
+def test_json_that_is_sound_keeps_its_bytes():
+    assert to_json(b'{"b":1,  "a":2}') == b'{"b":1,  "a":2}'
