@@ -7,15 +7,19 @@ package too, pays for none of it.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wfctl.service.deployment import Answer, Deployment, open_deployment
+    from wfctl.service.answer import Answer
+    from wfctl.service.deployment import Deployment, open_deployment
 
 __version__ = "0.1.0"
 __all__ = ["Answer", "Deployment", "__version__", "open_deployment"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from wfctl.service import deployment
+_HOMES = {"Answer": "answer", "Deployment": "deployment", "open_deployment": "deployment"}
 
-        return getattr(deployment, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"wfctl.service.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

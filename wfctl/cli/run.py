@@ -1,0 +1,72 @@
+"""``wfctl run``: a workflow on disk, an input, an answer."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from wfctl.cli.run_input import read_parts
+from wfctl.cli.run_output import show_line, show_timings, write_answer
+
+
+@click.command(epilog="Exit codes: 0 answered, 1 not a sound workflow, 2 usage, 3 a handler failed, 4 system.")
+@click.argument("source", metavar="[INPUT]", required=False)
+@click.option(
+    "-w",
+    "--workflow",
+    type=click.Path(path_type=Path),
+    help="A spec, a folder or a .war; without it the workflow of this folder, then of INPUT's folder.",
+)
+@click.option("--handler", type=click.Path(path_type=Path), help="The handler, where it is not beside the spec.")
+@click.option(
+    "--model-store",
+    type=click.Path(path_type=Path),
+    envvar="WFCTL_MODEL_STORE",
+    show_envvar=True,
+    help="A further folder to look for models in.",
+)
+@click.option("-i", "--input", "fields", multiple=True, metavar="NAME=TEXT|NAME=@FILE", help="A form field; repeatable.")
+@click.option("--content-type", metavar="TYPE", help="Of INPUT; by default what its name tells.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the answer to a file.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the times of every node on standard error.")
+@click.option("--inline", is_flag=True, help="Run every node in this process, for breakpoint() and profilers.")
+@click.option(
+    "--startup-timeout", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds for loading a worker."
+)
+def command(  # noqa: PLR0913 - one parameter an option
+    *,
+    source: str | None,
+    workflow: Path | None,
+    handler: Path | None,
+    model_store: Path | None,
+    fields: tuple[str, ...],
+    content_type: str | None,
+    output: Path | None,
+    verbose: bool,
+    inline: bool,
+    startup_timeout: float,
+) -> None:
+    """Run a workflow on an input and print the answer.
+
+    INPUT is a JSON file, any other file with the content type its name tells, or `-` for standard input (JSON if it
+    is JSON, else text if it is UTF-8, else bytes).
+
+    The answer goes to standard output exactly as the last node returned it; on a terminal JSON is indented, and an
+    answer that is not text is refused. What handlers print goes to standard error, the node's name in front.
+    """
+    from wfctl.service.deployment import open_deployment
+
+    parts = read_parts(source, fields, content_type)
+    deployment = open_deployment(
+        _workflow(workflow, source),
+        handler=handler,
+        model_store=model_store,
+        inline=inline,
+        startup_timeout_s=startup_timeout,
+        on_output=show_line,
+    )
+    with deployment as opened:
+        answer = opened.predict_parts(parts)
+    if verbose:
+        show_timings(answer)
+    write_answer(answer, output)

@@ -1,0 +1,75 @@
+"""From the words of ``wfctl run`` to the parts of a request: files, standard input, form fields.
+
+Invariant: reads what the user named and nothing else; what it cannot read is a clear error.
+"""
+
+import json
+import mimetypes
+import sys
+from pathlib import Path
+
+import click
+
+from wfctl.engine.call import Part
+from wfctl.errors import UnreadableInputError
+from wfctl.service.inputs import BYTES_TYPE, JSON_TYPE, TEXT_TYPE
+
+STDIN = "-"
+
+
+def read_parts(source: str | None, fields: tuple[str, ...], content_type: str | None) -> tuple[Part, ...]:
+    """Return the request that INPUT, ``-i`` and ``--content-type`` describe together."""
+    if fields:
+        if source is not None:
+            raise click.UsageError("give either INPUT or -i fields, not both")
+        if content_type is not None:
+            raise click.UsageError("--content-type belongs to INPUT; a -i field takes its type from its file's name")
+        return tuple(_field(word) for word in fields)
+    if source is None:
+        raise click.UsageError("what shall it run on? Name an INPUT file, `-` for standard input, or -i name=text")
+    if source == STDIN:
+        body = sys.stdin.buffer.read()
+        return (Part("body", body, content_type or sniff(body)),)
+    return (Part("body", _read(Path(source)), content_type or guess(Path(source))),)
+
+
+def _field(word: str) -> Part:
+    """Turn ``name=text`` or ``name=@file`` into a form field.
+
+    A file keeps the type its name tells, as a part with a file name does in a multipart form; text has none.
+    """
+    name, equals, value = word.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f'-i takes name=text or name=@file, not "{word}"')
+    if value.startswith("@"):
+        path = Path(value[1:])
+        return Part(name, _read(path), guess(path))
+    return Part(name, value.encode(), "")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or "it cannot be read").lower()
+        raise UnreadableInputError(
+            f'"{path}" cannot be read: {reason}', hint="INPUT is a file; standard input is `-`"
+        ) from error
+
+
+def guess(path: Path) -> str:
+    """Return the content type that a file's name tells."""
+    return mimetypes.guess_type(path.name)[0] or BYTES_TYPE
+
+
+def sniff(body: bytes) -> str:
+    """Return the content type of bytes without a name: JSON if they are JSON, else text if UTF-8, else bytes."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return BYTES_TYPE
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return TEXT_TYPE
+    return JSON_TYPE

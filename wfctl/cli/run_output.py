@@ -1,0 +1,86 @@
+"""What ``wfctl run`` shows: the answer, the times of the nodes, the lines that handlers print.
+
+Invariant: standard output carries the answer and nothing else.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from wfctl.cli.console import printable, say, say_styled
+from wfctl.errors import UnreadableInputError, WfctlError
+from wfctl.service.answer import Answer
+
+
+class BinaryAnswerError(WfctlError):
+    """An answer that is not text would reach a terminal."""
+
+    code = "binary-answer"
+
+
+def write_answer(answer: Answer, target: Path | None) -> None:
+    """Write the answer to ``target`` or standard output: as it is, but readable where a person reads it."""
+    if target is not None:
+        _write_file(target, answer.body)
+        say(f"wrote {len(answer.body)} bytes to {target}")
+    elif sys.stdout.isatty():
+        click.echo(_for_eyes(answer.body))
+    else:
+        sys.stdout.buffer.write(answer.body)
+        sys.stdout.buffer.flush()
+
+
+def _write_file(target: Path, body: bytes) -> None:
+    """Write by way of a temporary file beside ``target``, so that nobody sees half an answer."""
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise UnreadableInputError(f'"{target}" cannot be written: {(error.strerror or "").lower()}') from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _for_eyes(body: bytes) -> str:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise BinaryAnswerError(
+            f"the answer is {len(body)} bytes that are not text", hint="write it to a file with -o FILE, or pipe it"
+        ) from error
+    try:
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        pass
+    return printable(text, keep="\n\t")
+
+
+def show_line(node: str, stream: str, line: str) -> None:
+    """Write a line that a handler printed, its node's name in front."""
+    mark = click.style(f"[{printable(node, keep='')}]", fg="yellow" if stream == "stderr" else "blue")
+    say_styled(f"{mark} {printable(line, keep=chr(9))}")
+
+
+def show_timings(answer: Answer) -> None:
+    """Write one line a node: attempts, milliseconds in the queue, in the handler, and on the way."""
+    width = max([4, *(len(timing.node) for timing in answer.timings)])
+    say(f"{'node':<{width}}  attempts   queued ms  handler ms   travel ms")
+    for timing in answer.timings:
+        times = "".join(f"{seconds * 1e3:12.3f}" for seconds in (timing.queued_s, timing.handler_s, timing.travel_s))
+        say(f"{timing.node:<{width}}  {timing.attempts:8d}{times}")

@@ -1,0 +1,236 @@
+"""The Python door: open a workflow, ask it for answers, close it.
+
+``open_deployment`` takes a spec, a folder or a ``.war`` and gives a ``Deployment``, which is a context manager both
+with ``with`` and with ``async with``. Nothing starts before the block is entered, and everything has ended when it
+is left: worker processes, threads, temporary folders.
+"""
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from wfctl.diagnostics.report import Report
+from wfctl.engine.backend import WorkerBackend
+from wfctl.engine.call import Part
+from wfctl.engine.engine import Engine, open_engine
+from wfctl.errors import WfctlError
+from wfctl.service.answer import Answer
+from wfctl.service.inputs import body_part, form_parts
+from wfctl.service.portal import InlinePortal, Portal, ThreadPortal
+from wfctl.service.prepare import Prepared, Request, prepare
+
+T = TypeVar("T")
+
+OutputSink = Callable[[str, str, str], None]
+"""Called with node, stream (``stdout`` or ``stderr``) and one line without its line end."""
+
+
+class NotOpenError(WfctlError):
+    """A deployment is asked outside its ``with`` block, or is entered a second time."""
+
+    code = "not-open"
+
+
+def write_output(node: str, stream: str, line: str) -> None:
+    """Write what user code printed to standard error, the node's name in front."""
+    del stream
+    sys.stderr.write(f"[{node}] {line}\n")
+    sys.stderr.flush()
+
+
+def open_deployment(
+    path: str | PathLike[str],
+    *,
+    handler: str | PathLike[str] | None = None,
+    model_store: str | PathLike[str] | None = None,
+    inline: bool = False,
+    startup_timeout_s: float = 120.0,
+    on_output: OutputSink = write_output,
+) -> "Deployment":
+    """Return the deployment of the workflow at ``path`` (a spec, a folder, a ``.war``), to be entered.
+
+    >>> with open_deployment("samples/digits") as digits:  # doctest: +SKIP
+    ...     digits.predict({"image": pixels}).json()["digit"]
+    7
+
+    ``handler`` names the handler file where it does not lie beside the spec; ``model_store`` is a further folder to
+    look for models in. ``inline`` runs every node in this process, for ``breakpoint()`` and profilers; without it
+    each node has worker processes of its own. ``startup_timeout_s`` bounds the loading of one worker. ``on_output``
+    gets each line that user code prints.
+
+    Entering it raises ``InvalidWorkflowError`` with the whole report, ``ArchiveError``, ``StoreError`` for a model
+    that is nowhere, or ``LoadError`` with the traceback of the code that failed to load.
+    """
+    request = Request(
+        path=Path(path),
+        handler=None if handler is None else Path(handler),
+        model_store=None if model_store is None else Path(model_store),
+        startup_timeout_s=startup_timeout_s,
+    )
+    return Deployment(request, inline=inline, on_output=on_output)
+
+
+class Deployment:
+    """One running workflow; made by ``open_deployment``."""
+
+    def __init__(self, request: Request, *, inline: bool, on_output: OutputSink) -> None:
+        self._request = request
+        self._inline = inline
+        self._on_output = on_output
+        self._stack: AsyncExitStack | None = None
+        self._portal: Portal | None = None
+        self._engine: Engine | None = None
+        self._prepared: Prepared | None = None
+
+    def __repr__(self) -> str:
+        state = "open" if self._engine else "not open"
+        return f"<Deployment of {str(self._request.path)!r}, {state}>"
+
+    @property
+    def name(self) -> str:
+        """Name of the workflow."""
+        return _open(self._prepared).plan.workflow_name
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of the nodes, parents first."""
+        return tuple(node.name for node in _open(self._prepared).plan.nodes)
+
+    @property
+    def report(self) -> Report:
+        """Warnings and notes of the check that the workflow passed."""
+        return _open(self._prepared).report
+
+    @property
+    def engine(self) -> Engine:
+        """The running engine; its ``statistics()`` tell queues and worker processes."""
+        return _open(self._engine)
+
+    def predict(
+        self,
+        value: Any = b"",
+        *,
+        content_type: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Run the workflow on one input and return its answer.
+
+        ``value`` becomes the request's body: bytes as they are, text as UTF-8, anything else as JSON
+        (``content_type`` overrides). ``fields`` sends form fields instead. Raises ``RunError`` with the node, the
+        number of attempts and the handler's traceback, or ``DeadlineExceededError``.
+        """
+        portal = _open(self._portal)
+        return portal.call(self.apredict(value, content_type=content_type, fields=fields, headers=headers))
+
+    def predict_many(
+        self, values: Iterable[Any], *, content_type: str | None = None, window: int = 64
+    ) -> Iterator[Answer]:
+        """Run the workflow on many inputs, at most ``window`` at a time, and yield the answers in input order.
+
+        The first input that fails raises where its answer would stand; what was running then is withdrawn.
+        """
+        portal = _open(self._portal)
+        running: deque[Any] = deque()
+        try:
+            for value in values:
+                running.append(portal.submit(self.apredict(value, content_type=content_type)))
+                if len(running) >= window:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
+
+    async def apredict(
+        self,
+        value: Any = b"",
+        *,
+        content_type: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Do what ``predict`` does, on the caller's event loop; cancelling it withdraws the work."""
+        parts = body_part(value, content_type) if fields is None else form_parts(fields)
+        return await self.apredict_parts(parts, headers=headers)
+
+    def predict_parts(self, parts: tuple[Part, ...], *, headers: Mapping[str, str] | None = None) -> Answer:
+        """Run the workflow on ready-made request parts."""
+        return _open(self._portal).call(self.apredict_parts(parts, headers=headers))
+
+    async def apredict_parts(self, parts: tuple[Part, ...], *, headers: Mapping[str, str] | None = None) -> Answer:
+        """Run the workflow on ready-made request parts, on the caller's event loop."""
+        result = await self.engine.run(parts, headers or {})
+        return Answer(
+            body=result.body,
+            content_type=result.content_type,
+            status=result.status,
+            headers=result.headers,
+            timings=result.timings,
+        )
+
+    def __enter__(self) -> Self:
+        portal = InlinePortal() if self._inline else ThreadPortal()
+        try:
+            portal.call(self.__aenter__())
+        except BaseException:
+            portal.stop()
+            raise
+        self._portal = portal
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        portal, self._portal = _open(self._portal), None
+        try:
+            portal.call(self.__aexit__(kind, error, trace))
+        finally:
+            portal.stop()
+
+    async def __aenter__(self) -> Self:
+        if self._stack is not None:
+            raise NotOpenError("a deployment is opened once", hint="call open_deployment again for another one")
+        async with AsyncExitStack() as stack:
+            prepared = await asyncio.to_thread(prepare, self._request)
+            stack.push_async_callback(asyncio.to_thread, prepared.remove)
+            backend = _backend(inline=self._inline)
+            self._engine = await stack.enter_async_context(
+                open_engine(prepared.plan, backend, on_output=self._on_output)
+            )
+            self._prepared = prepared
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._engine = None
+        if self._stack is not None:
+            await self._stack.aclose()
+
+
+def _backend(*, inline: bool) -> WorkerBackend:
+    if inline:
+        from wfctl.engine.inline import InlineBackend
+
+        return InlineBackend()
+    from wfctl.engine.local.backend import LocalBackend
+
+    return LocalBackend()
+
+
+def _open(part: T | None) -> T:
+    if part is None:
+        raise NotOpenError(
+            "the deployment is not open",
+            hint="call it inside `with open_deployment(...) as deployment:`; inside `async with`, await apredict",
+        )
+    return part

@@ -1,0 +1,84 @@
+"""Two ways for a synchronous caller to drive the engine's event loop.
+
+``ThreadPortal`` runs the loop in a thread, so that timers, answers and the output of workers are served while the
+caller does something else. ``InlinePortal`` runs it in the calling thread and only during calls: with the inline
+backend the user's handlers then run in the main thread, where ``breakpoint()`` works.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Portal(Protocol):
+    """A way to run coroutines from outside the loop."""
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` to its end and return its result; an interrupt cancels it and waits for that."""
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Start ``work`` and return a future of its result."""
+
+    def stop(self) -> None:
+        """End the loop."""
+
+
+class ThreadPortal:
+    """The loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="wfctl-engine", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Start ``work`` on the loop's thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` on the loop's thread and wait for it."""
+        future = self.submit(work)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def stop(self) -> None:
+        """End the loop and its thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+
+class InlinePortal:
+    """The loop in the calling thread."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Run ``work`` to its end here; the future is done when it is returned."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(self.call(work))
+        except Exception as error:  # noqa: BLE001 - a future carries whatever the work raised
+            future.set_exception(error)
+        return future
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` to its end here."""
+        return self._runner.run(work)
+
+    def stop(self) -> None:
+        """End the loop."""
+        self._runner.close()
