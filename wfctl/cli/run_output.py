@@ -78,9 +78,10 @@ def show_line(node: str, stream: str, line: str) -> None:
 
 
 def show_timings(answer: Answer) -> None:
-    """Write one line a node: attempts, milliseconds in the queue, in the handler, and on the way."""
+    """Write one line a node: attempts, and milliseconds in the queue, in the handler, on the way, and in all."""
     width = max([4, *(len(timing.node) for timing in answer.timings)])
-    say(f"{'node':<{width}}  attempts   queued ms  handler ms   travel ms")
+    say(f"{'node':<{width}}  attempts   queued ms  handler ms   travel ms    total ms")
     for timing in answer.timings:
-        times = "".join(f"{seconds * 1e3:12.3f}" for seconds in (timing.queued_s, timing.handler_s, timing.travel_s))
-        say(f"{timing.node:<{width}}  {timing.attempts:8d}{times}")
+        travel_s = timing.sent_s + timing.returned_s
+        seconds = (timing.queued_s, timing.ran_s, travel_s, timing.total_s)
+        say(f"{timing.node:<{width}}  {timing.attempts:8d}" + "".join(f"{each * 1e3:12.3f}" for each in seconds))

@@ -167,14 +167,7 @@ class Deployment:
 
     async def apredict_parts(self, parts: tuple[Part, ...], *, headers: Mapping[str, str] | None = None) -> Answer:
         """Run the workflow on ready-made request parts, on the caller's event loop."""
-        result = await self.engine.run(parts, headers or {})
-        return Answer(
-            body=result.body,
-            content_type=result.content_type,
-            status=result.status,
-            headers=result.headers,
-            timings=result.timings,
-        )
+        return Answer(await self.engine.run(parts, headers or {}))
 
     def __enter__(self) -> Self:
         portal = InlinePortal() if self._inline else ThreadPortal()
