@@ -1,0 +1,96 @@
+"""What a finished run answers: the bytes of its leaf, or those of several leaves joined.
+
+Invariant: payloads are joined, never parsed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wfctl.engine.core.records import Attempt, CoreState, Run
+from wfctl.errors import InternalError
+
+_NS = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTiming:
+    """Where the time of one node of one run went; its last attempt is the one that counts."""
+
+    node: str
+    attempts: int
+    queued_s: float
+    """From the moment its input was there until it was handed to a worker."""
+    sent_s: float
+    """On the way to the handler."""
+    ran_s: float
+    """In the handler, with the whole batch."""
+    returned_s: float
+    """On the way back."""
+    total_s: float
+
+
+class RunResult:
+    """The answer of one run. Hot record: a plain slotted class; timings are computed when asked for."""
+
+    __slots__ = ("_attempts", "body", "content_type", "headers", "status")
+
+    def __init__(
+        self,
+        body: bytes,
+        content_type: str | None,
+        status: int,
+        headers: Mapping[str, str],
+        attempts: list[Attempt],
+    ) -> None:
+        self.body = body
+        self.content_type = content_type
+        """As the leaf's handler set it; ``None`` if it did not."""
+        self.status = status
+        self.headers = headers
+        self._attempts = attempts
+
+    @property
+    def timings(self) -> tuple[NodeTiming, ...]:
+        """One entry per node, in order of completion."""
+        return tuple(_timing(attempt) for attempt in self._attempts)
+
+    def __repr__(self) -> str:
+        return f"RunResult({len(self.body)} bytes, {self.content_type!r}, {self.status})"
+
+
+def _timing(attempt: Attempt) -> NodeTiming:
+    # A backend that does not measure leaves the two times of the handler at zero.
+    started = attempt.started_ns * _NS or attempt.sent
+    finished = attempt.finished_ns * _NS or attempt.received
+    return NodeTiming(
+        node=attempt.node.name,
+        attempts=attempt.number,
+        queued_s=attempt.sent - attempt.enqueued,
+        sent_s=started - attempt.sent,
+        ran_s=finished - started,
+        returned_s=attempt.received - finished,
+        total_s=attempt.received - attempt.enqueued,
+    )
+
+
+def run_result(state: CoreState, run: Run) -> RunResult:
+    """Return the answer of a run that settled without an error."""
+    if len(run.answers) == 1:
+        answer = run.answers[0]
+        if answer is None:
+            raise InternalError("a run was settled without an answer")
+        return RunResult(answer.body, answer.content_type, answer.status, answer.headers, run.done)
+    return _joined(state, run)
+
+
+def _joined(state: CoreState, run: Run) -> RunResult:
+    pieces = []
+    headers: dict[str, str] = {}
+    for leaf, answer in zip(state.leaves, run.answers, strict=True):
+        if answer is None:
+            raise InternalError(f'a run was settled without the answer of leaf "{leaf.name}"')
+        pieces.append(b"%b: %b" % (json.dumps(leaf.name).encode(), answer.body))
+        headers.update(answer.headers)
+    body = b"{%b}" % b", ".join(pieces)
+    return RunResult(body, "application/json", 200, headers, run.done)

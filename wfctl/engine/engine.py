@@ -1,0 +1,340 @@
+"""The engine of one plan: carries out what the core decides, on one event loop.
+
+Owns the timer, the futures of the runs and the tasks that start workers. Invariant: nothing polls, and every
+decision is taken in ``engine/core``. An exception of ours fails the runs in flight and surfaces when the engine
+is closed; it is never only logged.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from math import inf
+from types import MappingProxyType
+
+from wfctl.engine.backend import WorkerBackend, WorkerId
+from wfctl.engine.call import CallAnswer, Part
+from wfctl.engine.core import events
+from wfctl.engine.core.commands import Command, KillWorker, SendBatch, SettleRun, StartWorker
+from wfctl.engine.core.outcome import RunResult, run_result
+from wfctl.engine.core.records import CoreState, NodeState, Run, WorkerState
+from wfctl.errors import DeadlineExceededError, InternalError, OverloadedError, WfctlError, WorkerError
+from wfctl.plan import ExecutionPlan
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+OnOutput = Callable[[str, str, str], None]
+"""Takes node, stream (``stdout`` or ``stderr``) and one line of what user code printed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStatistics:
+    """What one node is doing and has done."""
+
+    node: str
+    queued: int
+    running: int
+    """Calls at workers, abandoned ones included."""
+    done: int
+    """Runs in which the node succeeded."""
+    failed: int
+    """Runs that the node failed."""
+    worker_pids: tuple[int, ...]
+    """Process of each ready worker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatistics:
+    """The engine at one moment."""
+
+    runs: int
+    """Runs in flight."""
+    nodes: tuple[NodeStatistics, ...]
+    late_answers: int
+    """Answers that came after their attempt was given up."""
+    stray_answers: int
+    """Answers to no open call; anything but zero is a fault of a worker."""
+
+
+@asynccontextmanager
+async def open_engine(plan: ExecutionPlan, backend: WorkerBackend, *, on_output: OnOutput) -> "AsyncIterator[Engine]":
+    """Start the workers of ``plan`` and yield the engine once all of them are ready.
+
+    ``max-workers`` of every node are started at once. The first that fails to load ends it all, with its
+    ``LoadError``. Leaving the block waits for the runs in flight; leaving it by an exception gives them up.
+    """
+    engine = Engine(plan, backend, on_output)
+    try:
+        await engine.start()
+        yield engine
+        await engine.wait_drained()
+    finally:
+        await engine.close()
+    engine.raise_broken()
+
+
+class Engine:
+    """Runs one plan; made by ``open_engine``. Also the listener of its backend."""
+
+    def __init__(self, plan: ExecutionPlan, backend: WorkerBackend, on_output: OnOutput) -> None:
+        self._plan = plan
+        self._backend = backend
+        self._on_output = on_output
+        self._loop = asyncio.get_running_loop()
+        self._state = CoreState(plan, _request_ids())
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = inf
+        self._starts: set[asyncio.Task[None]] = set()
+        self._drained: asyncio.Future[None] | None = None
+        self._broken: BaseException | None = None
+        self._is_open = False
+        self._opened: asyncio.Future[None] | None = None
+        """Waited for while the first workers start."""
+
+    def __repr__(self) -> str:
+        return f"Engine({self._plan.workflow_name!r}, {len(self._state.runs)} runs)"
+
+    # Opening and closing
+
+    async def start(self) -> None:
+        """Start the backend and the workers; return when all are ready."""
+        await self._backend.open(self._plan, self)
+        self._is_open = True
+        self._opened = self._loop.create_future()
+        self._carry_out(events.opened(self._state))
+        await self._opened
+        self._opened = None
+
+    async def wait_drained(self) -> None:
+        """Refuse new runs and wait until those in flight are settled."""
+        self._carry_out(events.closing_began(self._state))
+        if self._state.runs and self._broken is None:
+            self._drained = self._loop.create_future()
+            await self._drained
+
+    async def close(self) -> None:
+        """Give up what still runs and end every worker."""
+        self._is_open = False
+        self._carry_out(events.closing_began(self._state))
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        gone = WorkerError("the workflow was shut down while the run was in flight")
+        self._carry_out(events.all_failed(self._state, gone))
+        try:
+            await _cancel(tuple(self._starts))
+        finally:
+            await self._backend.close()
+
+    def raise_broken(self) -> None:
+        """Raise the exception of ours that stopped the engine, if there was one."""
+        if self._broken is not None:
+            raise InternalError(f"the engine stopped: {self._broken!r}") from self._broken
+
+    # Runs
+
+    async def run(
+        self, parts: Sequence[Part], headers: Mapping[str, str] = _NO_HEADERS, *, deadline_s: float | None = None
+    ) -> RunResult:
+        """Run the workflow once and return its answer.
+
+        Raises ``RunError`` (a node failed), ``DeadlineExceededError`` (a node used up its time, or the run its
+        ``deadline_s`` seconds), ``OverloadedError`` (refused). Cancelling withdraws the run's work.
+        """
+        future: asyncio.Future[None] = self._loop.create_future()
+
+        def wake(_: Run) -> None:
+            if not future.done():
+                future.set_result(None)
+
+        run = self.submit(parts, headers, wake)
+        try:
+            if deadline_s is None:
+                await future
+            else:
+                async with asyncio.timeout(deadline_s):
+                    await future
+        except TimeoutError:
+            error = _deadline_error(run, deadline_s)
+            self.withdraw(run)
+            raise error from None
+        except asyncio.CancelledError:
+            self.withdraw(run)
+            raise
+        return self.result(run)
+
+    def submit(self, parts: Sequence[Part], headers: Mapping[str, str], on_settled: Callable[[Run], None]) -> Run:
+        """Begin a run without waiting; ``on_settled`` is called once, on the loop, possibly before this returns."""
+        if self._broken is not None:
+            self.raise_broken()
+        if not self._is_open:
+            raise OverloadedError("the workflow is shut down")
+        run, commands = events.run_submitted(self._state, parts, headers, on_settled, self._loop.time())
+        self._carry_out(commands)
+        return run
+
+    def withdraw(self, run: Run) -> None:
+        """Forget a run nobody waits for any more; harmless for a settled one."""
+        self._carry_out(events.run_cancelled(self._state, run))
+        self._note_drained()
+
+    def result(self, run: Run) -> RunResult:
+        """Return the answer of a settled run, or raise why it has none."""
+        if run.error is not None:
+            raise run.error
+        return run_result(self._state, run)
+
+    def statistics(self) -> EngineStatistics:
+        """Return what the engine is doing and has done."""
+        state = self._state
+        return EngineStatistics(
+            runs=len(state.runs),
+            nodes=tuple(_node_statistics(node) for node in state.nodes),
+            late_answers=state.late_answers,
+            stray_answers=state.stray_answers,
+        )
+
+    # What the backend tells (WorkerListener)
+
+    def worker_answered(self, worker: WorkerId, answers: Sequence[CallAnswer]) -> None:
+        """Take the answers to one or more calls."""
+        try:
+            self._carry_out(events.batch_answered(self._state, worker, answers, self._loop.time()))
+        except Exception as error:  # noqa: BLE001 - supervisor: the backend's reader must not swallow it
+            self._break(error)
+
+    def worker_lost(self, worker: WorkerId, reason: str) -> None:
+        """Learn that a ready worker is gone."""
+        try:
+            self._carry_out(events.worker_lost(self._state, worker, reason, self._loop.time()))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._break(error)
+
+    def worker_printed(self, node: str, stream: str, line: str) -> None:
+        """Pass on a line that user code printed."""
+        self._on_output(node, stream, line)
+
+    # Acting
+
+    def _carry_out(self, commands: list[Command]) -> None:
+        for command in commands:
+            match command:
+                case SendBatch():
+                    self._backend.send_batch(command.worker, command.calls)
+                case SettleRun():
+                    command.run.on_settled(command.run)
+                    self._note_drained()
+                case StartWorker():
+                    if self._is_open:
+                        self._start_worker(command)
+                case KillWorker():
+                    self._backend.kill_worker(command.worker)
+        if self._state.wake_at < self._timer_at:
+            self._set_timer()
+
+    def _start_worker(self, command: StartWorker) -> None:
+        task = self._loop.create_task(self._await_worker(command.node, command.worker))
+        self._starts.add(task)
+        task.add_done_callback(self._start_ended)
+
+    async def _await_worker(self, node: str, worker: WorkerId) -> None:
+        try:
+            report = await self._backend.start_worker(node, worker)
+        except (WfctlError, TimeoutError) as error:
+            failure = error if isinstance(error, WfctlError) else self._start_timeout(node)
+            if self._opened is not None:
+                raise failure from error.__cause__  # ends the opening, which this task is part of
+            self._carry_out(events.worker_failed(self._state, worker, failure, self._loop.time()))
+        else:
+            self._carry_out(events.worker_ready(self._state, worker, report.pid, self._loop.time()))
+
+    def _start_timeout(self, node: str) -> WorkerError:
+        limit = self._plan.startup_timeout_s
+        return WorkerError(f'node "{node}" was not ready after {limit:g} s', hint='raise "startup-timeout"')
+
+    def _start_ended(self, task: asyncio.Task[None]) -> None:
+        self._starts.discard(task)
+        error = None if task.cancelled() else task.exception()
+        opened = self._opened
+        if opened is None or opened.done():
+            if error is not None:
+                self._break(error)
+        elif error is not None:
+            opened.set_exception(error)
+        elif not self._starts:
+            opened.set_result(None)
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = wake_at = self._state.wake_at
+        if wake_at < inf and self._is_open:
+            self._timer = self._loop.call_at(wake_at, self._time_passed)
+
+    def _time_passed(self) -> None:
+        # The loop may call a clock tick early; the core must not be asked twice for the same moment.
+        now = max(self._loop.time(), self._timer_at)
+        self._timer, self._timer_at = None, inf
+        try:
+            self._carry_out(events.time_passed(self._state, now))
+        except Exception as error:  # noqa: BLE001 - supervisor: a callback of the loop has no caller
+            self._break(error)
+
+    def _note_drained(self) -> None:
+        if self._drained is not None and not self._state.runs and not self._drained.done():
+            self._drained.set_result(None)
+
+    def _break(self, error: BaseException) -> None:
+        if self._broken is None:
+            self._broken = error
+        cause = InternalError(f"the engine stopped: {error!r}")
+        cause.__cause__ = error
+        for command in events.all_failed(self._state, cause):
+            if isinstance(command, SettleRun):
+                command.run.on_settled(command.run)
+        self._note_drained()
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _node_statistics(node: NodeState) -> NodeStatistics:
+    workers = node.workers.values()
+    return NodeStatistics(
+        node=node.name,
+        queued=len(node.queue),
+        running=sum(len(worker.calls) for worker in workers),
+        done=node.done,
+        failed=node.failed,
+        worker_pids=tuple(worker.pid for worker in workers if worker.state is WorkerState.READY),
+    )
+
+
+def _deadline_error(run: Run, deadline_s: float | None) -> DeadlineExceededError:
+    attempt = next((attempt for attempt in run.current if attempt is not None), None)
+    node = attempt.node.name if attempt else ""
+    return DeadlineExceededError(
+        f'the run was not done after {deadline_s:g} s; it was at node "{node}"',
+        node=node,
+        attempts=attempt.number if attempt else 0,
+        status=504,
+    )
+
+
+def _request_ids() -> Callable[[], str]:
+    """Return a source of random UUIDs (version 4) that asks the operating system for many at a time."""
+    pool: list[str] = []
+
+    def refill() -> str:
+        digits = os.urandom(16 * 64).hex()
+        for start in range(0, len(digits), 32):
+            one = digits[start : start + 32]
+            pool.append(f"{one[:8]}-{one[8:12]}-4{one[13:16]}-{'89ab'[int(one[16], 16) & 3]}{one[17:20]}-{one[20:]}")
+        return pool.pop()
+
+    return lambda: pool.pop() if pool else refill()
