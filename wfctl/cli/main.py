@@ -4,10 +4,10 @@ Invariant: the only place that exits the process. A user's mistake never ends in
 """
 
 import sys
-import traceback
 from collections.abc import Mapping
 from importlib import import_module
-from typing import NoReturn
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -15,6 +15,12 @@ from wfctl import __version__
 from wfctl.cli.console import complain
 from wfctl.cli.exits import Exit, exit_for
 from wfctl.errors import WfctlError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+PROGRAM = "wfctl"
+COMPLETION_VARIABLE = "_WFCTL_COMPLETE"
 
 # Name -> one line of help. The module ``wfctl.cli.<name>`` (hyphens as underscores) holds ``command``. The lines
 # stand here so that ``wfctl --help`` imports none of the modules; a test compares them with the commands' own.
@@ -48,6 +54,22 @@ class CommandTable(click.Group):
             raise TypeError(f"{module.__name__}.command is no click command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a command line; on a miss suggest names from the table."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as miss:
+            raise click.NoSuchCommand(args[0], possibilities=list(COMMANDS), ctx=ctx) from miss
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
+        """Complete a command's name from the table, importing none of the commands."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=line) for name, line in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the table from its own lines, importing nothing."""
         with formatter.section("Commands"):
@@ -66,12 +88,16 @@ def root() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character of the user's text shows its escape instead of failing.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_run())
 
 
 def _run() -> int:  # noqa: PLR0911 - one row per way a command can end
     try:
-        result = root.main(standalone_mode=False)
+        result = root.main(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as usage:
@@ -88,6 +114,8 @@ def _run() -> int:  # noqa: PLR0911 - one row per way a command can end
         complain(error)
         return exit_for(error)
     except Exception:  # noqa: BLE001 - the boundary: whatever else comes here is our own bug
+        import traceback
+
         traceback.print_exc()
         click.echo("error: this is a bug in wfctl; please report it with the lines above", err=True)
         return Exit.BUG

@@ -5,6 +5,14 @@ Invariant: the only place of the command line that reads the environment; it imp
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_WORKFLOW_ENDINGS = (".yaml", ".yml", ".war")
 
 
 def colour_choice(environ: Mapping[str, str] = os.environ) -> bool | None:
@@ -15,3 +23,44 @@ def colour_choice(environ: Mapping[str, str] = os.environ) -> bool | None:
 def is_github_actions(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether this is a job of GitHub Actions, which reads findings from workflow commands."""
     return environ.get("GITHUB_ACTIONS") == "true"
+
+
+def complete_workflows(ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:
+    """Complete a PATH: specs, archives, and folders that may hold one."""
+    del ctx, param
+    from click.shell_completion import CompletionItem
+
+    folder, _, start = incomplete.rpartition("/")
+    names = _entries(f"{folder}/" if folder or incomplete.startswith("/") else ".")
+    lead = incomplete.removesuffix(start)
+    files = [lead + name for name in names if name.startswith(start) and name.endswith(_WORKFLOW_ENDINGS)]
+    # The shell itself offers the folders: it knows to put a slash after them and no space.
+    return [CompletionItem(incomplete, type="dir"), *map(CompletionItem, files)]
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - names are wanted, as the user began to write them
+    except OSError:
+        return []
+
+
+def complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:
+    """Complete a rule's code or name; after a comma the next one."""
+    del ctx, param
+    from click.shell_completion import CompletionItem
+
+    from wfctl.diagnostics.catalog import RULES
+
+    lead, comma, start = incomplete.rpartition(",")
+    codes = [
+        CompletionItem(lead + comma + code, help=rule.name)
+        for code, rule in RULES.items()
+        if code.startswith(start.upper())
+    ]
+    names = [
+        CompletionItem(lead + comma + rule.name, help=rule.code)
+        for rule in RULES.values()
+        if start and rule.name.startswith(start.lower())
+    ]
+    return [*codes, *names]
