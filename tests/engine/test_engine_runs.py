@@ -87,7 +87,7 @@ def test_timings_name_every_node_and_where_the_time_went():
 
 def test_a_failing_node_is_tried_again_then_fails_the_run():
     backend = ScriptedBackend({"b": NodeScript(failing("boom", traceback_text="Traceback: boom"))})
-    with pytest.raises(RunError, match="^boom$") as caught:
+    with pytest.raises(RunError, match="boom") as caught:
         run_once(plan_of("a > b", default=WorkerSettings(retry_attempts=2, max_batch_delay_ms=0)), backend)
     error = caught.value
     assert (error.node, error.attempts, error.status, error.traceback_text) == ("b", 3, 500, "Traceback: boom")
@@ -143,8 +143,8 @@ def test_a_lonely_call_waits_out_the_delay():
 
 
 def test_a_lost_worker_is_replaced_and_its_call_tried_again():
-    replies = iter([lambda _: Lost("killed by signal 11")])
-    backend = ScriptedBackend({"a": NodeScript(lambda calls: next(replies, echo)(calls))})
+    replies = iter([Lost("killed by signal 11")])
+    backend = ScriptedBackend({"a": NodeScript(lambda calls: next(replies, None) or echo(calls))})
     result = run_once(plan_of("a"), backend)
     assert result.body == b"body=1"
     assert result.timings[0].attempts == 2
@@ -202,7 +202,7 @@ def test_leaving_waits_for_the_runs_in_flight_and_refuses_new_ones():
 def test_leaving_by_an_exception_gives_the_runs_up():
     async def main():
         backend = ScriptedBackend({"a": NodeScript(lambda calls: None)})
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012 - leaving the block is what is tested
             async with open_engine(plan_of("a"), backend, on_output=ignore) as engine:
                 run = asyncio.create_task(engine.run(BODY))
                 await asyncio.sleep(0)

@@ -1,6 +1,7 @@
 """Plans in one line, for tests that need a graph and no code."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def plan_of(
     """Make a plan from chains such as ``"a > b > d, a > c > d"``; nodes stand in the order of their first mention."""
     chains = [[name.strip() for name in chain.split(">")] for chain in edges.split(",")]
     names = list(dict.fromkeys(name for chain in chains for name in chain))
-    pairs = list(dict.fromkeys((a, b) for chain in chains for a, b in zip(chain, chain[1:], strict=False)))
+    pairs = list(dict.fromkeys((a, b) for chain in chains for a, b in pairwise(chain)))
     nodes = tuple(
         NodePlan(
             name=name,
