@@ -12,7 +12,7 @@ class Part:
 
     __slots__ = ("body", "content_type", "name")
 
-    def __init__(self, name: str, body: bytes, content_type: str | None = None) -> None:
+    def __init__(self, name: str, body: bytes | bytearray, content_type: str | None = None) -> None:
         self.name = name
         self.body = body
         self.content_type = content_type

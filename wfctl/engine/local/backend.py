@@ -1,0 +1,165 @@
+"""Workers as processes of this machine, forked from one warm fork-server.
+
+Invariant: decides nothing; everything runs on the caller's event loop and nothing blocks it; when ``close`` returns
+no process of ours is left, whatever handlers were doing.
+"""
+
+import asyncio
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
+from wfctl.engine.call import Call
+from wfctl.engine.local.control import Message
+from wfctl.engine.local.endings import describe_ending
+from wfctl.engine.local.fork_server import ForkServerProcess
+from wfctl.engine.local.libraries import shared_libraries
+from wfctl.engine.local.link import WorkerEnds, WorkerLink
+from wfctl.engine.wire.frames import FrameKind, encode_frame
+from wfctl.engine.worker.start import WorkerStart
+from wfctl.errors import UnsupportedError, WorkerError
+from wfctl.plan import ExecutionPlan
+
+_GRACE_S = 0.5
+"""How long idle workers may take for their own clean-up when the backend closes."""
+_PATIENCE_S = 1.0
+"""How long the fork-server may take to end the rest."""
+
+
+class LocalBackend:
+    """Hosts every worker in a process of its own."""
+
+    def __init__(self) -> None:
+        self._links: dict[WorkerId, WorkerLink] = {}
+        self._plan: ExecutionPlan | None = None
+        self._listener: WorkerListener | None = None
+        self._server: ForkServerProcess | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    async def open(self, plan: ExecutionPlan, listener: WorkerListener) -> None:
+        """Start the fork-server; what it imports is waited for when the first worker is."""
+        if sys.platform != "linux":
+            raise UnsupportedError(
+                f'worker processes are not supported on "{sys.platform}"',
+                hint="run the workflow in this process (--inline), or on Linux",
+            )
+        self._plan, self._listener = plan, listener
+        self._server = self._start_server(plan)
+
+    async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
+        """Start one worker of ``node`` and return when it can take batches."""
+        plan, listener = self._opened()
+        begun = time.monotonic()
+        link: WorkerLink | None = None
+        try:
+            async with asyncio.timeout(plan.startup_timeout_s):
+                server = await self._ready_server(plan)
+                link = self._links[worker] = self._forked(server, node, worker, plan, listener)
+                pid = await link.started
+        except TimeoutError:
+            text = f'a worker of node "{node}" was not ready after {plan.startup_timeout_s:g} seconds'
+            if link is not None:
+                link.end(text)
+                await asyncio.wait([link.gone], timeout=_PATIENCE_S)
+            raise TimeoutError(text) from None
+        except asyncio.CancelledError:
+            if link is not None:
+                link.end("its start was given up")
+            raise
+        return WorkerReport(worker=worker, node=node, pid=pid, load_s=time.monotonic() - begun)
+
+    def send_batch(self, worker: WorkerId, calls: Sequence[Call]) -> None:
+        """Hand one batch to a worker; of one that is lost nothing more is heard than its loss."""
+        link = self._links.get(worker)
+        if link is not None:
+            link.send_batch(calls)
+
+    def kill_worker(self, worker: WorkerId) -> None:
+        """End a worker at once, whatever it does."""
+        link = self._links.get(worker)
+        if link is not None:
+            link.end("it was ended by the engine")
+
+    async def close(self) -> None:
+        """End every worker and the fork-server: idle workers by themselves, the others by force."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        try:
+            for link in self._links.values():
+                link.end_input()
+            if self._links:
+                await asyncio.wait([link.gone for link in self._links.values()], timeout=_GRACE_S)
+            if self._server is not None:
+                await self._server.close(_PATIENCE_S)
+        finally:
+            if self._server is not None:
+                self._server.end_now()
+
+    def _opened(self) -> tuple[ExecutionPlan, WorkerListener]:
+        if self._plan is None or self._listener is None or self._closing is not None:
+            raise WorkerError("the backend is not open")
+        return self._plan, self._listener
+
+    def _start_server(self, plan: ExecutionPlan) -> ForkServerProcess:
+        server = ForkServerProcess(asyncio.get_running_loop(), self._take)
+        server.start(shared_libraries(plan))
+        return server
+
+    async def _ready_server(self, plan: ExecutionPlan) -> ForkServerProcess:
+        """Wait for the fork-server; one that was ended from outside is replaced."""
+        server = self._server
+        if server is None or (server.has_ended and server.was_ready):
+            server = self._server = self._start_server(plan)
+        await server.wait_ready()
+        return server
+
+    def _forked(
+        self, server: ForkServerProcess, node: str, worker: WorkerId, plan: ExecutionPlan, listener: WorkerListener
+    ) -> WorkerLink:
+        start = WorkerStart(node=next(each for each in plan.nodes if each.name == node), threads=_threads(plan))
+        ends = WorkerEnds()
+        loop = asyncio.get_running_loop()
+        link = WorkerLink(worker, node, ends, loop=loop, listener=listener, kill=server.kill)
+        server.fork(worker, node, ends.files)
+        link.write(encode_frame(FrameKind.START, 0, b"", [pickle.dumps(start)]))
+        return link
+
+    def _take(self, message: Message) -> None:
+        """Take what the fork-server tells."""
+        match message["event"]:
+            case "forked":
+                link = self._links.get(WorkerId(message["worker"]))
+                if link is not None:
+                    link.pid = message["pid"]
+            case "exited":
+                self._finish(WorkerId(message["worker"]), describe_ending(message["code"]))
+            case "refused":
+                self._finish(WorkerId(message["worker"]), f"no new process: {message['message']}")
+            case _:
+                self._finish_all(str(message["message"]))
+
+    def _finish(self, worker: WorkerId, ending: str) -> None:
+        link = self._links.pop(worker, None)
+        if link is not None:
+            link.finish(ending, is_told=self._closing is None)
+
+    def _finish_all(self, ending: str) -> None:
+        """End what a fork-server left behind that was itself killed: its workers die with it, their children not."""
+        for worker, link in list(self._links.items()):
+            if link.pid is not None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(link.pid, signal.SIGKILL)
+            self._finish(worker, ending)
+
+
+def _threads(plan: ExecutionPlan) -> int:
+    workers = sum(node.settings.max_workers for node in plan.nodes)
+    return max(1, len(os.sched_getaffinity(0)) // max(1, workers))

@@ -1,0 +1,167 @@
+"""Our end of one worker: its socket, its output, and where it stands between start and end.
+
+Invariant: tells the listener of the end exactly once, after every answer and every printed line that came before
+it, and only of a worker that was ready.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Sequence
+
+from wfctl.engine.backend import WorkerId, WorkerListener
+from wfctl.engine.call import Call, CallAnswer, CallError
+from wfctl.engine.local.outbox import Outbox
+from wfctl.engine.local.printed import PrintedPipe
+from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder, FrameError, FrameKind
+from wfctl.engine.wire.messages import decode_answers, decode_report, encode_calls
+from wfctl.errors import LoadError, WorkerError
+
+_BUFFER = 2**20
+_UNAVAILABLE = 503
+
+
+class WorkerEnds:
+    """What a worker is given when it is forked; ``files`` are its socket, standard output and standard error."""
+
+    __slots__ = ("files", "stderr", "stdout", "stream")
+
+    def __init__(self) -> None:
+        self.stream, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        for each in (self.stream, theirs):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        self.stdout, their_stdout = os.pipe()
+        self.stderr, their_stderr = os.pipe()
+        self.files = (theirs.detach(), their_stdout, their_stderr)
+
+
+class WorkerLink:
+    """One worker, as the engine's process sees it."""
+
+    def __init__(
+        self,
+        worker: WorkerId,
+        node: str,
+        ends: WorkerEnds,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        listener: WorkerListener,
+        kill: Callable[[WorkerId], None],
+    ) -> None:
+        self.worker = worker
+        self.node = node
+        self.pid: int | None = None
+        self.started: asyncio.Future[int] = loop.create_future()
+        """The process number once the worker is ready, or why it is not."""
+        self.gone: asyncio.Future[None] = loop.create_future()
+        """Done when the process is gone and everything of it is closed."""
+        self._loop = loop
+        self._listener = listener
+        self._kill = kill
+        self._stream = ends.stream
+        self._stream.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        self._decoder = FrameDecoder()
+        self._outbox = Outbox(loop, self._stream)
+        self._failure: LoadError | None = None
+        self._reason: str | None = None
+        self._is_reading = True
+        self._prints = [
+            PrintedPipe(loop, ends.stdout, lambda line: listener.worker_printed(node, "stdout", line)),
+            PrintedPipe(loop, ends.stderr, lambda line: listener.worker_printed(node, "stderr", line)),
+        ]
+        loop.add_reader(self._stream, self._read)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the worker takes batches."""
+        return self.started.done() and not self.started.cancelled() and self.started.exception() is None
+
+    def write(self, buffers: Sequence[Buffer]) -> None:
+        """Write a frame to the worker."""
+        if not self.gone.done():
+            self._outbox.write(buffers)
+
+    def send_batch(self, calls: Sequence[Call]) -> None:
+        """Write one batch; one that no frame can hold fails by itself, in the next turn of the loop."""
+        try:
+            self.write(encode_calls(calls))
+        except FrameError as reason:
+            error = CallError(str(reason), status=_UNAVAILABLE, is_final=True)
+            answers = [CallAnswer(call.call_id, status=_UNAVAILABLE, error=error) for call in calls]
+            self._loop.call_soon(self._listener.worker_answered, self.worker, answers)
+
+    def end_input(self) -> None:
+        """Let the worker end by itself once it has answered what it has."""
+        if self._is_reading:
+            self._stream.shutdown(socket.SHUT_WR)
+
+    def end(self, reason: str) -> None:
+        """End the worker at once; ``reason`` is what its end will be put down to."""
+        self._reason = self._reason or reason
+        self._kill(self.worker)
+
+    def finish(self, ending: str, *, is_told: bool) -> None:
+        """Take note that the process is gone: take in what it left, close, and tell."""
+        if self.gone.done():
+            return
+        while self._is_reading and self._read():
+            pass
+        self._stop_reading()
+        self._outbox.close()
+        self._stream.close()
+        for each in self._prints:
+            each.close()
+        self.gone.set_result(None)
+        reason = self._reason or ending
+        if not self.started.done():
+            text = f'a worker of node "{self.node}" did not start: {reason}'
+            self.started.set_exception(self._failure or WorkerError(text))
+        elif is_told and self.is_ready:
+            self._listener.worker_lost(self.worker, reason)
+
+    def _read(self) -> bool:
+        try:
+            size = self._stream.recv_into(self._decoder.get_buffer())
+        except BlockingIOError:
+            return False
+        except OSError:
+            size = 0
+        # Whatever a broken worker writes must not break the loop: it is ended, and that is told.
+        try:
+            if not size:
+                self._stop_reading()
+                self._kill(self.worker)  # it may have closed its end without ending
+                return False
+            self._take(self._decoder.advance(size))
+        except FrameError as reason:
+            self._stop_reading()
+            self.end(f"its answers cannot be read: {reason}")
+            return False
+        return True
+
+    def _stop_reading(self) -> None:
+        if self._is_reading:
+            self._is_reading = False
+            self._loop.remove_reader(self._stream)
+
+    def _take(self, frames: list[Frame]) -> None:
+        answers: list[CallAnswer] = []
+        for frame in frames:
+            if frame.kind is FrameKind.ANSWERS:
+                answers += decode_answers(frame)
+            else:
+                self._take_report(frame)
+        if answers:
+            self._listener.worker_answered(self.worker, answers)
+
+    def _take_report(self, frame: Frame) -> None:
+        report = decode_report(frame)
+        if frame.kind is FrameKind.READY and not self.started.done():
+            self.pid = int(report["pid"])
+            self.started.set_result(self.pid)
+        elif frame.kind is FrameKind.FAILED:
+            # Told when the process is gone, so that nothing of it is left when the caller hears of it.
+            self._failure = LoadError(
+                str(report["message"]), node=self.node, traceback_text=report["traceback_text"], hint=report["hint"]
+            )

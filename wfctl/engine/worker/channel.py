@@ -1,0 +1,43 @@
+"""The worker's end of its socket: whole frames in, whole frames out, blocking.
+
+Invariant: no event loop and no threads; user code runs between two calls of this and nowhere else.
+"""
+
+import os
+import socket
+from collections import deque
+from collections.abc import Iterable
+
+from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder, FrameError, drop_sent
+
+_MOST_BUFFERS = 512
+"""Buffers in one system call; the kernel takes 1024."""
+
+
+class Channel:
+    """Frames over a stream socket."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self._stream = stream
+        self._decoder = FrameDecoder()
+        self._frames: deque[Frame] = deque()
+        # A process that the handler forks must not hold our end open, or nobody would see us end.
+        os.register_at_fork(after_in_child=stream.close)
+
+    def receive(self) -> Frame | None:
+        """Wait for the next frame; ``None`` at the end of the stream."""
+        while not self._frames:
+            size = self._stream.recv_into(self._decoder.get_buffer())
+            if not size:
+                if self._decoder.is_between_frames:
+                    return None
+                raise FrameError("the stream ended inside a frame")
+            self._frames += self._decoder.advance(size)
+        return self._frames.popleft()
+
+    def send(self, buffers: Iterable[Buffer]) -> None:
+        """Write one frame."""
+        pending = deque(buffers)
+        while pending:
+            sent = self._stream.sendmsg([pending[at] for at in range(min(len(pending), _MOST_BUFFERS))])
+            drop_sent(pending, sent)
