@@ -4,12 +4,15 @@ Invariant: what is shown holds no control character; each is written as an escap
 """
 
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wfctl.cli.console import printable
 
 TAB_CELLS = 4
 _CUT = "..."
+_BOM = "\ufeff"
+"""Stands before the first line of many files, and nobody means it; elsewhere it is just as invisible."""
 # Characters that join the one before them and take no room: marks, and the inner letters of Korean syllables.
 _JOINING = {"Mn", "Me"}
 _HANGUL_INNER = range(0x1160, 0x1200)
@@ -56,6 +59,21 @@ def show(line: str, *, focus: int, width: int) -> Shown:
     return Shown(text=text, first=low + start, cells=kept, width=kept[-1] + len(tail))
 
 
+def wrap(text: str, width: int | None) -> Iterator[str]:
+    """Break ``text`` at spaces; a word that is too long stands alone."""
+    if width is None or cell_width(text) <= width:
+        yield text
+        return
+    line = ""
+    for word in text.split(" "):
+        if line and cell_width(line) + 1 + cell_width(word) > width:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    yield line
+
+
 def _window(cells: list[int], focus: int, room: int) -> tuple[int, int]:
     """Choose the characters to keep: a third of the room before the focus, unless one end has less to show."""
     focus = min(focus, len(cells) - 1)
@@ -71,6 +89,8 @@ def _window(cells: list[int], focus: int, room: int) -> tuple[int, int]:
 
 
 def _piece(char: str) -> str:
+    if char == _BOM:
+        return ""
     if char == "\t":
         return " " * TAB_CELLS
     return char if char.isprintable() else printable(char, keep="")

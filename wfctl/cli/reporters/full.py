@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import click
 
 from wfctl.cli.console import printable
-from wfctl.cli.reporters.cells import cell_width
+from wfctl.cli.reporters.cells import wrap
 from wfctl.cli.reporters.frame import GUTTER_COLOUR, Mark, draw, last_line
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.diagnostics.model import Diagnostic, Severity, SourceText
@@ -61,7 +61,7 @@ class FullReporter:
         indent = gutter + len(f" = {word}: ")
         lead = f"{_pale(' ' * gutter + ' =')} {click.style(word, bold=True)}: "
         for line in printable(text).splitlines():
-            for part in _wrapped(line, None if self.width is None else self.width - indent):
+            for part in wrap(line, None if self.width is None else self.width - indent):
                 yield lead + part
                 lead = " " * indent
 
@@ -85,18 +85,3 @@ def _marks(found: Diagnostic) -> dict[SourceText, list[Mark]]:
         mark = Mark(span=label.span, text=label.text, sign="-", colour=_SECONDARY_COLOUR)
         marks.setdefault(label.span.source, []).append(mark)
     return marks
-
-
-def _wrapped(text: str, width: int | None) -> Iterator[str]:
-    """Break ``text`` at spaces; a word that is too long stands alone."""
-    if width is None or cell_width(text) <= width:
-        yield text
-        return
-    line = ""
-    for word in text.split(" "):
-        if line and cell_width(line) + 1 + cell_width(word) > width:
-            yield line
-            line = word
-        else:
-            line = f"{line} {word}" if line else word
-    yield line
