@@ -24,6 +24,17 @@ class WorkerSettings:
     """Upper bound of one attempt, waiting in the queue included."""
 
 
+SETTING_FIELDS = {
+    "min-workers": "min_workers",
+    "max-workers": "max_workers",
+    "batch-size": "batch_size",
+    "max-batch-delay": "max_batch_delay_ms",
+    "retry-attempts": "retry_attempts",
+    "timeout-ms": "timeout_ms",
+}
+"""The six reserved keys as a spec writes them -> the field of ``WorkerSettings``."""
+
+
 class Batching(StrEnum):
     """Whether a batch that is not full waits out its delay."""
 
@@ -69,6 +80,8 @@ class FunctionSettings:
     name: str
     span: Span
     settings: WorkerSettings
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    """Key as written -> place of its value, only for keys this entry sets itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

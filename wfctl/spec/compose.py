@@ -1,0 +1,277 @@
+"""From parser events to the marked tree: anchors, merge keys, duplicate keys, tags, and the budgets.
+
+Iterative throughout, for the text decides how deep it goes. Aliases share the node they name, and what a full
+expansion would hold is counted as they come, so that a small text cannot become a large value later.
+
+Invariant: knows no YAML library; whoever owns the parser calls ``scalar``, ``open``, ``close`` and ``alias``.
+"""
+
+from dataclasses import dataclass, replace
+
+from wfctl.diagnostics.catalog import find
+from wfctl.diagnostics.model import Diagnostic, Label, SourceText
+from wfctl.spec.nodes import Mapping, Node, Scalar, Sequence
+from wfctl.spec.scalars import Kind, kind_of
+
+MAX_DEPTH = 100
+MAX_VALUES = 250_000
+"""10,000 models with all their settings and edges are 200,000; a million would cost 200 MB before the refusal."""
+MAX_EXPANDED = 100_000
+MAX_FINDINGS = 1_000
+
+_CORE = "tag:yaml.org,2002:"
+_SCALAR_TAGS = {
+    "!": Kind.TEXT,
+    f"{_CORE}str": Kind.TEXT,
+    f"{_CORE}int": Kind.INTEGER,
+    f"{_CORE}float": Kind.FLOAT,
+    f"{_CORE}bool": Kind.BOOLEAN,
+    f"{_CORE}null": Kind.NULL,
+    f"{_CORE}timestamp": Kind.TIMESTAMP,
+    f"{_CORE}merge": Kind.MERGE,
+}
+
+
+class BudgetSpentError(Exception):
+    """The text holds more than is read; the finding stands in the composer's list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Anchored:
+    node: Node
+    weight: int
+    """Values in it, aliases expanded."""
+    height: int
+
+
+class _Frame:
+    """One open list or mapping."""
+
+    __slots__ = ("anchor", "expanded", "height", "is_flow", "is_mapping", "keys", "pending", "start", "values")
+
+    def __init__(self, start: int, *, is_mapping: bool, is_flow: bool, anchor: str | None, expanded: int) -> None:
+        self.start = start
+        self.is_mapping = is_mapping
+        self.is_flow = is_flow
+        self.anchor = anchor
+        self.expanded = expanded
+        self.height = 0
+        self.keys: list[Node] = []
+        self.values: list[Node] = []
+        self.pending: Node | None = None
+
+
+class Composer:
+    """Builds one tree; offsets count characters of ``source`` from ``offset`` on."""
+
+    def __init__(self, source: SourceText, offset: int = 0) -> None:
+        self.source = source
+        self.offset = offset
+        self.root: Node | None = None
+        self.findings: list[Diagnostic] = []
+        self.is_broken = False
+        """An alias leads nowhere: the tree would say something else than the text."""
+        self._stack: list[_Frame] = []
+        self._anchors: dict[str, _Anchored | None] = {}
+        self._nodes = 0
+        self._expanded = 0
+
+    def scalar(self, start: int, end: int, text: str, *, is_plain: bool, tag: str | None, anchor: str | None) -> None:
+        """Take one word or text."""
+        start += self.offset
+        end += self.offset
+        kind = kind_of(text) if is_plain else Kind.TEXT
+        if tag is not None:
+            kind = self._tagged_kind(text, tag, start, end)
+        node = Scalar(start, end, text, kind, is_plain=is_plain)
+        self._count(start)
+        if anchor is not None:
+            self._anchors[anchor] = _Anchored(node=node, weight=1, height=0)
+        self._add(node)
+
+    def open(self, start: int, *, is_mapping: bool, is_flow: bool, tag: str | None, anchor: str | None) -> None:
+        """Begin a list or a mapping."""
+        start += self.offset
+        if len(self._stack) >= MAX_DEPTH:
+            self._stop("WF106", f"more than {MAX_DEPTH} levels of nesting", start)
+        if tag is not None and tag not in {"!", _CORE + ("map" if is_mapping else "seq")}:
+            self._tag_finding(tag, start, start + 1)
+        self._stack.append(
+            _Frame(start, is_mapping=is_mapping, is_flow=is_flow, anchor=anchor, expanded=self._expanded)
+        )
+        self._count(start)
+        if anchor is not None:
+            self._anchors[anchor] = None
+
+    def close(self, end: int) -> None:
+        """End the innermost open list or mapping."""
+        frame = self._stack.pop()
+        end += self.offset
+        if not frame.is_flow:
+            # A block ends for the parser where the next thing begins, blank lines and comments included.
+            last = frame.values[-1] if frame.values else None
+            end = max(frame.start, last.end) if last is not None else frame.start
+        node: Node
+        if frame.is_mapping:
+            keys, values = self._own_pairs(frame)
+            node = Mapping(frame.start, end, keys, values)
+            if any(key.kind is Kind.MERGE for key in keys):
+                self._merge(node)
+        else:
+            node = Sequence(frame.start, end, frame.values)
+        height = frame.height + 1
+        if frame.anchor is not None:
+            weight = self._expanded - frame.expanded
+            self._anchors[frame.anchor] = _Anchored(node=node, weight=weight, height=height)
+        self._add(node, height)
+
+    def alias(self, start: int, end: int, name: str) -> None:
+        """Put what the anchor ``name`` stands for once more."""
+        start += self.offset
+        end += self.offset
+        anchored = self._anchors.get(name)
+        if anchored is None:
+            self._unusable_alias(name, start, end)
+            return
+        self._count(start, anchored.weight)
+        if self._expanded - self._nodes > MAX_EXPANDED:
+            self._stop("WF105", f"aliases expand to more than {MAX_EXPANDED:,} values", start, end)
+        if len(self._stack) + anchored.height > MAX_DEPTH:
+            self._stop("WF106", f"aliases nest more than {MAX_DEPTH} levels", start, end)
+        self._add(anchored.node, anchored.height)
+
+    def _count(self, start: int, weight: int = 1) -> None:
+        self._nodes += 1
+        self._expanded += weight
+        if self._nodes > MAX_VALUES:
+            self._stop("WF108", f"more than {MAX_VALUES:,} values", start)
+
+    def _add(self, node: Node, height: int = 0) -> None:
+        if not self._stack:
+            self.root = node
+            return
+        frame = self._stack[-1]
+        frame.height = max(frame.height, height)
+        if not frame.is_mapping:
+            frame.values.append(node)
+        elif frame.pending is None:
+            frame.pending = node
+        else:
+            frame.keys.append(frame.pending)
+            frame.values.append(node)
+            frame.pending = None
+
+    def _own_pairs(self, frame: _Frame) -> tuple[list[Scalar], list[Node]]:
+        """Return the pairs of a closed mapping; of a key that stands twice the last, as every reader takes it."""
+        pairs: dict[tuple[Kind, str], tuple[Scalar, Node]] = {}
+        first: dict[tuple[Kind, str], Scalar] = {}
+        for key, value in zip(frame.keys, frame.values, strict=True):
+            if not isinstance(key, Scalar):
+                self._report(_key_finding(self.source, key))
+                continue
+            identity = (key.kind, key.text)
+            if identity in pairs:
+                self._report(_duplicate_finding(self.source, key, first[identity]))
+            else:
+                first[identity] = key
+            pairs[identity] = (key, value)
+        return [key for key, _ in pairs.values()], [value for _, value in pairs.values()]
+
+    def _merge(self, node: Mapping) -> None:
+        """Replace ``<<`` by the pairs of the mappings it names; own keys count before merged ones."""
+        own = {key.text: (key, value) for key, value in node.pairs() if key.kind is not Kind.MERGE}
+        merged: dict[str, tuple[Scalar, Node]] = {}
+        for key, value in node.pairs():
+            if key.kind is not Kind.MERGE:
+                continue
+            for each in value.items if isinstance(value, Sequence) else [value]:
+                if not isinstance(each, Mapping):
+                    self._report(_merge_finding(self.source, each))
+                    continue
+                for pair in each.pairs():
+                    merged.setdefault(pair[0].text, pair)
+        pairs = [pair for name, pair in merged.items() if name not in own] + list(own.values())
+        node.keys = [key for key, _ in pairs]
+        node.values = [value for _, value in pairs]
+
+    def _tagged_kind(self, text: str, tag: str, start: int, end: int) -> Kind:
+        kind = _SCALAR_TAGS.get(tag)
+        if kind is None:
+            self._tag_finding(tag, start, end)
+            return Kind.TEXT
+        read = kind_of(text)
+        if kind in {Kind.TEXT, read} or (kind is Kind.FLOAT and read is Kind.INTEGER):
+            return kind
+        said = f'"{shortened(text)}" is tagged as {kind.value}, and is {read.value}'
+        self._report(find("WF110", said, self.source.span(start, end), help="delete the tag"))
+        return read
+
+    def _tag_finding(self, tag: str, start: int, end: int) -> None:
+        shown = tag.replace(_CORE, "!!", 1) if tag.startswith(_CORE) else tag
+        span = self.source.span(start, end)
+        self._report(
+            find(
+                "WF110",
+                f'tag "{shortened(shown)}" is not allowed here',
+                span,
+                help="delete it; only texts, numbers, lists and mappings are read, objects are never built",
+            )
+        )
+
+    def _unusable_alias(self, name: str, start: int, end: int) -> None:
+        span = self.source.span(start, end)
+        self.is_broken = True
+        if name in self._anchors:
+            found = find("WF109", f'"*{name}" stands inside "&{name}", which it repeats', span)
+        else:
+            close = f'write "&{name}" before the value that it repeats, or put the text in quotes'
+            found = find("WF113", f'"*{name}" repeats nothing: no "&{name}" stands above', span, help=close)
+        self._report(found)
+        self._count(start)
+        self._add(Scalar(start, end, "", Kind.NULL, is_plain=True))
+
+    def _report(self, finding: Diagnostic) -> None:
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append(finding)
+        elif not self.findings[-1].notes:
+            self.findings[-1] = replace(self.findings[-1], notes=("more findings of this kind are not listed",))
+
+    def _stop(self, code: str, message: str, start: int, end: int | None = None) -> None:
+        span = self.source.span(start, start + 1 if end is None else end)
+        self.findings.append(find(code, message, span, help="a workflow needs nothing like it"))
+        raise BudgetSpentError
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """Return ``text`` short enough for a message."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _key_finding(source: SourceText, key: Node) -> Diagnostic:
+    what = "a list" if isinstance(key, Sequence) else "a mapping"
+    return find(
+        "WF201",
+        f"a key must be a name, not {what}",
+        source.span(key.start, key.end),
+        help='write "name: value"; put a name that begins with a bracket in quotes',
+    )
+
+
+def _duplicate_finding(source: SourceText, key: Scalar, first: Scalar) -> Diagnostic:
+    return find(
+        "WF103",
+        f'key "{shortened(key.text)}" stands twice; only the last counts',
+        source.span(key.start, key.end),
+        label="again here",
+        help="delete one of them, or rename it",
+        secondary=(Label(span=source.span(first.start, first.end), text="first here"),),
+    )
+
+
+def _merge_finding(source: SourceText, node: Node) -> Diagnostic:
+    return find(
+        "WF201",
+        '"<<" takes a mapping, or a list of mappings',
+        source.span(node.start, node.end),
+        help='name an anchored mapping, as in "<<: *defaults"',
+    )

@@ -1,0 +1,146 @@
+"""YAML text to a marked tree, within budgets; the only user of the YAML library.
+
+The library's loaders and composers recurse and forget places; its events do neither. A parser of events feeds the
+composer of ``compose``, which counts depth, values and what aliases expand to, and stops at the first budget that
+is spent.
+
+Invariant: nothing here builds an object that the text asks for; text in, tree or plain values out.
+"""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import yaml
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.scanner import Scanner
+
+from wfctl.diagnostics.catalog import find
+from wfctl.diagnostics.model import Diagnostic, SourceText
+from wfctl.errors import ArchiveError
+from wfctl.spec.compose import BudgetSpentError, Composer, shortened
+from wfctl.spec.nodes import Mapping, Node, Scalar
+from wfctl.spec.plain import plain_value
+from wfctl.spec.scalars import Kind
+from wfctl.spec.syntax import Refusal, syntax_finding
+from wfctl.spec.text import first_character, misleading_characters, unreadable_characters
+
+
+class _PythonParser(Reader, Scanner, Parser):
+    """The library's parser without its composer, where libyaml was not built in."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+
+
+def _events(text: str) -> Iterator[Any]:
+    parser: Any = _parser(text)
+    while parser.check_event():
+        yield parser.get_event()
+
+
+def _parser(text: str) -> object:
+    if not yaml.__with_libyaml__:
+        return _PythonParser(text)
+    parser: object = yaml.cyaml.CParser(text)  # type: ignore[attr-defined]  # the stubs leave it out
+    return parser
+
+
+def compose(source: SourceText) -> tuple[Node | None, tuple[Diagnostic, ...]]:
+    """Read the first document of ``source``; no tree where the text cannot be read or holds nothing."""
+    unreadable = unreadable_characters(source)
+    if unreadable:
+        return None, unreadable
+    composer = Composer(source, first_character(source))
+    findings = list(misleading_characters(source))
+    root = _feed(composer, source, findings)
+    findings += composer.findings
+    if root is None and not findings:
+        findings.append(_empty(source))
+    return root, tuple(findings)
+
+
+def _feed(composer: Composer, source: SourceText, findings: list[Diagnostic]) -> Node | None:
+    try:
+        for event in _events(source.text[composer.offset :]):
+            if composer.root is not None and isinstance(event, yaml.DocumentStartEvent):
+                findings.append(_second_document(source, composer.offset + _start(event)))
+                break
+            _hand_over(event, composer)
+    except BudgetSpentError:
+        return None
+    except yaml.MarkedYAMLError as error:
+        findings.append(syntax_finding(source, _refusal(error, composer.offset)))
+        return None
+    if composer.is_broken:
+        return None
+    root = composer.root
+    return None if isinstance(root, Scalar) and root.kind is Kind.NULL else root
+
+
+def _start(event: Any) -> int:
+    return int(event.start_mark.index)
+
+
+def _hand_over(event: Any, composer: Composer) -> None:
+    start, end = event.start_mark.index, event.end_mark.index
+    if isinstance(event, yaml.ScalarEvent):
+        # libyaml calls the plain style "", the Python parser None.
+        composer.scalar(start, end, event.value, is_plain=not event.style, tag=event.tag, anchor=event.anchor)
+    elif isinstance(event, yaml.CollectionStartEvent):
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        is_flow = bool(event.flow_style)
+        composer.open(start, is_mapping=is_mapping, is_flow=is_flow, tag=event.tag, anchor=event.anchor)
+    elif isinstance(event, yaml.CollectionEndEvent):
+        composer.close(end)
+    elif isinstance(event, yaml.AliasEvent):
+        composer.alias(start, end, str(event.anchor))
+
+
+def _refusal(error: yaml.MarkedYAMLError, offset: int) -> Refusal:
+    problem, context = error.problem_mark, error.context_mark
+    return Refusal(
+        problem=error.problem or "",
+        problem_at=offset + problem.index if problem else offset,
+        context=error.context or "",
+        context_at=offset + context.index if context else None,
+    )
+
+
+def _second_document(source: SourceText, start: int) -> Diagnostic:
+    return find(
+        "WF104",
+        "a second document begins here; a spec is one",
+        source.span(start, start + 3),
+        help='delete the line "---" and what is below it, or keep it in a file of its own',
+    )
+
+
+def _empty(source: SourceText) -> Diagnostic:
+    return find("WF112", "the spec holds nothing", source.span(0, 0), help='write at least a "dag"')
+
+
+_HARMLESS = frozenset(("WF103", "WF601"))
+
+
+def read_mapping(text: str) -> dict[str, Any]:
+    """Return the values of a plain configuration file, an empty one included; ``ArchiveError`` if it is unfit.
+
+    Keys may be of any core type, as plain YAML readers have them. Of a key that stands twice the last counts.
+    """
+    source = SourceText("configuration", text)
+    root, findings = compose(source)
+    refused = next((finding for finding in findings if finding.code not in _HARMLESS), None)
+    if refused is not None and refused.code == "WF112":
+        return {}
+    if refused is not None:
+        where = f" (line {refused.span.start.line})" if refused.span else ""
+        raise ArchiveError(f"the YAML cannot be used: {refused.message}{where}", hint=refused.help)
+    if not isinstance(root, Mapping):
+        raise ArchiveError("the YAML must be a mapping", hint='write "key: value"')
+    try:
+        return cast("dict[str, Any]", plain_value(root))
+    except ValueError as error:
+        raise ArchiveError(f'the YAML cannot be used: "{shortened(str(error))}" is no value') from error
