@@ -1,0 +1,209 @@
+"""The texts of one workflow, from a spec file, a folder, or an archive; nothing is written and nothing is run.
+
+Invariant: an archive is read member by member from one handle; no more is read than the budgets allow.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from wfctl.archive.manifest import MAR_MANIFEST, WAR_MANIFEST, WarManifest, parse_war_manifest
+from wfctl.archive.unpack import Archive, open_archive
+from wfctl.check.model import Sources
+from wfctl.diagnostics.model import SourceText
+from wfctl.diagnostics.report import InvalidWorkflowError, Report
+from wfctl.errors import ArchiveError, UnreadableInputError
+from wfctl.spec.text import MAX_BYTES, read_spec_text
+
+SPEC_NAMES: Final = ("workflow.yaml", "workflow.yml")
+_ENDINGS: Final = frozenset({".yaml", ".yml"})
+_ARCHIVES: Final = (".war", ".tar.gz", ".tgz", ".zip")
+_DAG: Final = re.compile(r"""(?m)(?:^|[{,])[ \t]*["']?dag["']?[ \t]*:""")
+_HEAD: Final = 1 << 16
+_NOT_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_\-.]+")
+
+
+class Origin(StrEnum):
+    """Where the texts came from."""
+
+    SPEC = "spec"
+    """A spec file, named or found in a folder."""
+    ARCHIVE = "archive"
+    UNPACKED = "unpacked"
+    """A folder that was an archive: its manifest names the files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSources:
+    """The texts of one workflow and what is known of their surroundings."""
+
+    origin: Origin
+    sources: Sources
+    name: str
+    """Name of the workflow: the manifest's, or made from the name of the folder or the spec."""
+    folder: Path
+    """Folder of the spec or of the archive: where models lie beside them."""
+    archive: Path | None = None
+    """The archive's file; ``None`` for a spec and for an unpacked archive."""
+    manifest: WarManifest | None = None
+    members: frozenset[str] = frozenset()
+    """Files inside the archive, packed or unpacked; empty for a spec."""
+    spec_path: Path | None = None
+    """The spec on disk; ``None`` inside an archive."""
+    handler_path: Path | None = None
+    """The handler on disk; ``None`` inside an archive, or where there is none."""
+
+
+def read_sources(path: Path, *, handler: Path | None = None) -> ReadSources:
+    """Read the workflow that ``path`` means; ``handler`` beats the one that would be found.
+
+    Raises ``InvalidWorkflowError`` for bytes that are no text, ``ArchiveError`` for a bad archive, and
+    ``UnreadableInputError`` for what is not there.
+    """
+    if path.is_dir():
+        if (path / WAR_MANIFEST).is_file():
+            return _from_archive(path, handler)
+        return _from_spec(find_spec(path), handler, folder=path)
+    if path.name.endswith(_ARCHIVES):
+        return _from_archive(path, handler)
+    if path.suffix == ".mar":
+        raise ArchiveError(f'"{path.name}" is the archive of a model, not of a workflow')
+    return _from_spec(path, handler, folder=None)
+
+
+def find_spec(folder: Path) -> Path:
+    """Return the folder's own spec: ``workflow.yaml``, ``workflow.yml``, else the only YAML file with a dag."""
+    for name in SPEC_NAMES:
+        if (folder / name).is_file():
+            return folder / name
+    found = [path for path in _entries(folder) if path.suffix in _ENDINGS and _has_dag(path)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(f'"{path.name}"' for path in found)
+        raise UnreadableInputError(
+            f'the folder "{folder}" holds several workflows: {names}', hint="name the file, not the folder"
+        )
+    raise UnreadableInputError(
+        f'the folder "{folder}" holds no workflow: neither {SPEC_NAMES[0]} nor another YAML file with a dag'
+    )
+
+
+def find_handler(spec: Path) -> Path | None:
+    """Return the handler beside a spec: its usual names first, then the only Python file there."""
+    folder = spec.parent
+    for name in ("handler.py", f"{spec.stem}_handler.py", f"{spec.stem}.py"):
+        if (folder / name).is_file():
+            return folder / name
+    others = [path for path in _entries(folder) if path.suffix == ".py"]
+    return others[0] if len(others) == 1 else None
+
+
+def workflow_name(text: str) -> str:
+    """Make a name that a workflow may have."""
+    return _NOT_IN_NAME.sub("_", text).lstrip("_-.") or "workflow"
+
+
+def _from_spec(spec: Path, handler: Path | None, *, folder: Path | None) -> ReadSources:
+    found = handler or find_handler(spec)
+    is_usual = spec.name in SPEC_NAMES
+    name = (folder or spec.parent).absolute().resolve().name if folder or is_usual else spec.stem
+    return ReadSources(
+        origin=Origin.SPEC,
+        sources=Sources(
+            spec=_text(_file(spec), str(spec)),
+            handler=None if found is None else _text(_file(found), str(found)),
+            handler_wanted="handler.py" if found is None else None,
+        ),
+        name=workflow_name(name),
+        folder=spec.parent,
+        spec_path=spec,
+        handler_path=found,
+    )
+
+
+def _from_archive(path: Path, handler: Path | None) -> ReadSources:
+    with open_archive(path) as archive:
+        raw = archive.read(WAR_MANIFEST, archive.budgets.manifest_bytes)
+        names = archive.names()
+        if raw is None:
+            raise _no_manifest(names)
+        manifest = parse_war_manifest(raw)
+        spec = archive.read(manifest.spec_file, archive.budgets.spec_bytes)
+        if spec is None:
+            raise ArchiveError(f'the manifest names the spec "{manifest.spec_file}", which is not in the archive')
+        member = handler_member(manifest, names)
+        text = _handler_text(archive, member, handler)
+        root = archive.root
+    inside = "" if root is None else f"{root}/"
+    return ReadSources(
+        origin=Origin.ARCHIVE if root is None else Origin.UNPACKED,
+        sources=Sources(
+            spec=_text(spec, f"{inside or f'{path}/'}{manifest.spec_file}"),
+            handler=text,
+            handler_wanted=None if text is not None else manifest.handler,
+        ),
+        name=manifest.workflow_name,
+        folder=path.parent if root is None else root,
+        archive=path if root is None else None,
+        manifest=manifest,
+        members=names,
+        spec_path=None if root is None else root / manifest.spec_file,
+        handler_path=handler or (root / member if root and member else None),
+    )
+
+
+def handler_member(manifest: WarManifest, names: frozenset[str]) -> str | None:
+    """Return the member with the functions: as the manifest writes it, or with ``.py`` behind."""
+    if manifest.handler is None:
+        return None
+    return next((name for name in (manifest.handler, f"{manifest.handler}.py") if name in names), None)
+
+
+def _handler_text(archive: Archive, member: str | None, handler: Path | None) -> SourceText | None:
+    if handler is not None:
+        return _text(_file(handler), str(handler))
+    raw = None if member is None else archive.read(member, archive.budgets.handler_bytes)
+    return None if raw is None else _text(raw, f"{archive.root or archive.path}/{member}")
+
+
+def _no_manifest(names: frozenset[str]) -> ArchiveError:
+    if MAR_MANIFEST in names:
+        return ArchiveError("it is the archive of a model, not of a workflow")
+    return ArchiveError(f"it has no {WAR_MANIFEST}")
+
+
+def _text(raw: bytes, name: str) -> SourceText:
+    text = read_spec_text(raw, name)
+    if isinstance(text, SourceText):
+        return text
+    raise InvalidWorkflowError(Report.of([text]))
+
+
+def _file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UnreadableInputError(f'cannot read "{path}": {error.strerror}') from error
+
+
+def _entries(folder: Path) -> list[Path]:
+    def files() -> Iterator[Path]:
+        yield from (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+    try:
+        return sorted(files())
+    except OSError as error:
+        raise UnreadableInputError(f'cannot read "{folder}": {error.strerror}') from error
+
+
+def _has_dag(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return _DAG.search(stream.read(_HEAD).decode("utf-8-sig", "replace")) is not None
+    except OSError:
+        return False

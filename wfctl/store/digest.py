@@ -1,0 +1,18 @@
+"""SHA-256 of files, streamed.
+
+Invariant: memory does not grow with the file.
+"""
+
+import hashlib
+from pathlib import Path
+
+from wfctl.errors import UnreadableInputError
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in lower-case hexadecimal digits."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UnreadableInputError(f'cannot read "{path}": {error.strerror}') from error

@@ -1,0 +1,195 @@
+"""Where a model's archive is looked for: inside the workflow's archive, beside it, then in the stores.
+
+Invariant: a spec cannot reach outside these places, whatever its urls say; only what was named on the command line can.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from wfctl.check.model import ModelFact
+from wfctl.errors import StoreError, UnsupportedError
+from wfctl.spec.model import ModelSpec
+from wfctl.store.digest import sha256_of
+
+_REMOTE: Final = frozenset({"http", "https"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where to look, in this order."""
+
+    members: frozenset[str] = frozenset()
+    """Files inside the workflow's archive."""
+    archive: Path | None = None
+    """The workflow's archive, as messages name it."""
+    unpacked: Path | None = None
+    """Where that archive is unpacked; ``None`` while it is only looked at."""
+    beside: Path | None = None
+    """The folder of the spec or of the archive."""
+    model_store: Path | None = None
+    """As named on the command line."""
+    environment_store: Path | None = None
+    """The value of ``WFCTL_MODEL_STORE``."""
+
+    def folders(self) -> Iterator[Path]:
+        """Yield the folders after the archive itself, each once."""
+        seen: set[Path] = set()
+        for folder in (self.beside, self.model_store, self.environment_store):
+            if folder is not None and folder.absolute() not in seen:
+                seen.add(folder.absolute())
+                yield folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a url leads to; neither ``path`` nor ``member`` if to nothing."""
+
+    url: str
+    path: Path | None = None
+    """A file or folder on this machine."""
+    member: str | None = None
+    """A file inside the workflow's archive, also when that is unpacked."""
+    tried: tuple[str, ...] = ()
+    """The places looked at, as messages name them, the one where it was found included."""
+
+    @property
+    def is_found(self) -> bool:
+        """Whether there is anything."""
+        return self.path is not None or self.member is not None
+
+
+def is_remote(url: str) -> bool:
+    """Whether a url names another machine."""
+    return scheme_of(url) in _REMOTE
+
+
+def scheme_of(url: str) -> str | None:
+    """Return the scheme of a url in lower case, or ``None`` where it has none or cannot be read."""
+    try:
+        return urlsplit(url).scheme.lower() or None
+    except ValueError:
+        return None
+
+
+def find_model(url: str, places: Places) -> Found:
+    """Look for a model; a url that leads out of every place is looked for nowhere."""
+    tried: list[str] = []
+    name = _relative(url, places)
+    if name is None:
+        return Found(url=url)
+    if places.archive is not None:
+        tried.append(f"inside {places.archive}")
+        if member := _member(name, places):
+            path = places.unpacked / member if places.unpacked else None
+            return Found(url=url, path=path, member=member, tried=tuple(tried))
+    for folder in places.folders():
+        tried.append(str(folder))
+        for candidate in _candidates(name):
+            # Not Path.exists, which raises for a name that is too long for the disk.
+            if os.path.exists(folder / candidate):  # noqa: PTH110
+                return Found(url=url, path=folder / candidate, tried=tuple(tried))
+    return Found(url=url, tried=tuple(tried))
+
+
+def require_model(url: str, places: Places) -> Path:
+    """Return where a model is on this machine; raise ``StoreError`` with the places tried, or with what to do."""
+    if is_remote(url):
+        raise StoreError(
+            f'the model at "{url}" is on another machine, and archives are not fetched from there',
+            hint="download it into the folder of the workflow or a --model-store, and give its file name as url",
+        )
+    found = find_model(url, places)
+    if found.path is not None:
+        return found.path
+    if found.member is not None:
+        raise UnsupportedError(f'"{found.member}" is inside an archive that is not unpacked')
+    raise not_found(found)
+
+
+def not_found(found: Found) -> StoreError:
+    """Make the error for a model that is nowhere."""
+    if not found.tried:
+        return StoreError(
+            f'the url "{found.url}" leads out of the places where models are looked for',
+            hint="give the name of a file beside the workflow, or name its folder with --model-store",
+        )
+    return StoreError(
+        f'there is no model "{found.url}"; looked {_listed(found.tried)}',
+        hint="put the archive there, or name the folder that holds it with --model-store",
+    )
+
+
+def facts_for(
+    models: Mapping[str, ModelSpec], places: Places, *, digest_of_member: Callable[[str], str | None] | None = None
+) -> dict[str, ModelFact]:
+    """Gather what a check must know of the models with a local url; digests only where the spec pins one."""
+    return {
+        name: _fact(model, find_model(model.url, places), digest_of_member)
+        for name, model in models.items()
+        if model.url and not is_remote(model.url)
+    }
+
+
+def _fact(model: ModelSpec, found: Found, digest_of_member: Callable[[str], str | None] | None) -> ModelFact:
+    where = str(found.path) if found.path is not None else found.member
+    return ModelFact(
+        found=where,
+        places=found.tried,
+        sha256=_digest(found, digest_of_member) if model.sha256 else None,
+    )
+
+
+def _digest(found: Found, digest_of_member: Callable[[str], str | None] | None) -> str | None:
+    if found.path is not None:
+        # A pin holds for one file; a folder has no digest.
+        return sha256_of(found.path) if found.path.is_file() else None
+    if found.member is not None and digest_of_member is not None:
+        return digest_of_member(found.member)
+    return None
+
+
+def _listed(places: tuple[str, ...]) -> str:
+    named = [place if place.startswith("inside ") else f'in "{place}"' for place in places]
+    return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+
+
+def _relative(url: str, places: Places) -> str | None:
+    """Return a url as a path below the places, or ``None`` where it leads out of them."""
+    scheme = scheme_of(url)
+    if scheme in _REMOTE:
+        return None
+    path = unquote(urlsplit(url).path) if scheme == "file" else url
+    if "\0" in path or not path.strip():
+        return None
+    if Path(path).is_absolute():
+        return _below(Path(path), places)
+    parts = PurePosixPath(path).parts
+    return None if not parts or ".." in parts else str(PurePosixPath(path))
+
+
+def _below(path: Path, places: Places) -> str | None:
+    """Return the name of an absolute path inside the first place that holds it."""
+    for folder in places.folders():
+        root = folder.absolute()
+        if ".." not in path.parts and path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    return None
+
+
+def _candidates(name: str) -> Iterator[str]:
+    """Yield the name itself, then its last part: the original looks for ``sub/m.mar`` as ``m.mar`` in its store."""
+    yield name
+    base = PurePosixPath(name).name
+    if base not in {"", name}:
+        yield base
+
+
+def _member(name: str, places: Places) -> str | None:
+    if name in places.members:
+        return name
+    # A model that was never packed: a folder inside the archive.
+    return name if any(member.startswith(f"{name}/") for member in places.members) else None
