@@ -1,29 +1,28 @@
-"""Finds the workflow that a PATH means, and the handler that belongs to a spec.
+"""What a PATH on the command line means: which workflow, and what to say where there is none.
 
-Invariant: looks at names, and at the first lines where a folder names no workflow; nothing is parsed or imported.
+Invariant: only looks for names; the workflow itself is read by ``wfctl.archive.read_sources``.
 """
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from wfctl.archive.manifest import WAR_MANIFEST
+from wfctl.archive.read_sources import SPEC_NAMES, find_spec
 from wfctl.errors import UnreadableInputError
 
-SPEC_NAMES = ("workflow.yaml", "workflow.yml")
-SPEC_ENDINGS = (".yaml", ".yml")
-UNPACKED_MANIFEST = Path("WAR-INF", "MANIFEST.json")
-HANDLER_RULE = "handler.py, then <spec>_handler.py, then <spec>.py, then the only *.py file beside the spec"
-_DAG_KEY = re.compile(r"""(^|[{,])[ \t]*["']?dag["']?[ \t]*:""", re.MULTILINE)
-_HEAD_BYTES = 65_536
+HANDLER_RULE = "handler.py, then SPEC_handler.py, then SPEC.py, then the only *.py file beside the spec"
+_ENDINGS = (".yaml", ".yml", ".war")
 
 
 def find_workflow(path: Path | None) -> Path:
-    """Return the spec, archive or unpacked archive that ``path`` means; ``None`` means the current folder."""
+    """Return the spec, archive or unpacked archive that ``path`` means; ``None`` means the current folder.
+
+    A folder without a workflow of its own is a wrong use of the command, a file that is not there is not.
+    """
     path = path or Path()
     if path.is_dir():
-        return path if (path / UNPACKED_MANIFEST).is_file() else _own_spec(path)
+        return path if (path / WAR_MANIFEST).is_file() else _own_spec(path)
     if not path.exists():
         raise UnreadableInputError(f'there is no file "{path}"', hint=_look_alike(path))
     if path.suffix == ".mar":
@@ -33,59 +32,27 @@ def find_workflow(path: Path | None) -> Path:
     return path
 
 
-def find_handler(spec: Path) -> Path | None:
-    """Return the handler that belongs to a spec by the rule of ``HANDLER_RULE``, or ``None``."""
-    folder = spec.parent
-    for name in ("handler.py", f"{spec.stem}_handler.py", f"{spec.stem}.py"):
-        if (folder / name).is_file():
-            return folder / name
-    others = [path for path in folder.glob("*.py") if path.is_file()] if folder.is_dir() else []
-    return others[0] if len(others) == 1 else None
-
-
 def _own_spec(folder: Path) -> Path:
-    for name in SPEC_NAMES:
-        if (folder / name).is_file():
-            return folder / name
-    named = [path for path in _files(folder) if path.suffix in SPEC_ENDINGS]
-    specs = [path for path in named if _looks_like_spec(path)]
-    if len(specs) == 1:
-        return specs[0]
-    raise click.UsageError(_undecided(folder, specs, named))
-
-
-def _undecided(folder: Path, specs: Sequence[Path], named: Sequence[Path]) -> str:
-    where = "the current folder" if folder == Path() else f'"{folder}"'
-    if specs:
-        names = ", ".join(f'"{path}"' for path in specs)
-        return f"{where} holds several workflows, and none is called {SPEC_NAMES[0]}: name one of {names}"
-    archives = [path for path in _files(folder) if path.suffix == ".war"]
-    others = ", ".join(f'"{path}"' for path in [*named, *archives])
-    seen = f"; there are {others}" if others else ""
-    return f"no workflow in {where}: no {SPEC_NAMES[0]}, and no YAML file with a dag{seen}"
-
-
-def _files(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as failure:
-        raise UnreadableInputError(f'cannot read the folder "{folder}": {failure.strerror}') from failure
+        return find_spec(folder)
+    except UnreadableInputError as nothing:
+        where = "the current folder" if folder == Path() else f'the folder "{folder}"'
+        message = nothing.message.replace(f'the folder "{folder}"', where)
+        others = [] if "several" in message else [name for name in _names(folder) if name.endswith(_ENDINGS)]
+        seen = f"; there is {', '.join(others)}" if others else ""
+        raise click.UsageError(f"{message}{seen}: name the file, or call it {SPEC_NAMES[0]}") from nothing
 
 
-def _looks_like_spec(path: Path) -> bool:
+def _names(folder: Path) -> list[str]:
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        return sorted(path.name for path in folder.iterdir())
     except OSError:
-        return False
-    return _DAG_KEY.search(head.decode("utf-8-sig", errors="replace")) is not None
+        return []
 
 
 def _look_alike(path: Path) -> str | None:
     """Return a question about the name that was meant, if a file beside it has nearly that name."""
-    from difflib import get_close_matches  # only on the way to an error
+    from wfctl.check.closest import closest  # only on the way to an error
 
-    folder = path.parent
-    names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
-    close = get_close_matches(path.name, names, n=1)
-    return f'did you mean "{folder / close[0]}"?' if close else None
+    close = closest(path.name, _names(path.parent), count=1)
+    return f'did you mean "{path.parent / close[0]}"?' if close else None

@@ -5,6 +5,7 @@ Invariant: the only place of the command line that reads the environment; it imp
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +24,12 @@ def colour_choice(environ: Mapping[str, str] = os.environ) -> bool | None:
 def is_github_actions(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether this is a job of GitHub Actions, which reads findings from workflow commands."""
     return environ.get("GITHUB_ACTIONS") == "true"
+
+
+def environment_store(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder that ``WFCTL_MODEL_STORE`` names."""
+    value = environ.get("WFCTL_MODEL_STORE")
+    return Path(value) if value else None
 
 
 def complete_workflows(ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:

@@ -1,0 +1,172 @@
+"""One workflow from its path to its verdict: find, read, check, and mend where that is asked for.
+
+Invariant: what cannot be read becomes part of the verdict, so that one bad path hides none of the others.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wfctl.archive.read_sources import SPEC_NAMES, Origin, find_handler, read_sources
+from wfctl.archive.unpack import list_members
+from wfctl.check.check import check
+from wfctl.check.model import Sources, Surroundings
+from wfctl.cli.discover import find_workflow
+from wfctl.cli.fix import choose_edits, edited
+from wfctl.cli.reporters.interface import Verdict
+from wfctl.cli.selection import Selection
+from wfctl.diagnostics.model import Diagnostic, SourceText
+from wfctl.diagnostics.report import InvalidWorkflowError, Report
+from wfctl.errors import UnreadableInputError, WfctlError
+from wfctl.spec.text import MAX_BYTES, read_spec_text
+from wfctl.store.find import Places, facts_for
+
+STDIN = Path("-")
+_STDIN_NAME = "<stdin>"
+_MOST_ROUNDS = 10
+"""A fix may uncover a finding that can be fixed too; a fix that brings its own finding back must not go on for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """How workflows are to be checked."""
+
+    selection: Selection
+    handler: Path | None = None
+    model_store: Path | None = None
+    environment_store: Path | None = None
+    is_compat: bool = False
+    is_mending: bool = False
+    """Whether the safe edits are made, in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A text before and after the safe edits."""
+
+    path: Path
+    old: SourceText
+    new: SourceText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """The verdict on one workflow, and what the safe edits changed before it."""
+
+    verdict: Verdict
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """The texts of one workflow; the paths are set where the texts are files of the user's."""
+
+    path: str
+    sources: Sources
+    places: Places | None = None
+    """Where models are looked for; ``None`` if nobody looks."""
+    spec_file: Path | None = None
+    handler_file: Path | None = None
+
+
+def examine(path: Path | None, how: Examination) -> Examined:
+    """Check one workflow; ``None`` means that of the current folder."""
+    name = str(path or Path())
+    try:
+        where = path if path == STDIN else find_workflow(path)
+        name = _STDIN_NAME if where == STDIN else str(where)
+        read = _read(where, how)
+    except InvalidWorkflowError as invalid:  # bytes that are no text
+        return Examined(verdict=Verdict(path=name, report=how.selection.of(invalid.report)))
+    except WfctlError as error:
+        return Examined(verdict=Verdict(path=name, error=error))
+    return _mended(read, how) if how.is_mending else Examined(verdict=_verdict(read, how))
+
+
+def _read(path: Path, how: Examination) -> _Read:
+    if path == STDIN:
+        return _read_stdin(how)
+    read = read_sources(path, handler=how.handler)
+    is_archive = read.origin is Origin.ARCHIVE
+    return _Read(
+        path=str(path),
+        sources=read.sources,
+        places=Places(
+            members=read.members,
+            archive=read.archive or (path if read.members else None),
+            beside=read.folder,
+            model_store=how.model_store,
+            environment_store=how.environment_store,
+        ),
+        spec_file=None if is_archive else read.spec_path,
+        handler_file=None if is_archive else read.handler_path,
+    )
+
+
+def _read_stdin(how: Examination) -> _Read:
+    """Read a spec as if it lay in the current folder; nobody knows where its models are."""
+    spec = read_spec_text(sys.stdin.buffer.read(MAX_BYTES + 1), _STDIN_NAME)
+    if isinstance(spec, Diagnostic):
+        raise InvalidWorkflowError(Report.of([spec]))
+    handler = how.handler or find_handler(Path(SPEC_NAMES[0]))
+    if handler is None:
+        return _Read(path=_STDIN_NAME, sources=Sources(spec=spec, handler_wanted="handler.py"))
+    try:
+        text = read_spec_text(handler.read_bytes(), str(handler))
+    except OSError as failure:
+        raise UnreadableInputError(f'cannot read "{handler}": {failure.strerror}') from failure
+    if isinstance(text, Diagnostic):
+        raise InvalidWorkflowError(Report.of([text]))
+    return _Read(path=_STDIN_NAME, sources=Sources(spec=spec, handler=text))
+
+
+def _check(read: _Read, how: Examination) -> Report:
+    """Check the texts; what the spec says decides which archives are looked for."""
+    checked = check(read.sources, compat=how.is_compat)
+    if read.places is None or checked.spec is None or not checked.spec.models:
+        return checked.report
+    facts = facts_for(checked.spec.models, read.places, digest_of_member=_digests(read.places.archive))
+    return check(read.sources, Surroundings(models=facts), compat=how.is_compat).report
+
+
+def _digests(archive: Path | None) -> Callable[[str], str | None]:
+    """Return a function that gives the digest of a member; the archive is read when it is first asked."""
+    digests: dict[str, str] = {}
+
+    def digest(member: str) -> str | None:
+        if archive is not None and not digests:
+            digests.update((listed.name, listed.sha256) for listed in list_members(archive))
+        return digests.get(member)
+
+    return digest
+
+
+def _verdict(read: _Read, how: Examination) -> Verdict:
+    return Verdict(path=read.path, report=how.selection.of(_check(read, how)))
+
+
+def _mended(read: _Read, how: Examination) -> Examined:
+    """Make the safe edits until none is left, and give the verdict on what came out."""
+    now, verdict = read, _verdict(read, how)
+    for _ in range(_MOST_ROUNDS):
+        edits = choose_edits(verdict.report)
+        spec, handler = now.sources.spec, now.sources.handler
+        sources = replace(
+            now.sources, spec=edited(spec, edits), handler=None if handler is None else edited(handler, edits)
+        )
+        if sources == now.sources:
+            break
+        now = replace(now, sources=sources)
+        verdict = _verdict(now, how)
+    return Examined(verdict=verdict, changes=tuple(_changes(read, now)))
+
+
+def _changes(before: _Read, after: _Read) -> Iterator[Change]:
+    texts = (
+        (before.spec_file, before.sources.spec, after.sources.spec),
+        (before.handler_file, before.sources.handler, after.sources.handler),
+    )
+    for path, old, new in texts:
+        if path and old and new and old != new:
+            yield Change(path=path, old=old, new=new)
