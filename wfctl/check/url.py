@@ -1,0 +1,91 @@
+"""What a model's ``url`` is: its scheme, its path, and what is dangerous in it.
+
+Invariant: text only; nothing is looked up, on disk or in the network.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+FETCHABLE = ("http", "https", "file")
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters at least: "C:" is a drive
+_DRIVE = re.compile(r"[A-Za-z]:")
+_ARCHIVE_ENDINGS = (".mar", ".tar.gz", ".tgz")
+_VERSION = re.compile(r"v?\d+")
+_SECRET_PARAMETERS = re.compile(
+    r"(?:^|&)(?:token|access_token|api_?key|key|password|secret|sig|x-amz-signature|x-goog-signature)=",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Url:
+    """One ``url``, taken apart."""
+
+    text: str
+    scheme: str | None
+    """In lower case; ``None`` for a name in the store or beside the spec."""
+    parts: SplitResult | None
+    """``None`` for a local name, and where the text cannot be taken apart."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it names something in the store, in the archive, or beside the spec."""
+        return self.scheme is None
+
+    @property
+    def path(self) -> str:
+        """What names the file: without host and parameters."""
+        return self.text if self.is_local or self.parts is None else self.parts.path
+
+    @property
+    def shown(self) -> str:
+        """The text without what may be secret: user, password, parameters."""
+        return self.text if self.is_local or self.parts is None else f"{self.parts.hostname}{self.parts.path}"
+
+    def malformation(self) -> str | None:
+        """Say why this cannot be an address at all, ``None`` if it can."""
+        if any(char < " " or char == "\x7f" for char in self.text):
+            return "it holds a control character"
+        if self.scheme not in {"http", "https"}:
+            return None
+        if self.parts is None or not self.parts.hostname:
+            return "it names no host"
+        return "it holds a space" if " " in self.text else None
+
+    def escape(self) -> str | None:
+        """Say how this leads out of the store, ``None`` if it does not."""
+        if ".." in re.split(r"[/\\]", unquote(self.path)):
+            return '".." leads out of the store'
+        if not self.is_local:
+            return None
+        if self.text.startswith(("/", "\\\\")) or _DRIVE.match(self.text):
+            return "an absolute path is outside the store"
+        return 'a backslash is a separator on some systems; write "/"' if "\\" in self.text else None
+
+    def has_credentials(self) -> bool:
+        """Whether a user name, a password or a token stands in it."""
+        if self.parts is None:
+            return False
+        return "@" in self.parts.netloc or _SECRET_PARAMETERS.search(self.parts.query) is not None
+
+    def looks_like_archive(self) -> bool:
+        """Whether the last part has the ending of an archive, or none at all, as folders have."""
+        last = unquote(self.path).rstrip("/").rsplit("/", 1)[-1]
+        if last.endswith(_ARCHIVE_ENDINGS):
+            return True
+        _, dot, ending = last.rpartition(".")
+        return self.is_local and (not dot or _VERSION.fullmatch(ending) is not None)
+
+
+def read_url(text: str) -> Url:
+    """Take ``text`` apart."""
+    found = _SCHEME.match(text)
+    if found is None:
+        return Url(text=text, scheme=None, parts=None)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = None
+    return Url(text=text, scheme=found.group(1).lower(), parts=parts)
