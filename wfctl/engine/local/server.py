@@ -127,6 +127,7 @@ class ForkServer:
             os.close(self._waker)
             stream, stdout, stderr = files
             surroundings.take_streams(stdout, stderr)
+            surroundings.keep_memory()
             status = _run_worker(socket.socket(fileno=stream), self._given)
         except BaseException:  # noqa: BLE001
             traceback.print_exc()

@@ -60,6 +60,7 @@ class _CallReader:
     def __init__(self, frame: Frame) -> None:
         self._content = frame.content
         self._meta_size = frame.meta_size
+        self._size = len(frame.content)
         self._at = 0
         self._body_at = frame.meta_size
 
@@ -71,7 +72,7 @@ class _CallReader:
         return Call(call_id, parts, headers, request_id, as_json=bool(flags & _AS_JSON))
 
     def finish(self) -> None:
-        if self._at != self._meta_size or self._body_at != len(self._content):
+        if self._at != self._meta_size or self._body_at != self._size:
             raise FrameError("its sizes do not add up")
 
     def _part(self) -> Part:
@@ -82,9 +83,13 @@ class _CallReader:
 
     def _body(self, size: int) -> bytes | bytearray:
         begin, end = self._body_at, self._body_at + size
-        if end > len(self._content):
+        if end > self._size:
             raise FrameError("a body is cut short")
         self._body_at = end
+        if begin == self._meta_size == self._at and end == self._size:
+            # The last part is the only one with a body: what the frame owns is handed on, without a copy.
+            del self._content[:begin]
+            return self._content
         with memoryview(self._content) as view:
             return bytes(view[begin:end])
 

@@ -1,0 +1,145 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wfctl.engine.call import Call, CallAnswer, CallError, Part
+from wfctl.engine.wire.frames import Frame, FrameDecoder, FrameError, FrameKind
+from wfctl.engine.wire.messages import (
+    decode_answers,
+    decode_calls,
+    decode_report,
+    encode_answers,
+    encode_calls,
+    encode_report,
+)
+
+TEXT = st.text(st.characters(), max_size=20)
+HEADERS = st.dictionaries(TEXT, TEXT, max_size=4)
+NUMBERS = st.integers(0, 2**64 - 1)
+PARTS = st.builds(Part, TEXT, st.binary(max_size=60) | st.binary(max_size=60).map(bytearray), st.none() | TEXT)
+CALLS = st.builds(Call, NUMBERS, st.lists(PARTS, max_size=4), HEADERS, TEXT, as_json=st.booleans())
+ERRORS = st.builds(
+    CallError,
+    TEXT,
+    status=st.integers(100, 599),
+    traceback_text=st.none() | TEXT,
+    is_final=st.booleans(),
+)
+ANSWERS = st.builds(
+    CallAnswer,
+    NUMBERS,
+    status=st.integers(-(2**31), 2**31 - 1),
+    body=st.binary(max_size=60),
+    content_type=st.none() | TEXT,
+    headers=HEADERS,
+    error=st.none() | ERRORS,
+    started_ns=NUMBERS,
+    finished_ns=NUMBERS,
+)
+
+
+def received(buffers) -> Frame:
+    (frame,) = FrameDecoder().feed(b"".join(buffers))
+    return frame
+
+
+def state(record):
+    """Every field of a slotted record, so that a field added later cannot be forgotten on the wire."""
+    if isinstance(record, Call | Part | CallAnswer | CallError):
+        return {name: state(getattr(record, name)) for name in type(record).__slots__}
+    if isinstance(record, list):
+        return [state(each) for each in record]
+    return bytes(record) if isinstance(record, bytearray) else record
+
+
+@given(st.lists(CALLS, max_size=5))
+def test_calls_arrive_as_they_were(calls):
+    frame = received(encode_calls(calls))
+    assert frame.kind is FrameKind.CALLS
+    assert state(decode_calls(frame)) == state(calls)
+
+
+@given(st.lists(ANSWERS, max_size=5))
+def test_answers_arrive_as_they_were(answers):
+    frame = received(encode_answers(answers))
+    assert frame.kind is FrameKind.ANSWERS
+    assert state(decode_answers(frame)) == state(answers)
+
+
+def test_large_bodies_arrive_as_they_were():
+    bodies = [bytes([at]) * (at * 200_000) for at in range(4)]
+    calls = [Call(at, [Part("body", body), Part("small", b"s")], {}, "r") for at, body in enumerate(bodies)]
+    assert state(decode_calls(received(encode_calls(calls)))) == state(calls)
+    answers = [CallAnswer(at, body=body) for at, body in enumerate(bodies)]
+    assert state(decode_answers(received(encode_answers(answers)))) == state(answers)
+
+
+def test_a_single_large_body_is_handed_over_without_a_copy():
+    frame = received(encode_calls([Call(1, [Part("body", b"x" * 10**6)], {}, "r")]))
+    (call,) = decode_calls(frame)
+    assert call.parts[0].body is frame.content
+    assert call.parts[0].body == b"x" * 10**6
+
+
+@pytest.mark.parametrize("empty_last", [False, True])
+def test_an_only_body_beside_empty_ones_arrives(empty_last):
+    parts = [Part("empty", b""), Part("full", b"x" * 100)]
+    calls = [Call(1, parts[::-1] if empty_last else parts, {}, "r")]
+    assert state(decode_calls(received(encode_calls(calls)))) == state(calls)
+
+
+READERS = {FrameKind.CALLS: decode_calls, FrameKind.ANSWERS: decode_answers}
+
+
+@given(st.sampled_from(sorted(READERS)), st.integers(0, 2**32 - 1), st.binary(max_size=200), st.data())
+def test_garbage_in_a_frame_is_refused(kind, count, content, data):
+    frame = Frame(kind, count, data.draw(st.integers(0, len(content))), bytearray(content))
+    try:
+        found = READERS[kind](frame)
+    except FrameError:
+        return
+    assert len(found) == count
+
+
+@given(st.lists(CALLS, min_size=1, max_size=2), st.data())
+def test_a_damaged_batch_is_read_or_refused(calls, data):
+    frame = received(encode_calls(calls))
+    at = data.draw(st.integers(0, len(frame.content) - 1))
+    frame.content[at] ^= data.draw(st.integers(1, 255))
+    try:
+        decode_calls(frame)
+    except FrameError as reason:
+        assert "cannot be read" in str(reason)
+
+
+@given(st.lists(ANSWERS, min_size=1, max_size=2), st.data())
+def test_damaged_answers_are_read_or_refused(answers, data):
+    frame = received(encode_answers(answers))
+    at = data.draw(st.integers(0, len(frame.content) - 1))
+    frame.content[at] ^= data.draw(st.integers(1, 255))
+    try:
+        decode_answers(frame)
+    except FrameError as reason:
+        assert "cannot be read" in str(reason)
+
+
+def test_a_deeply_nested_extra_is_refused():
+    good = CallAnswer(1, content_type="x")
+    frame = received(encode_answers([good]))
+    extra = b"[" * 100_000
+    record = bytearray(frame.content[:40])
+    record[12:16] = len(extra).to_bytes(4, "little")
+    with pytest.raises(FrameError, match="cannot be read"):
+        decode_answers(Frame(FrameKind.ANSWERS, 1, 40 + len(extra), record + extra))
+
+
+def test_reports_arrive_as_they_were():
+    frame = received(encode_report(FrameKind.FAILED, {"message": "Größe", "hint": None}))
+    assert frame.kind is FrameKind.FAILED
+    assert decode_report(frame) == {"message": "Größe", "hint": None}
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff"])
+def test_reports_that_are_none_are_refused(text):
+    with pytest.raises(FrameError, match="report"):
+        decode_report(Frame(FrameKind.READY, 0, len(text), bytearray(text)))
