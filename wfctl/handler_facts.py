@@ -3,10 +3,14 @@
 Invariant: facts only. Whether a function is called for, or is good enough, is decided by the rules.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import ast
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from wfctl.diagnostics.model import SourceText, Span
+from wfctl.diagnostics.catalog import find
+from wfctl.diagnostics.model import Diagnostic, SourceText, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +21,7 @@ class FunctionFact:
     span: Span
     """Place of the name in its ``def``."""
     required: int
-    """Positional parameters without a default; ``data`` and ``context`` are two."""
+    """Parameters without a default, those that only a keyword can fill included; ``data`` and ``context`` are two."""
     accepts: int | None
     """Positional parameters in all; ``None`` with ``*args``."""
     is_async: bool = False
@@ -36,4 +40,297 @@ class HandlerFacts:
     classes: tuple[str, ...] = ()
     """Classes defined (not imported) at the top level."""
     has_star_import: bool = False
-    """``from x import *`` may bring any name."""
+    """Any name may be there: ``from x import *``, a module ``__getattr__``, ``globals()`` or ``exec``."""
+
+
+MAX_CHARACTERS = 1024 * 1024
+"""Python needs 500 bytes of tree for each character in the worst case."""
+
+
+def read_handler_facts(source: SourceText) -> tuple[HandlerFacts | None, tuple[Diagnostic, ...]]:
+    """Read a handler; no facts where it is not Python."""
+    if len(source.text) > MAX_CHARACTERS:
+        large = find("WF107", "the handler is larger than 1 MB", source.span(0, 0), help="keep data in extra files")
+        return None, (large,)
+    # A byte order mark is no Python, but Python's own reader of files takes it.
+    text = source.text.removeprefix("\ufeff")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except SyntaxError as error:
+        return None, (_syntax_finding(source, error),)
+    except (RecursionError, MemoryError):
+        return None, (find("WF402", "the handler is nested too deeply to be read", source.span(0, 0)),)
+    except ValueError as error:
+        return None, (find("WF402", str(error), source.span(0, 0)),)
+    return _Reader(source).read(tree), ()
+
+
+def _syntax_finding(source: SourceText, error: SyntaxError) -> Diagnostic:
+    start = _offset(source, error.lineno or 1, max(0, (error.offset or 1) - 1))
+    end = start + 1
+    if error.end_lineno is not None and error.end_offset is not None and error.end_offset > 0:
+        end = max(end, _offset(source, error.end_lineno, error.end_offset - 1))
+    if "null bytes" in error.msg:
+        start = max(0, source.text.find("\0"))
+        end = start + 1
+    return find("WF402", f"the handler is not Python: {error.msg.partition(';')[0]}", source.span(start, end))
+
+
+def _offset(source: SourceText, line: int, column: int) -> int:
+    starts = source.line_starts
+    return starts[min(line, len(starts)) - 1] + column if line > 0 else 0
+
+
+class _Reader:
+    """Goes through the top level in order; what binds a name last counts."""
+
+    def __init__(self, source: SourceText) -> None:
+        self._source = source
+        self._functions: dict[str, FunctionFact] = {}
+        self._classes: dict[str, None] = {}
+        self._may_have_any = False
+
+    def read(self, tree: ast.Module) -> HandlerFacts:
+        """Return what the module offers."""
+        for statement in tree.body:
+            self._read_statement(statement)
+        self._may_have_any |= "__getattr__" in self._functions or any(
+            isinstance(node, ast.Name) and node.id in {"globals", "exec"} for node in ast.walk(tree)
+        )
+        return HandlerFacts(
+            source=self._source,
+            functions=self._functions,
+            classes=tuple(self._classes),
+            has_star_import=self._may_have_any,
+        )
+
+    def _read_statement(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self._bind(statement.name, self._function(statement))
+            case ast.ClassDef():
+                self._functions.pop(statement.name, None)
+                self._classes[statement.name] = None
+            case ast.Import() | ast.ImportFrom():
+                self._read_import(statement)
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+                self._read_assignment(statement, value)
+            case ast.Delete():
+                for name in _stored(statement, ast.Del):
+                    self._functions.pop(name.id, None)
+            case _:
+                self._read_compound(statement)
+
+    def _bind(self, name: str, fact: FunctionFact) -> None:
+        self._classes.pop(name, None)
+        self._functions[name] = fact
+
+    def _opaque(self, name: str, node: ast.AST) -> None:
+        span = self._span(node, name)
+        self._bind(name, FunctionFact(name=name, span=span, required=0, accepts=None, is_opaque=True))
+
+    def _read_import(self, statement: ast.Import | ast.ImportFrom) -> None:
+        for alias in statement.names:
+            if alias.name == "*":
+                self._may_have_any = True
+            else:
+                self._opaque(alias.asname or alias.name.partition(".")[0], alias)
+
+    def _read_assignment(self, statement: ast.stmt, value: ast.expr) -> None:
+        is_data = isinstance(value, ast.Constant | ast.List | ast.Dict | ast.Set | ast.Tuple | ast.JoinedStr)
+        for name in _stored(statement):
+            if is_data and not isinstance(value, ast.List | ast.Tuple):
+                self._functions.pop(name.id, None)
+            else:
+                self._opaque(name.id, name)
+
+    def _read_compound(self, statement: ast.stmt) -> None:
+        """Take what is bound under a condition, in a loop or in a try: it is there, more is not known."""
+        for node in _outside_functions(statement):
+            match node:
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    self._opaque(node.name, node)
+                case ast.ClassDef():
+                    self._classes[node.name] = None
+                case ast.Import() | ast.ImportFrom():
+                    self._read_import(node)
+                case ast.Name(ctx=ast.Store()):
+                    self._opaque(node.id, node)
+                case _:
+                    pass
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> FunctionFact:
+        given = node.args
+        positional = [*given.posonlyargs, *given.args]
+        keywords = sum(default is None for default in given.kw_defaults)
+        fact = FunctionFact(
+            name=node.name,
+            span=self._span(node, node.name),
+            required=len(positional) - len(given.defaults) + keywords,
+            accepts=None if given.vararg else len(positional),
+            is_async=isinstance(node, ast.AsyncFunctionDef),
+            guards_none=not positional or not surely_fails(node, positional[0].arg),
+        )
+        if node.decorator_list:
+            return replace(fact, required=0, accepts=None, is_async=False, guards_none=True, is_opaque=True)
+        return fact
+
+    def _span(self, node: ast.AST, name: str) -> Span:
+        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+        text = self._source.line(line)
+        # Columns of the tree count bytes. The name follows "def", "async def" or "import x as".
+        start = len(text.encode()[:column].decode(errors="replace"))
+        word = re.compile(rf"\b{re.escape(name)}\b").search(text, start)
+        start = word.start() if word else start
+        offset = self._source.line_starts[line - 1] + start
+        return self._source.span(offset, offset + len(name))
+
+
+def _stored(statement: ast.stmt, context: type[ast.expr_context] = ast.Store) -> Iterator[ast.Name]:
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, context):
+            yield node
+
+
+_SCOPES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+
+
+def _outside_functions(statement: ast.AST) -> Iterator[ast.AST]:
+    """Walk the nodes that belong to the scope of ``statement``; inner scopes are named and not entered."""
+    stack = list(reversed(list(ast.iter_child_nodes(statement))))
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, _SCOPES):
+            stack.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def surely_fails(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> bool:
+    """Whether the body fails whenever the parameter ``name`` is ``None``.
+
+    Only what runs on every call counts. Any way out of the function before, any new value of the parameter and any
+    ``try`` leaves it open, and open means no.
+    """
+    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _outside_functions(function)):
+        return False  # a generator runs nothing when it is called
+    return _body_fails(function.body, name) is True
+
+
+def _body_fails(body: Iterable[ast.stmt], name: str) -> bool | None:
+    """Tell whether the statements fail; ``None`` where what follows them may still fail."""
+    for statement in body:
+        verdict = _statement_fails(statement, name)
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def _statement_fails(statement: ast.stmt, name: str) -> bool | None:
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return None
+    if any(_fails(node, name) for node in _run_first(statement)):
+        return True
+    if isinstance(statement, ast.With) and all(_is_grad_mode(item.context_expr) for item in statement.items):
+        return _body_fails(statement.body, name)
+    return False if _leaves_open(statement, name) else None
+
+
+def _is_grad_mode(node: ast.expr) -> bool:
+    called = node.func if isinstance(node, ast.Call) else None
+    return isinstance(called, ast.Attribute) and called.attr in {"no_grad", "inference_mode"}
+
+
+def _leaves_open(statement: ast.stmt, name: str) -> bool:
+    if isinstance(statement, ast.Try | ast.TryStar | ast.With):
+        return True
+    for node in (statement, *_outside_functions(statement)):
+        if isinstance(node, ast.Return | ast.Raise | ast.Await):
+            return True
+        if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load):
+            return True
+        if isinstance(node, ast.Name) and node.id in {"exit", "quit", "sys", "os"}:
+            return True
+    return False
+
+
+def _run_first(statement: ast.stmt) -> Iterator[ast.expr]:
+    """Yield the expressions that run whenever the statement does."""
+    match statement:
+        case ast.If(test=expression) | ast.While(test=expression) | ast.Match(subject=expression):
+            yield expression
+        case ast.For(iter=expression):
+            # What is looped over is taken apart, as by a star.
+            yield ast.Starred(value=expression)
+        case ast.With(items=[first, *_]):
+            yield first.context_expr
+        case ast.Assert(test=expression):
+            # A claim that there is something fails as well.
+            yield ast.Starred(value=_claimed(expression))
+        case ast.Assign(targets=targets, value=value):
+            taken_apart = any(isinstance(target, ast.Tuple | ast.List) for target in targets)
+            yield ast.Starred(value=value) if taken_apart else value
+            yield from targets
+        case ast.Expr() | ast.Return() | ast.AugAssign() | ast.AnnAssign() | ast.Delete():
+            yield from (child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr))
+        case _:
+            pass
+
+
+def _claimed(test: ast.expr) -> ast.expr:
+    match test:
+        case ast.Compare(left=left, ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            return left
+        case _:
+            return test
+
+
+_WANTS_VALUE = frozenset(
+    (
+        *("len", "iter", "list", "tuple", "set", "frozenset", "sorted", "sum", "enumerate", "any", "all"),
+        *("reversed", "max", "min", "zip", "int", "float", "bytes", "bytearray"),
+    )
+)
+
+
+def _fails(node: ast.expr, name: str) -> bool:
+    """Whether evaluating ``node`` fails with ``name`` being ``None``."""
+    match node:
+        case ast.Subscript(value=inner) | ast.Starred(value=inner) if _is_name(inner, name):
+            return True
+        case ast.Attribute(value=inner, attr=attribute) if _is_name(inner, name):
+            return not attribute.startswith("__")
+        case ast.Call(func=ast.Name(id=function), args=[first, *_]) if function in _WANTS_VALUE:
+            return _is_name(first, name) or _fails(first, name)
+        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[container]) if _is_name(container, name):
+            return True
+        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+            first = node.generators[0].iter
+            return _is_name(first, name) or _fails(first, name)
+        case _:
+            return any(_fails(part, name) for part in _evaluated(node))
+
+
+def _is_name(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _evaluated(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield the parts that are evaluated whenever the whole is."""
+    match node:
+        case ast.BoolOp(values=[first, *_]):
+            yield first
+        case ast.IfExp(test=test):
+            yield test
+        case ast.Compare(left=left, comparators=[first, *_]):
+            yield left
+            yield first
+        case ast.Lambda() | ast.Yield() | ast.YieldFrom():
+            pass
+        case ast.Call():
+            yield node.func
+            yield from node.args
+            yield from (keyword.value for keyword in node.keywords)
+        case _:
+            yield from (child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))

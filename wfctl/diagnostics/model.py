@@ -4,10 +4,13 @@ Invariant: values only; nothing here prints, reads a file, or knows a rule. Code
 ``SourceText`` when a report is printed; nothing is rendered ahead of time.
 """
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 class Severity(IntEnum):
@@ -32,13 +35,12 @@ class SourceText:
 
     @cached_property
     def line_starts(self) -> tuple[int, ...]:
-        r"""Offset of the first character of each line; ``\n``, ``\r\n`` and ``\r`` end a line."""
-        starts = [0]
-        text = self.text
-        for index, char in enumerate(text):
-            if char == "\n" or (char == "\r" and text[index + 1 : index + 2] != "\n"):
-                starts.append(index + 1)
-        return tuple(starts)
+        r"""Offset of the first character of each line; ``\n``, ``\r\n`` and ``\r`` end a line.
+
+        A byte order mark belongs to no line: editors do not count it as a column.
+        """
+        first = 1 if self.text.startswith("\ufeff") else 0
+        return (first, *(match.end() for match in _LINE_END.finditer(self.text)))
 
     def line(self, number: int) -> str:
         """Return line ``number`` (1-based) without its line end, or an empty string beyond the last."""
@@ -51,8 +53,8 @@ class SourceText:
     def position(self, offset: int) -> "Position":
         """Return the place of the character at ``offset``; offsets beyond the text give its end."""
         offset = max(0, min(offset, len(self.text)))
-        line = bisect_right(self.line_starts, offset)
-        return Position(line=line, column=offset - self.line_starts[line - 1] + 1, offset=offset)
+        line = max(1, bisect_right(self.line_starts, offset))
+        return Position(line=line, column=max(0, offset - self.line_starts[line - 1]) + 1, offset=offset)
 
     def span(self, start: int, end: int) -> "Span":
         """Return the span from offset ``start`` up to, not including, offset ``end``."""
