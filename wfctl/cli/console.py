@@ -5,6 +5,7 @@ Invariant: everything that came from a user's file is stripped of control charac
 
 import os
 import sys
+from typing import TextIO
 
 import click
 
@@ -43,14 +44,28 @@ def complain(error: WfctlError) -> None:
     say_styled(click.style("error", fg="red", bold=True) + f"[{error.code}]: {printable(error.message)}")
     if isinstance(error, (LoadError, RunError)) and error.traceback_text:
         say_styled(_indented(printable(error.traceback_text, keep="\n\t")))
+    if error.code == "invalid-workflow":
+        _show(error)
     if error.hint:
         say_styled(click.style("hint", fg="cyan", bold=True) + f": {printable(error.hint)}")
 
 
-def terminal_width() -> int | None:
-    """Return the columns of the terminal that standard output is, ``None`` if it is none."""
+def _show(error: WfctlError) -> None:
+    # Imported here: ``wfctl --help`` pays for none of it.
+    from wfctl.cli.reporters.full import FullReporter
+    from wfctl.cli.reporters.interface import Verdict
+    from wfctl.diagnostics.report import InvalidWorkflowError
+
+    if isinstance(error, InvalidWorkflowError):
+        verdict = Verdict(path="the workflow", report=error.report)
+        frames = FullReporter(width=terminal_width(sys.stderr)).render([verdict])
+        say_styled("\n" + frames.rstrip("\n"))
+
+
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """Return the columns of the terminal that ``stream`` (standard output) is, ``None`` if it is none."""
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+        return os.get_terminal_size((stream or sys.stdout).fileno()).columns or None
     except (OSError, ValueError, AttributeError):
         return None
 
