@@ -1,0 +1,2 @@
+async def prepare(data, context):
+    return [row for row in data]

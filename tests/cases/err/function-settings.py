@@ -1,0 +1,6 @@
+def prepare(data, context):
+    return data
+
+
+def finish(data, context):
+    return data

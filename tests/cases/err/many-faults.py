@@ -1,0 +1,6 @@
+def prepare(data):
+    return data
+
+
+async def finish(data, context):
+    return data

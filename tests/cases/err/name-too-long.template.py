@@ -1,0 +1,2 @@
+def unused(data, context):
+    return data

@@ -1,0 +1,2 @@
+def shout(data, context):
+    return data

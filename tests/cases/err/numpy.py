@@ -1,0 +1,2 @@
+def prepare(data, context):
+    return data

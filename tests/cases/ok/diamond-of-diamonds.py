@@ -1,0 +1,34 @@
+def a(data, context):
+    if data is None:
+        return None
+    return [row.get("data") or row.get("body") for row in data]
+
+
+def b(data, context):
+    if data is None:
+        return None
+    return [row.get("data") or row.get("body") for row in data]
+
+
+def d(data, context):
+    if data is None:
+        return None
+    return [{name: bytes(value).decode("utf-8", "replace") for name, value in sorted(row.items())} for row in data]
+
+
+def e(data, context):
+    if data is None:
+        return None
+    return [row.get("data") or row.get("body") for row in data]
+
+
+def f(data, context):
+    if data is None:
+        return None
+    return [row.get("data") or row.get("body") for row in data]
+
+
+def g(data, context):
+    if data is None:
+        return None
+    return [{name: bytes(value).decode("utf-8", "replace") for name, value in sorted(row.items())} for row in data]

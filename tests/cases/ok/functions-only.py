@@ -1,0 +1,10 @@
+def trim(data, context):
+    if data is None:
+        return None
+    return [row.get("data") or row.get("body") for row in data]
+
+
+def shout(data, context):
+    if data is None:
+        return None
+    return [row.get("data") or row.get("body") for row in data]

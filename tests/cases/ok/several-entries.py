@@ -1,0 +1,4 @@
+def vote(data, context):
+    if data is None:
+        return None
+    return [{name: bytes(value).decode("utf-8", "replace") for name, value in sorted(row.items())} for row in data]

@@ -1,0 +1,10 @@
+def pre_processing(data, context):
+    if data is None:
+        return None
+    return [row.get("data") or row.get("body") for row in data]
+
+
+def postprocessing(data, context):
+    if data is None:
+        return None
+    return [row.get("body") for row in data]

@@ -1,0 +1,6 @@
+def preprocess(data, context):
+    pass
+
+
+def postprocess(data, context):
+    pass

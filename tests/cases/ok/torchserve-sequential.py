@@ -1,0 +1,10 @@
+def function1(data, context):
+    if data is None:
+        return None
+    return [row.get("data") or row.get("body") for row in data]
+
+
+def function2(data, context):
+    if data is None:
+        return None
+    return [row.get("body") for row in data]
