@@ -11,7 +11,8 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
 from wfctl.engine.call import Call
@@ -29,6 +30,14 @@ _GRACE_S = 0.5
 """How long idle workers may take for their own clean-up when the backend closes."""
 _PATIENCE_S = 1.0
 """How long the fork-server may take to end the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalStatistics:
+    """The processes of one backend at one moment."""
+
+    fork_server_pid: int | None
+    worker_pids: Mapping[WorkerId, int]
 
 
 class LocalBackend:
@@ -84,6 +93,12 @@ class LocalBackend:
         link = self._links.get(worker)
         if link is not None:
             link.end("it was ended by the engine")
+
+    def statistics(self) -> LocalStatistics:
+        """Return the processes there are now."""
+        server = self._server.pid if self._server is not None and not self._server.has_ended else None
+        pids = {worker: link.pid for worker, link in self._links.items() if link.pid is not None}
+        return LocalStatistics(fork_server_pid=server, worker_pids=pids)
 
     async def close(self) -> None:
         """End every worker and the fork-server: idle workers by themselves, the others by force."""
