@@ -4,6 +4,7 @@ import pytest
 from hosted_nodes import call
 
 from wfctl.engine.call import Part
+from wfctl.errors import LoadError
 
 
 def bodies(answers):
@@ -142,3 +143,19 @@ def test_parts_reach_the_handler_as_one_row(host):
     loaded = host("def handle(data, context):\n    return data and [repr(sorted(data[0].items()))]\n")
     (answer,) = loaded.answer([call(Part("left", b"1"), Part("right", b"2"), Part("left", b"3"))])
     assert answer.body == b"[('left', bytearray(b'3')), ('right', bytearray(b'2'))]"
+
+
+def test_the_configuration_of_a_model_reaches_its_handler(host, tmp_path):
+    (tmp_path / "model-config.yaml").write_text("handler:\n  threshold: 0.5\n", encoding="utf-8")
+    loaded = host(
+        "def handle(data, context):\n    return data and [context.model_yaml_config]\n", config_file="model-config.yaml"
+    )
+    assert [json.loads(body) for body in bodies(loaded.answer([call()]))] == [{"handler": {"threshold": 0.5}}]
+
+
+@pytest.mark.parametrize("content", [b"a: [1", b"\xff\xfe\x00", b"- 1\n", None])
+def test_a_configuration_that_cannot_be_read_fails_the_load(host, tmp_path, content):
+    if content is not None:
+        (tmp_path / "model-config.yaml").write_bytes(content)
+    with pytest.raises(LoadError, match=r'its configuration "model-config\.yaml" cannot be read'):
+        host("def handle(data, context): pass\n", config_file="model-config.yaml")

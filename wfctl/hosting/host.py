@@ -10,7 +10,7 @@ from typing import Any
 
 from wfctl import __version__
 from wfctl.engine.call import Call, CallAnswer, CallError
-from wfctl.errors import LoadError
+from wfctl.errors import ArchiveError, LoadError
 from wfctl.handlers.context import Context, RequestProcessor
 from wfctl.hosting.entry_point import Entry, load_entry
 from wfctl.hosting.failures import UNAVAILABLE, last_line_of, verdict_on
@@ -103,7 +103,8 @@ def _configuration(node: NodePlan) -> Mapping[str, Any]:
     path = Path(node.code.model_dir, name)
     try:
         return read_mapping(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as reason:
+    except (OSError, ValueError, ArchiveError) as reason:
+        words = reason.message if isinstance(reason, ArchiveError) else last_line_of(reason)
         raise LoadError(
-            f'node "{node.name}": cannot read its configuration "{name}": {last_line_of(reason)}', node=node.name
+            f'node "{node.name}" failed to load: its configuration "{name}" cannot be read: {words}', node=node.name
         ) from reason
