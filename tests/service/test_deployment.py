@@ -34,7 +34,7 @@ HANDLER = """
 def test_each_node_answers_from_a_process_of_its_own(workflow) -> None:
     with wfctl.open_deployment(workflow(CHAIN, HANDLER)) as flow:
         answer = flow.predict({"x": 1}).json()
-        pids = {worker.pid for node in flow.engine.statistics().nodes for worker in node.workers}
+        pids = {pid for node in flow.engine.statistics().nodes for pid in node.worker_pids}
     assert answer["got"] == {"x": 1}
     assert len({answer["pid"], answer["second"], os.getpid()}) == 3
     assert {answer["pid"], answer["second"]} == pids
@@ -141,7 +141,10 @@ def test_code_that_does_not_load_is_a_load_error_with_its_traceback(workflow) ->
 
 def test_an_unsound_workflow_is_refused_with_every_finding(workflow) -> None:
     handler = "def a(data, context):\n    return data\n"
-    with pytest.raises(InvalidWorkflowError) as refused, wfctl.open_deployment(workflow("dag:\n  a: [nope]\n", handler)):
+    with (
+        pytest.raises(InvalidWorkflowError) as refused,
+        wfctl.open_deployment(workflow("dag:\n  a: [nope]\n", handler)),
+    ):
         pass
     assert {finding.code for finding in refused.value.report} == {"WF304"}
 

@@ -1,11 +1,11 @@
 """``wfctl run``: a workflow on disk, an input, an answer."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from wfctl.cli.run_input import read_parts
+from wfctl.cli.discover import find_workflow
+from wfctl.cli.run_input import STDIN, read_parts
 from wfctl.cli.run_output import show_line, show_timings, write_answer
 
 
@@ -25,15 +25,21 @@ from wfctl.cli.run_output import show_line, show_timings, write_answer
     show_envvar=True,
     help="A further folder to look for models in.",
 )
-@click.option("-i", "--input", "fields", multiple=True, metavar="NAME=TEXT|NAME=@FILE", help="A form field; repeatable.")
+@click.option(
+    "-i", "--input", "fields", multiple=True, metavar="NAME=TEXT|NAME=@FILE", help="A form field; repeatable."
+)
 @click.option("--content-type", metavar="TYPE", help="Of INPUT; by default what its name tells.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the answer to a file.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the times of every node on standard error.")
 @click.option("--inline", is_flag=True, help="Run every node in this process, for breakpoint() and profilers.")
 @click.option(
-    "--startup-timeout", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds for loading a worker."
+    "--startup-timeout",
+    type=click.FloatRange(min=0.1),
+    default=120.0,
+    show_default=True,
+    help="Seconds for loading a worker.",
 )
-def command(  # noqa: PLR0913 - one parameter an option
+def command(
     *,
     source: str | None,
     workflow: Path | None,
@@ -70,3 +76,15 @@ def command(  # noqa: PLR0913 - one parameter an option
     if verbose:
         show_timings(answer)
     write_answer(answer, output)
+
+
+def _workflow(named: Path | None, source: str | None) -> Path:
+    """Return the workflow to run: the one named, else that of this folder, else that of the input's folder."""
+    if named is not None:
+        return find_workflow(named)
+    try:
+        return find_workflow(None)
+    except click.UsageError:
+        if source in {None, STDIN}:
+            raise
+        return find_workflow(Path(str(source)).parent)

@@ -3,6 +3,7 @@
 Invariant: standard output carries the answer and nothing else.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -64,10 +65,8 @@ def _for_eyes(body: bytes) -> str:
         raise BinaryAnswerError(
             f"the answer is {len(body)} bytes that are not text", hint="write it to a file with -o FILE, or pipe it"
         ) from error
-    try:
+    with contextlib.suppress(ValueError, RecursionError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        pass
     return printable(text, keep="\n\t")
 
 

@@ -8,7 +8,7 @@ from wfctl.engine.core.outcome import NodeTiming, RunResult
 
 
 class Answer:
-    """One answer, and the times its nodes took. A view of the engine's result: nothing is computed before it is asked."""
+    """One answer, and the times its nodes took: a view that computes nothing before it is asked."""
 
     __slots__ = ("_result",)
 

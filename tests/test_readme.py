@@ -1,0 +1,54 @@
+"""Every command that the README shows is run, in the order of the text, in a fresh copy of what it names."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+# A command block is fenced as ``sh`` or ``python``; one that sets up a machine stands as ``text`` or indented.
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that holds the samples, as a reader's checkout does."""
+    folder = tmp_path_factory.mktemp("readme")
+    left_out = shutil.ignore_patterns("*.mar", "*.war", "__pycache__")
+    shutil.copytree(ROOT / "samples", folder / "samples", ignore=left_out)
+    return folder
+
+
+def test_the_readme_shows_the_two_commands() -> None:
+    assert "make demo" in README
+    assert "make test" in README
+
+
+@pytest.mark.timeout(300)
+def test_every_block_of_the_readme_runs(desk: Path) -> None:
+    blocks = BLOCK.findall(README)
+    assert len(blocks) >= 8
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    for language, text in blocks:
+        argv = ["sh", "-eu", "-c", text] if language == "sh" else [sys.executable, "-c", text]
+        done = subprocess.run(argv, cwd=desk, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README):
+        if not target.startswith("http"):
+            assert (ROOT / target).exists(), target
+
+
+def test_every_command_is_in_the_readme() -> None:
+    from wfctl.cli.main import COMMANDS
+
+    missing = [name for name in COMMANDS if f"wfctl {name}" not in README]
+    assert not missing

@@ -1,0 +1,148 @@
+"""From a path to a plan: read, unpack, check, find every model, unpack it too.
+
+Everything here may take long (disks, digests) and belongs in a thread, never on the event loop.
+Invariant: nothing of the user is imported; after a failure no temporary folder is left.
+"""
+
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wfctl.archive.manifest import MAR_MANIFEST, MarManifest, parse_mar_manifest
+from wfctl.archive.read_sources import Origin, ReadSources, read_sources
+from wfctl.archive.unpack import open_archive, unpack
+from wfctl.check.check import check
+from wfctl.check.model import Surroundings
+from wfctl.diagnostics.report import InvalidWorkflowError, Report
+from wfctl.errors import ArchiveError
+from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
+from wfctl.store.find import Places, facts_for, require_model
+from wfctl.workflow import Node, NodeKind, Workflow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is to be opened."""
+
+    path: Path
+    """A spec, a folder, or a ``.war``."""
+    handler: Path | None = None
+    model_store: Path | None = None
+    startup_timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A plan whose files are all on this machine."""
+
+    plan: ExecutionPlan
+    report: Report
+    """What the check found short of errors."""
+    folder: Path
+    """Private temporary folder with what was unpacked."""
+
+    def remove(self) -> None:
+        """Delete what was unpacked; harmless if it is gone already."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def prepare(request: Request) -> Prepared:
+    """Make a plan of the workflow at ``request.path``.
+
+    What TorchServe tolerates is tolerated here: findings that are no errors stand in the report. Raises
+    ``InvalidWorkflowError``, ``ArchiveError``, ``StoreError``, ``UnreadableInputError``.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="wfctl-"))
+    try:
+        (folder / "models").mkdir()
+        read = _unpacked(read_sources(request.path, handler=request.handler), folder / "workflow")
+        places = _places(read, request)
+        workflow, report = _checked(read, places)
+        code = {node.name: _code(node, read, places, folder) for node in workflow}
+        plan = make_plan(workflow, name=read.name, code=code, startup_timeout_s=request.startup_timeout_s)
+        return Prepared(plan=plan, report=report, folder=folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _unpacked(read: ReadSources, target: Path) -> ReadSources:
+    """Unpack the archive that was read; what is checked from here on is the private copy that will run."""
+    if read.archive is None:
+        return read
+    unpack(read.archive, target)
+    inside = read_sources(target)
+    handler = read.handler_path or inside.handler_path
+    sources = replace(inside.sources, handler=read.sources.handler)
+    return replace(inside, archive=read.archive, folder=read.folder, handler_path=handler, sources=sources)
+
+
+def _places(read: ReadSources, request: Request) -> Places:
+    root = _root(read)
+    return Places(
+        members=read.members,
+        archive=read.archive or (root if read.origin is Origin.UNPACKED else None),
+        unpacked=root if read.members else None,
+        beside=read.folder,
+        model_store=request.model_store,
+    )
+
+
+def _root(read: ReadSources) -> Path:
+    """Return the folder that the functions' files lie in."""
+    return read.folder.absolute() if read.spec_path is None else read.spec_path.absolute().parent
+
+
+def _checked(read: ReadSources, places: Places) -> tuple[Workflow, Report]:
+    # Once without the surroundings to learn which models there are, once with what was found of them.
+    first = check(read.sources, compat=True)
+    models = first.spec.models if first.spec else {}
+    checked = check(read.sources, Surroundings(models=facts_for(models, places)), compat=True)
+    if checked.workflow is None:
+        raise InvalidWorkflowError(checked.report)
+    return checked.workflow, checked.report
+
+
+def _code(node: Node, read: ReadSources, places: Places, folder: Path) -> CodeUnit:
+    if node.kind is NodeKind.FUNCTION:
+        return _function_code(read)
+    if node.model is None or node.model.url is None:
+        raise ArchiveError(f'model "{node.name}" has no url')
+    found = require_model(node.model.url, places)
+    root = unpack(found, folder / "models" / node.name, sha256=node.model.sha256).root
+    return _model_code(node, found, root)
+
+
+def _function_code(read: ReadSources) -> CodeUnit:
+    handler = read.handler_path
+    if handler is None:
+        raise ArchiveError("the workflow has functions and no handler")
+    return CodeUnit(model_dir=str(handler.absolute().parent), handler=handler.name, manifest=None)
+
+
+def _model_code(node: Node, archive: Path, root: Path) -> CodeUnit:
+    manifest = _manifest(root)
+    if manifest.handler is None:
+        raise ArchiveError(
+            f'the archive "{archive.name}" of node "{node.name}" names no handler',
+            member=MAR_MANIFEST,
+            hint="pack it again and name the handler",
+        )
+    if manifest.runtime == "LSP":
+        raise ArchiveError(f'the archive "{archive.name}" of node "{node.name}" is for the C++ runtime, not for Python')
+    return CodeUnit(
+        model_dir=str(root),
+        handler=manifest.handler,
+        manifest=manifest.raw,
+        version=manifest.model_version,
+        config_file=manifest.config_file,
+    )
+
+
+def _manifest(root: Path) -> MarManifest:
+    with open_archive(root) as archive:
+        raw = archive.read(MAR_MANIFEST, archive.budgets.manifest_bytes)
+    if raw is None:
+        raise ArchiveError(f'the archive has no "{MAR_MANIFEST}"', member=MAR_MANIFEST)
+    return parse_mar_manifest(raw)
