@@ -3,26 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from started import Cli, Outcome
 
 # What the surroundings of the tests must not lend to a command.
 _NOT_LENT = {"NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "WFCTL_MODEL_STORE", "COLUMNS"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Outcome]
 
 
 @pytest.fixture

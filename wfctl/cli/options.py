@@ -71,3 +71,30 @@ def complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str) 
         if start and rule.name.startswith(start.lower())
     ]
     return [*codes, *names]
+
+
+def complete_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:
+    """Complete the name of a node of the workflow that stands on the line, or else of the current folder."""
+    del param
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(name) for name in _nodes(_workflow_on_line(ctx)) if name.startswith(incomplete)]
+
+
+def _workflow_on_line(ctx: click.Context) -> Path:
+    values = (ctx.params.get(name) for name in ("workflow", "path", "source"))
+    return next((Path(value) for value in values if isinstance(value, str | Path)), Path())
+
+
+def _nodes(workflow: Path) -> list[str]:
+    """Return the nodes in the order of the text; nothing where the workflow cannot be read."""
+    from wfctl.archive.read_sources import read_sources
+    from wfctl.errors import WfctlError
+    from wfctl.spec.parse import parse_spec
+
+    try:
+        spec, _ = parse_spec(read_sources(workflow).sources.spec)
+    except WfctlError:
+        return []
+    names = [entry.name for entry in spec.dag] + [to.name for entry in spec.dag for to in entry.targets] if spec else []
+    return list(dict.fromkeys(names))

@@ -47,6 +47,8 @@ def ask_for(word: str) -> str:
     """Return a question about the rule that was meant, or where to look; begins with punctuation."""
     from wfctl.check.closest import closest  # only on the way to an error
 
-    names = [*RULES, *(rule.name for rule in RULES.values())]
-    near = closest(word.upper(), list(RULES)) if word.upper().startswith("WF") else closest(word.lower(), names)
+    if any(char.isdigit() for char in word):
+        near = closest(word.upper().replace("O", "0"), list(RULES), count=1)
+    else:
+        near = closest(word.lower(), [rule.name for rule in RULES.values()], count=1)
     return f"; did you mean {near[0]}?" if near else "; wfctl rule lists all"
