@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wfctl.check.check import check
-from wfctl.check.model import Sources
 from wfctl.diagnostics.model import Edit, SourceText, Span
 from wfctl.errors import ArchiveError
 from wfctl.spec.model import ModelSpec
+from wfctl.spec.parse import parse_spec
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _FOLDER: Final = "models"
@@ -78,7 +77,7 @@ def _scalar(value: str) -> str:
 
 
 def _verify(source: SourceText, models: Sequence[Embedded]) -> None:
-    spec = check(Sources(spec=source)).spec
+    spec, _ = parse_spec(source)
     for embedded in models:
         now = None if spec is None else spec.models.get(embedded.model.name)
         if now is None or (now.url, now.sha256) != (embedded.member, embedded.sha256):

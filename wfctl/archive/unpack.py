@@ -21,6 +21,7 @@ from typing import IO, Final
 from wfctl.archive.budgets import DEFAULT_BUDGETS, Budgets
 from wfctl.archive.folder_reader import FolderReader
 from wfctl.archive.member import CHUNK, Member, Reader
+from wfctl.archive.peek import ContentKind, Peek
 from wfctl.archive.tar_reader import TarReader
 from wfctl.archive.zip_reader import ZipReader
 from wfctl.errors import ArchiveError, UnreadableInputError
@@ -45,6 +46,8 @@ class ListedMember:
     name: str
     size: int
     sha256: str
+    content: ContentKind
+    """What the bytes are, as far as that matters before they are loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,9 @@ class Archive:
         """Yield every file with its digest."""
         for member, content in self._reader.walk():
             if not member.is_folder:
-                yield ListedMember(name=member.name, size=member.size, sha256=_digest(content))
+                peek = Peek(member.name)
+                digest = _digest(peek.passing(content))
+                yield ListedMember(name=member.name, size=member.size, sha256=digest, content=peek.kind())
 
     def extract(self, target: Path) -> frozenset[str]:
         """Write every member below ``target``, an empty private folder, and return the names of the files."""

@@ -3,8 +3,9 @@
 Invariant: the texts that are packed are those that were read and checked, not those on the disk a moment later.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -55,11 +56,17 @@ def extra_members(paths: Iterable[Path]) -> Iterator[PlannedMember]:
             yield planned_file(path, path.name)
 
 
-def folder_members(folder: Path, *, but: Iterable[Path]) -> Iterator[PlannedMember]:
-    """Yield everything in a workflow's folder that belongs to it: no archives, no models, nothing of ``but``."""
+def folder_members(folder: Path, *, but: Iterable[Path], patterns: Sequence[str] = ()) -> Iterator[PlannedMember]:
+    """Yield everything in a workflow's folder that belongs to it: no archives, no models, nothing of ``but``.
+
+    ``patterns`` are compared with the path below the folder and with the name alone.
+    """
     excluded = {path.resolve() for path in but}
 
     def leave_out(path: Path) -> bool:
+        below = path.relative_to(folder).as_posix()
+        if any(fnmatchcase(text, pattern.rstrip("/")) for pattern in patterns for text in (below, path.name)):
+            return True
         if path.is_dir():
             return path.name == Path(WAR_MANIFEST).parent.name or (path / MAR_MANIFEST).is_file()
         return path.suffix in _ARCHIVES or path.resolve() in excluded
