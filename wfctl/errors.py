@@ -83,6 +83,7 @@ class WorkerError(WfctlError):
 class RunError(WfctlError):
     """A node failed for good, and with it the run.
 
+    ``message`` is what a remote client may read; ``str()`` adds node, attempts and the exception for local eyes.
     ``status`` is the HTTP status that the node's failure stands for (a handler's own 4xx is kept).
     """
 
@@ -105,11 +106,22 @@ class RunError(WfctlError):
         self.status = status
         self.traceback_text = traceback_text
 
+    def __str__(self) -> str:
+        times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        return f'node "{self.node}" failed after {times}: {self.message}{self._cause()}'
+
+    def _cause(self) -> str:
+        last = (self.traceback_text or "").rstrip().rpartition("\n")[2].strip()
+        return "" if not last or self.message in last else f" ({last})"
+
 
 class DeadlineExceededError(RunError):
     """A node used up ``timeout-ms`` in each of its attempts."""
 
     code = "deadline-exceeded"
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class OverloadedError(WfctlError):

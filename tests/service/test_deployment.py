@@ -109,7 +109,8 @@ def test_a_failing_node_is_named_with_its_attempts_and_traceback(workflow, inlin
             flow.predict(b"x")
     error = failed.value
     assert (error.node, error.attempts) == ("only", 2)
-    assert "no good" in error.message
+    assert error.message == "Prediction failed"
+    assert str(error) == 'node "only" failed after 2 attempts: Prediction failed (ValueError: no good)'
     assert "handler.py" in error.traceback_text
     assert 'raise ValueError("no good")' in error.traceback_text
     assert "wfctl/" not in error.traceback_text
@@ -146,7 +147,7 @@ def test_an_unsound_workflow_is_refused_with_every_finding(workflow) -> None:
         wfctl.open_deployment(workflow("dag:\n  a: [nope]\n", handler)),
     ):
         pass
-    assert {finding.code for finding in refused.value.report} == {"WF304"}
+    assert "WF304" in {finding.code for finding in refused.value.report}
 
 
 def test_a_model_that_is_nowhere_names_the_places_tried(workflow) -> None:

@@ -41,7 +41,7 @@ def say_styled(text: str) -> None:
 
 def complain(error: WfctlError) -> None:
     """Write an error that ends the command: what failed, then the user's traceback if there is one, then a hint."""
-    say_styled(click.style("error", fg="red", bold=True) + f"[{error.code}]: {printable(error.message)}")
+    say_styled(click.style("error", fg="red", bold=True) + f"[{error.code}]: {printable(str(error))}")
     if isinstance(error, (LoadError, RunError)) and error.traceback_text:
         say_styled(_indented(printable(error.traceback_text, keep="\n\t")))
     if error.code == "invalid-workflow":
