@@ -163,6 +163,15 @@ async def test_a_lost_worker_is_told_once_with_the_reason(tmp_path, ending, word
 
 
 @on_a_loop
+async def test_a_worker_that_closed_its_connection_and_lives_on_is_ended(tmp_path):
+    async with opened(write_node(tmp_path, DYING)) as (backend, told):
+        report = await backend.start_worker("echo", ONE)
+        backend.send_batch(ONE, [call(1, b"os.closerange(3, 1000); signal.pause()")])
+        assert await told.loss() == (ONE, "it closed its connection")
+        assert not process_is_there(report.pid)
+
+
+@on_a_loop
 async def test_answers_given_before_the_end_are_not_lost(tmp_path):
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         await backend.start_worker("echo", ONE)
@@ -261,11 +270,8 @@ async def test_closing_ends_workers_that_are_busy_within_two_seconds(tmp_path):
 
 
 def descriptors() -> set[str]:
-    return {os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if _is_open(fd)}
-
-
-def _is_open(fd: str) -> bool:
-    return Path(f"/proc/self/fd/{fd}").is_symlink()
+    # The folder itself is open while it is read.
+    return {str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()}
 
 
 def test_nothing_stays_open_and_no_process_is_left(tmp_path):

@@ -19,6 +19,7 @@ from wfctl.errors import LoadError, WorkerError
 
 _BUFFER = 2**20
 _UNAVAILABLE = 503
+_EOF_PATIENCE_S = 0.5
 
 
 class WorkerEnds:
@@ -66,6 +67,7 @@ class WorkerLink:
         self._failure: LoadError | None = None
         self._reason: str | None = None
         self._is_reading = True
+        self._last_resort: asyncio.TimerHandle | None = None
         self._prints = [
             PrintedPipe(loop, ends.stdout, lambda line: listener.worker_printed(node, "stdout", line)),
             PrintedPipe(loop, ends.stderr, lambda line: listener.worker_printed(node, "stderr", line)),
@@ -108,6 +110,8 @@ class WorkerLink:
         while self._is_reading and self._read():
             pass
         self._stop_reading()
+        if self._last_resort is not None:
+            self._last_resort.cancel()
         self._outbox.close()
         self._stream.close()
         for each in self._prints:
@@ -131,7 +135,8 @@ class WorkerLink:
         try:
             if not size:
                 self._stop_reading()
-                self._kill(self.worker)  # it may have closed its end without ending
+                # It is ending, and how is told soon; unless user code closed our socket and lives on.
+                self._last_resort = self._loop.call_later(_EOF_PATIENCE_S, self.end, "it closed its connection")
                 return False
             self._take(self._decoder.advance(size))
         except FrameError as reason:
