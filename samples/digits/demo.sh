@@ -15,5 +15,6 @@ PYTHONIOENCODING=utf-8 python "$sample/show.py"
 step python "$sample/build.py"
 step wfctl validate "$sample"
 step wfctl render "$sample"
-step wfctl archive "$sample" --export-path "$sample" --force
-step wfctl run "$sample/input.json" --workflow "$sample" -v
+step wfctl archive --workflow-name digits --spec-file "$sample/workflow.yaml" --handler "$sample/handler.py" \
+    --export-path "$sample" --force
+step wfctl run "$sample/input.json" --workflow "$sample/digits.war" -v

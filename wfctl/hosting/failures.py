@@ -17,10 +17,12 @@ _OURS = str(Path(__file__).parent)
 
 def verdict_on(exception: BaseException) -> CallError:
     """Return what an exception of the handler means for the calls of its batch."""
+    if isinstance(exception, PredictionException) and exception.error_code in _CLIENT_ERRORS:
+        # The author's own words about the request are the whole answer; where they were raised mends nothing.
+        return CallError(str(exception.message), status=exception.error_code, is_final=True)
     text = traceback_of(exception)
     if isinstance(exception, PredictionException):
-        code = exception.error_code
-        return CallError(str(exception.message), status=code, traceback_text=text, is_final=code in _CLIENT_ERRORS)
+        return CallError(str(exception.message), status=exception.error_code, traceback_text=text)
     if is_out_of_memory(exception):
         return CallError("Out of resources", status=OUT_OF_RESOURCES, traceback_text=text)
     return CallError("Prediction failed", status=UNAVAILABLE, traceback_text=text)
