@@ -1,5 +1,6 @@
 """How long the command line takes beside a bare import of what it needs."""
 
+import itertools
 import sys
 import tempfile
 from pathlib import Path
@@ -12,10 +13,8 @@ ROUNDS = 15
 def ten_nodes(folder: Path) -> Path:
     """Write a ten-node spec with its handler and one finding (a model that no edge uses)."""
     names = [f"step{index}" for index in range(10)]
-    edges = "".join(f"  {a}: [{b}]\n" for a, b in zip(names, names[1:], strict=False))
-    (folder / "handler.py").write_text(
-        "".join(f"def {name}(data, context):\n    return data\n\n\n" for name in names)
-    )
+    edges = "".join(f"  {a}: [{b}]\n" for a, b in itertools.pairwise(names))
+    (folder / "handler.py").write_text("".join(f"def {name}(data, context):\n    return data\n\n\n" for name in names))
     spec = folder / "workflow.yaml"
     spec.write_text(f"models:\n  spare:\n    url: https://example.org/spare.mar\ndag:\n{edges}")
     return spec

@@ -1,5 +1,6 @@
 """Large and hostile specs: seconds and peak memory of ``wfctl validate`` as a whole process."""
 
+import itertools
 import random
 import tempfile
 from pathlib import Path
@@ -15,7 +16,7 @@ def layered(nodes: int, *, ranks: int, edges_per_node: float, seed: int = 7) -> 
     width = nodes // ranks
     layers = [["n0"], *([f"n{rank * width + index + 1}" for index in range(width)] for rank in range(ranks))]
     dag: dict[str, list[str]] = {name: [] for layer in layers for name in layer}
-    for above, below in zip(layers, layers[1:], strict=False):
+    for above, below in itertools.pairwise(layers):
         for name in below:
             parents = 1 + (rng.random() < edges_per_node - 1)
             for parent in rng.sample(above, min(parents, len(above))):

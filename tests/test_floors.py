@@ -90,7 +90,9 @@ def test_modules_import_only_from_lower_floors(path: Path) -> None:
         parts = name.split(".")
         if parts[0] != "wfctl" or len(parts) == 1 or parts[1] in {room, "__version__"}:
             continue
-        assert FLOORS.get(".".join(parts[1:3]), FLOORS[parts[1]]) < floor, f"{path.relative_to(ROOT)}:{line} imports {name}"
+        assert FLOORS.get(".".join(parts[1:3]), FLOORS[parts[1]]) < floor, (
+            f"{path.relative_to(ROOT)}:{line} imports {name}"
+        )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -104,9 +104,9 @@ def test_a_failing_node_is_named_with_its_attempts_and_traceback(workflow, inlin
                 return None
             raise ValueError("no good")
     """
-    with wfctl.open_deployment(workflow("dag:\n  only: []\n", handler), inline=inline) as flow:
-        with pytest.raises(RunError) as failed:
-            flow.predict(b"x")
+    opened = wfctl.open_deployment(workflow("dag:\n  only: []\n", handler), inline=inline)
+    with opened as flow, pytest.raises(RunError) as failed:
+        flow.predict(b"x")
     error = failed.value
     assert (error.node, error.attempts) == ("only", 2)
     assert error.message == "Prediction failed"
