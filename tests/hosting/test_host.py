@@ -73,6 +73,11 @@ def handle(data, context):
         ("return []", "number of batch response mismatched", "0 items"),
         ("return [{1, 2}]", "Unsupported model output data type.", "type set"),
         ("return [{'a': b'1'}]", "Unsupported model output data type.", "bytes"),
+        (
+            "return [type('D', (dict,), {'items': lambda self: 1 / 0})(a=1)]",
+            "Unsupported model output data type.",
+            "zero",
+        ),
         ("import numpy; return [numpy.zeros(2)]", "Unsupported model output data type.", "ndarray"),
     ],
 )
@@ -99,11 +104,19 @@ def test_an_item_without_a_form_in_bytes_fails_alone(host):
         ("RuntimeError('CUDA error')", "Out of resources", 507, False),
         ("KeyError('x')", "Prediction failed", 503, False),
         ("SystemExit(3)", "Prediction failed", 503, False),
+        ("PredictionException('odd', '400')", "odd", 500, False),
+        ("Forgetful('words', 400)", "('words', 400)", 500, False),
+        ("Mute()", "Prediction failed", 503, False),
     ],
 )
 def test_an_exception_becomes_a_verdict_on_every_call_of_the_batch(host, raised, message, status, final):
     loaded = host(f"""
 from ts.utils.util import PredictionException
+class Forgetful(PredictionException):
+    def __init__(self, *own): Exception.__init__(self, *own)
+    __str__ = Exception.__str__
+class Mute(Exception):
+    def __str__(self): raise RuntimeError("no words")
 def inner(row):
     raise {raised}
 def handle(data, context):
@@ -159,3 +172,16 @@ def test_a_configuration_that_cannot_be_read_fails_the_load(host, tmp_path, cont
         (tmp_path / "model-config.yaml").write_bytes(content)
     with pytest.raises(LoadError, match=r'its configuration "model-config\.yaml" cannot be read'):
         host("def handle(data, context): pass\n", config_file="model-config.yaml")
+
+
+def test_headers_and_status_leave_as_text_and_number(host):
+    loaded = host("""
+from http import HTTPStatus
+def handle(data, context):
+    if data is None: return
+    context.set_response_header(0, "X-Count", 3)
+    context.set_response_status(HTTPStatus.CREATED)
+    return [1]
+""")
+    (answer,) = loaded.answer([call()])
+    assert (answer.headers, type(answer.status), answer.status) == ({"X-Count": "3"}, int, 201)

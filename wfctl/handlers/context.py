@@ -32,7 +32,7 @@ class RequestProcessor:
 
     def report_status(self, code: int, reason_phrase: str | None = None) -> None:
         """Set the status of the response."""
-        self._status = code
+        self._status = int(code)
         self._phrase = reason_phrase or ""
 
     def get_response_status_code(self) -> int:
@@ -45,7 +45,7 @@ class RequestProcessor:
 
     def add_response_property(self, key: str, value: str) -> None:
         """Set one header of the response."""
-        self._response_headers[key] = value
+        self._response_headers[str(key)] = str(value)
 
     def get_response_headers(self) -> dict[str, str]:
         """Return the headers set so far."""

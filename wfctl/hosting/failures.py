@@ -10,27 +10,42 @@ from types import TracebackType
 from wfctl.engine.call import CallError
 from wfctl.handlers.prediction_exception import PredictionException
 
-UNAVAILABLE, OUT_OF_RESOURCES = 503, 507
+_FAILED, UNAVAILABLE, OUT_OF_RESOURCES = 500, 503, 507
 _CLIENT_ERRORS = range(400, 500)
 _OURS = str(Path(__file__).parent)
 
 
 def verdict_on(exception: BaseException) -> CallError:
     """Return what an exception of the handler means for the calls of its batch."""
-    if isinstance(exception, PredictionException) and exception.error_code in _CLIENT_ERRORS:
-        # The author's own words about the request are the whole answer; where they were raised mends nothing.
-        return CallError(str(exception.message), status=exception.error_code, is_final=True)
-    text = traceback_of(exception)
     if isinstance(exception, PredictionException):
-        return CallError(str(exception.message), status=exception.error_code, traceback_text=text)
+        message, status = _own_words(exception)
+        if status in _CLIENT_ERRORS:
+            # The author's own words about the request are the whole answer; where they were raised mends nothing.
+            return CallError(message, status=status, is_final=True)
+        return CallError(message, status=status, traceback_text=traceback_of(exception))
+    text = traceback_of(exception)
     if is_out_of_memory(exception):
         return CallError("Out of resources", status=OUT_OF_RESOURCES, traceback_text=text)
     return CallError("Prediction failed", status=UNAVAILABLE, traceback_text=text)
 
 
+def _own_words(exception: PredictionException) -> tuple[str, int]:
+    """Return message and status, also of a subclass that forgot to hand them on."""
+    code = getattr(exception, "error_code", None)
+    message = getattr(exception, "message", None)
+    return str(_words_of(exception) if message is None else message), code if type(code) is int else _FAILED
+
+
 def is_out_of_memory(exception: BaseException) -> bool:
     """Say whether memory of the machine or of a device ran out."""
-    return isinstance(exception, MemoryError) or "CUDA" in str(exception)
+    return isinstance(exception, MemoryError) or "CUDA" in _words_of(exception)
+
+
+def _words_of(exception: BaseException) -> str:
+    try:
+        return str(exception)
+    except Exception:  # noqa: BLE001 - an exception of the user's may fail even at this
+        return ""
 
 
 def traceback_of(exception: BaseException) -> str:
@@ -43,7 +58,7 @@ def traceback_of(exception: BaseException) -> str:
 
 def last_line_of(exception: BaseException) -> str:
     """Return kind and words of an exception on one line."""
-    words = str(exception).strip().splitlines()
+    words = _words_of(exception).strip().splitlines()
     return f"{type(exception).__name__}: {words[0]}" if words else type(exception).__name__
 
 

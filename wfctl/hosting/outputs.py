@@ -35,13 +35,11 @@ def to_bytes(value: Any) -> bytes:
         return bytes(value)
     if isinstance(value, str):
         return _utf8(value)
-    if _is_tensor(value):
-        return _saved(value)
     try:
         # Not strict about NaN on purpose: clients of the original read it.
-        return json.dumps(value, indent=2).encode("ascii")
-    except (TypeError, ValueError, RecursionError) as reason:
-        raise UnsupportedOutputError(f"an item of type {type(value).__name__} has no JSON form: {reason}") from reason
+        return _saved(value) if _is_tensor(value) else json.dumps(value, indent=2).encode("ascii")
+    except Exception as reason:  # the values are the user's, and run the user's code when they are looked at
+        raise UnsupportedOutputError(f"an item of type {type(value).__name__} cannot be sent on: {reason}") from reason
 
 
 def to_json(value: Any) -> bytes:
