@@ -6,7 +6,7 @@ to the right) and takes the middle of the four results.
 Invariant: whole numbers only; neighbours on a rank keep their distance exactly.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 Ranks = Sequence[Sequence[int]]
@@ -24,14 +24,15 @@ def place_across(ranks: Ranks, up: Neighbours, down: Neighbours, distance: Dista
         for is_mirrored in (False, True)
     ]
     _line_up(results)
-    middle = {item: _middle([result[item] for result in results]) for item in results[0]}
-    least = min(middle.values())
-    return {item: value - least for item, value in middle.items()}
+    found = {item: middle([result[item] for result in results]) for item in results[0]}
+    least = min(found.values())
+    return {item: value - least for item, value in found.items()}
 
 
-def _middle(values: Iterable[int]) -> int:
+def middle(values: Sequence[int]) -> int:
+    """Return the median; of an even number the mean of the two in the middle, rounded down."""
     ordered = sorted(values)
-    return (ordered[1] + ordered[2]) // 2
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
 
 
 def _line_up(results: list[dict[int, int]]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wfctl.render.channel import Bundle, Wire, assign_tracks, bundles, spread
-from wfctl.render.coordinates import place_across
+from wfctl.render.coordinates import middle, place_across
 from wfctl.render.layers import Layers
 
 
@@ -155,13 +155,13 @@ class _Floor:
     def channel(self, joined: Sequence[Bundle], start: int) -> Channel:
         """Return the wires of one channel that begins at row ``start``."""
         above = [
-            (item, number, _mean([self.column[below] for below in bundle.below]))
+            (item, number, middle([self.column[below] for below in bundle.below]))
             for number, bundle in enumerate(joined)
             for item in bundle.above
         ]
         stems = self._ports(above, is_fixed_alone=True)
         below = [
-            (item, number, _mean([stems[upper, number] for upper in bundle.above]))
+            (item, number, middle([stems[upper, number] for upper in bundle.above]))
             for number, bundle in enumerate(joined)
             for item in bundle.below
         ]
@@ -201,7 +201,3 @@ class _Floor:
         extent, centre, inset = self.extents[item], self.column[item], self.pitch.inset
         reach = (centre - extent.before + inset, centre + extent.after - inset)
         return spread(centre, places, reach, self.pitch.port)
-
-
-def _mean(columns: Sequence[int]) -> int:
-    return sum(columns) // len(columns)

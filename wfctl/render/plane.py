@@ -6,12 +6,12 @@ Invariant: numbers only. Between ranks an edge may bend, beside boxes it runs st
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wfctl.render.coordinates import place_across
+from wfctl.render.coordinates import middle, place_across
 from wfctl.render.layers import Layers
 
 GAP, BEND_GAP = 36, 22
 CHANNEL, CHANNEL_MOST = 52, 150
-PORT = 20
+PORT, NUDGE = 20, 8
 LOOP_ROOM = 42
 PART_GAP = 48
 
@@ -184,8 +184,8 @@ class _Routes:
         """Yield each edge with its route."""
         rank_of = {item: number for number, rank in enumerate(self.ranks) for item in rank}
         edges = {edge: chain for edge, chain in self.layers.chains.items() if chain[0] in rank_of}
-        leaving = self._ports([(chain[0], chain[1], edge) for edge, chain in edges.items()])
-        arriving = self._ports([(chain[-1], chain[-2], edge) for edge, chain in edges.items()])
+        leaving = self._ports([(chain[0], chain[1], edge) for edge, chain in edges.items()], is_arriving=False)
+        arriving = self._ports([(chain[-1], chain[-2], edge) for edge, chain in edges.items()], is_arriving=True)
         for edge, chain in edges.items():
             points: list[Point] = []
             for place, item in enumerate(chain):
@@ -200,7 +200,12 @@ class _Routes:
             is_back = self.layers.strands[edge].backward_edge is not None
             yield edge, Route(points=tuple(reversed(points) if is_back else points))
 
-    def _ports(self, ends: Sequence[tuple[int, int, int]]) -> dict[int, float]:
+    def _nudge(self, item: int, others: Sequence[int]) -> int:
+        """Return by how much to move an arrival so that it is straight, where that is little enough not to be seen."""
+        offset = middle([self.across[other] for other in others]) - self.across[item]
+        return offset if abs(offset) <= NUDGE else 0
+
+    def _ports(self, ends: Sequence[tuple[int, int, int]], *, is_arriving: bool) -> dict[int, float]:
         """Return where each edge meets its box: edges of one strand kind together, different ones side by side."""
         kinds: dict[int, dict[object, list[tuple[int, int]]]] = {}
         for item, towards, edge in ends:
@@ -210,5 +215,7 @@ class _Routes:
             ordered = sorted(groups.values(), key=lambda group: sum(self.across[t] for t, _ in group) / len(group))
             for number, group in enumerate(ordered):
                 offset = PORT * (number - (len(ordered) - 1) / 2)
+                if is_arriving and len(ordered) == 1:
+                    offset = self._nudge(item, [towards for towards, _ in group])
                 found.update({edge: self.across[item] + offset for _, edge in group})
         return found

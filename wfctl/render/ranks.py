@@ -85,3 +85,40 @@ def components(count: int, edges: Sequence[Edge]) -> list[list[int]]:
                     members.append(other)
         found.append(sorted(members))
     return found
+
+
+def circles(count: int, edges: Sequence[Edge]) -> list[int]:
+    """Return a number for every node; two nodes have the same exactly if each can be reached from the other."""
+    down, up = neighbours(count, edges)
+    part = [-1] * count
+    for start in reversed(_finished(down)):
+        if part[start] >= 0:
+            continue
+        part[start] = start
+        stack = [start]
+        while stack:
+            for parent in up[stack.pop()]:
+                if part[parent] < 0:
+                    part[parent] = start
+                    stack.append(parent)
+    return part
+
+
+def _finished(down: list[list[int]]) -> list[int]:
+    """Return the nodes in the order in which a walk in depth leaves them."""
+    seen: set[int] = set()
+    order: list[int] = []
+    for start in range(len(down)):
+        if start in seen:
+            continue
+        seen.add(start)
+        path = [(start, iter(down[start]))]
+        while path:
+            rest = path[-1][1]
+            child = next((other for other in rest if other not in seen), None)
+            if child is None:
+                order.append(path.pop()[0])
+            else:
+                seen.add(child)
+                path.append((child, iter(down[child])))
+    return order

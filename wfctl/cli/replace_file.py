@@ -1,0 +1,40 @@
+"""Writes a file whole or not at all.
+
+Invariant: a failure or Ctrl-C leaves the old file as it was, and nothing beside it.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from wfctl.errors import UnreadableInputError
+
+
+def replace_file(target: Path, content: bytes) -> None:
+    """Write ``content`` to a temporary file beside ``target``, then move it there."""
+    try:
+        number, name = tempfile.mkstemp(prefix=f".{target.name[:64]}.", dir=target.parent)
+    except OSError as failure:
+        raise UnreadableInputError(f'cannot write "{target}": {failure.strerror}') from failure
+    temporary = Path(name)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+        temporary.chmod(_mode(target))
+        temporary.replace(target)
+    except OSError as failure:
+        temporary.unlink(missing_ok=True)
+        raise UnreadableInputError(f'cannot write "{target}": {failure.strerror}') from failure
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _mode(target: Path) -> int:
+    """Return the rights of the file that is replaced, or those that a new file would get."""
+    try:
+        return target.stat().st_mode & 0o7777
+    except OSError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
