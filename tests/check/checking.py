@@ -46,3 +46,31 @@ def _facts(source: SourceText, store: Mapping[str, str | None] | None) -> Mappin
         for model in spec.models.values()
         if model.url and "://" not in model.url
     }
+
+
+def one(checked: Checked, code: str) -> Diagnostic:
+    (found,) = (diagnostic for diagnostic in checked.report if diagnostic.code == code)
+    return found
+
+
+def fixed(checked: Checked) -> str:
+    """The spec after all safe edits, applied from the end so that places stay true."""
+    edits = [edit for diagnostic in checked.report for edit in diagnostic.fix]
+    text = edits[0].span.source.text
+    for edit in sorted(edits, key=lambda edit: edit.span.start.offset, reverse=True):
+        text = text[: edit.span.start.offset] + edit.replacement + text[edit.span.end.offset :]
+    return text
+
+
+def shown(checked: Checked, code: str) -> list[str]:
+    """The words that the one finding of ``code`` points at, the main place first."""
+    found = one(checked, code)
+    spans = [found.span, *(label.span for label in found.secondary)]
+    return [span.source.text[span.start.offset : span.end.offset] for span in spans if span is not None]
+
+
+def spec_of(dag: str, *models: str, more: str = "") -> str:
+    """A spec with these models and this dag, one edge list to a line."""
+    entries = "".join(f"  {name}: {{url: {name}.mar}}\n" for name in models)
+    lines = "".join(f"  {line.strip()}\n" for line in dag.strip().splitlines())
+    return f"models:{'' if models else ' {}'}\n{entries}dag:\n{lines}{more}"

@@ -9,6 +9,8 @@ _COMPARISONS = 50_000  # at 5 to 10 us each
 _WORDS = 100  # who mistypes more needs no list of guesses
 _LONGEST = 64  # nobody mistypes a longer name, and comparing costs the product of the lengths
 _LIKENESS = 0.6
+_SURENESS = 0.85
+_LONG_ENOUGH = 4  # "m1" and "m2" are alike, and not the same
 
 
 def closest(word: str, candidates: Sequence[str], *, count: int = 3) -> tuple[str, ...]:
@@ -27,3 +29,10 @@ def closest_of_all(words: Iterable[str], candidates: Sequence[str]) -> Mapping[s
     """Return the close matches of every word, the first words only where there are very many."""
     limit = min(_WORDS, max(1, _COMPARISONS // max(1, len(candidates))))
     return {word: closest(word, candidates) if index < limit else () for index, word in enumerate(words)}
+
+
+def is_slip(word: str, meant: str) -> bool:
+    """Whether ``word`` is so near to ``meant`` that only the fingers slipped."""
+    from difflib import SequenceMatcher
+
+    return len(word) >= _LONG_ENOUGH and SequenceMatcher(None, word, meant).ratio() >= _SURENESS

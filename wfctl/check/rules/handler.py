@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 
+from wfctl.check.closest import closest
 from wfctl.check.names import NameKind, candidates_of
 from wfctl.check.subject import Subject
 from wfctl.check.wording import did_you_mean, listed, quoted
@@ -19,8 +20,6 @@ def missing_handler(subject: Subject) -> Iterator[Diagnostic]:
     functions = subject.names.of_kind(NameKind.UNCERTAIN)
     if not functions or not subject.handler_is_missing:
         return
-    from wfctl.check.closest import closest  # difflib, needed only where something is wrong
-
     wanted = subject.sources.handler_wanted
     missing = "there is no handler file" if wanted is None else f"the handler file {quoted(wanted)} is not there"
     matches = closest(functions[0], candidates_of(subject.spec, None)) if len(functions) == 1 else ()

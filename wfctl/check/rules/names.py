@@ -3,33 +3,39 @@
 from collections.abc import Iterator
 from unicodedata import normalize
 
+from wfctl.check.closest import closest, is_slip
 from wfctl.check.names import LONGEST_NAME, NameKind, has_bad_form, is_reserved, is_too_long
 from wfctl.check.subject import Subject
 from wfctl.check.wording import did_you_mean, quoted
+from wfctl.dag.order import reachable
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic, Edit, Label, Span
 from wfctl.spec.model import DagEntry, Target
 
 _SECTIONS = ("models", "dag", "wfctl")
-_LONG_ENOUGH_TO_GUESS = 4
 
 
 def unknown_node(subject: Subject) -> Iterator[Diagnostic]:
     """Report each edge to a name that nothing in the workflow has."""
     keys = {entry.name for entry in subject.spec.dag}
-    where = "no model, and no function of the handler, has this name"
+    ways: dict[str, set[str]] = {}
     for entry in subject.spec.dag:
-        for target in entry.targets:
+        # A repetition within the list is a fault of its own.
+        for target in {target.name: target for target in reversed(entry.targets)}.values():
             if target.name not in keys and subject.names.kinds[target.name] is NameKind.UNKNOWN:
                 matches = subject.names.matches.get(target.name, ())
+                if matches and matches[0] not in ways:
+                    ways[matches[0]] = (
+                        reachable(subject.dag, matches[:1]) if matches[0] in subject.dag.children else set()
+                    )
                 yield find(
                     "WF304",
                     f"{quoted(entry.name)} feeds into {quoted(target.name)}, which is neither a model nor a function",
                     target.span,
-                    label=where,
+                    label="no model, and no function of the handler, has this name",
                     help=did_you_mean(matches) or "name a model, or write a function of this name in the handler",
                     secondary=_homes(subject, matches),
-                    fix=_renaming(entry, target, matches),
+                    fix=() if matches and entry.name in ways[matches[0]] else _renaming(subject, entry, target),
                 )
 
 
@@ -90,8 +96,6 @@ def names_differ_only_in_case(subject: Subject) -> Iterator[Diagnostic]:
 
 def settings_for_nothing(subject: Subject) -> Iterator[Diagnostic]:
     """Report function settings for a name that is no function node."""
-    from wfctl.check.closest import closest  # difflib, needed only where something is wrong
-
     for name, own in subject.spec.extension.functions.items():
         if name in subject.spec.models:
             yield find(
@@ -141,15 +145,19 @@ def _homes(subject: Subject, matches: tuple[str, ...]) -> tuple[Label, ...]:
     return ()
 
 
-def _renaming(entry: DagEntry, target: Target, matches: tuple[str, ...]) -> tuple[Edit, ...]:
+def _renaming(subject: Subject, entry: DagEntry, target: Target) -> tuple[Edit, ...]:
     """Rename the target where there is one candidate only, and the edge stays a new and sensible one."""
-    taken = {entry.name, *(other.name for other in entry.targets)}
-    if len(matches) != 1 or matches[0] in taken or len(target.name) < _LONG_ENOUGH_TO_GUESS:
+    matches = subject.names.matches.get(target.name, ())
+    if len(matches) != 1 or not matches[0].isidentifier() or not is_slip(target.name, matches[0]):
+        return ()
+    others = dict.fromkeys(other.name for other in entry.targets)
+    meant = [subject.names.matches.get(name, ())[:1] or (name,) for name in others]
+    if matches[0] == entry.name or meant.count(matches) > 1:
         return ()
     span = target.span
     written = span.source.text[span.start.offset : span.end.offset]
     # Anything but the bare or simply quoted name (an alias, an escape) is better changed by hand.
     for quote in ("", '"', "'"):
-        if written == f"{quote}{target.name}{quote}" and matches[0].isidentifier():
+        if written == f"{quote}{target.name}{quote}":
             return (Edit(span=span, replacement=f"{quote}{matches[0]}{quote}"),)
     return ()
