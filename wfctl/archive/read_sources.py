@@ -21,7 +21,8 @@ from wfctl.spec.text import MAX_BYTES, read_spec_text
 SPEC_NAMES: Final = ("workflow.yaml", "workflow.yml")
 _ENDINGS: Final = frozenset({".yaml", ".yml"})
 _ARCHIVES: Final = (".war", ".tar.gz", ".tgz", ".zip")
-_DAG: Final = re.compile(r"""(?m)(?:^|[{,])[ \t]*["']?dag["']?[ \t]*:""")
+# At the left margin, or anywhere in a text in flow style; a dag deeper in a block is another file's business.
+_DAG: Final = re.compile(r"""^["']?dag["']?[ \t]*:|\A\s*\{(?:.|\n)*?["']?dag["']?[ \t]*:""", re.MULTILINE)
 _HEAD: Final = 1 << 16
 _NOT_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_\-.]+")
 
