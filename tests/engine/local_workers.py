@@ -72,6 +72,10 @@ def write_node(folder: Path, source: str, name: str = "echo", kind: NodeKind = N
     place = folder / name
     place.mkdir(parents=True)
     (place / "handler.py").write_text(source)
+    return read_node(folder, name, kind)
+
+
+def read_node(folder: Path, name: str = "echo", kind: NodeKind = NodeKind.FUNCTION) -> NodePlan:
     return NodePlan(
         name=name,
         kind=kind,
@@ -79,7 +83,7 @@ def write_node(folder: Path, source: str, name: str = "echo", kind: NodeKind = N
         settings=WorkerSettings(),
         parents=(),
         children=(),
-        code=CodeUnit(model_dir=str(place), handler="handler.py", manifest=None),
+        code=CodeUnit(model_dir=str(folder / name), handler="handler.py", manifest=None),
     )
 
 

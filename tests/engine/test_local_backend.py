@@ -196,6 +196,18 @@ async def test_a_worker_outlives_whatever_its_handler_raises(tmp_path, ending):
 
 
 @on_a_loop
+async def test_a_process_that_the_handler_forked_does_not_answer_too(tmp_path):
+    forks = b"if os.fork(): assert not os.wait()[1] & 127; data[0]['body'] = b'the worker'"
+    async with opened(write_node(tmp_path, DYING)) as (backend, told):
+        await backend.start_worker("echo", ONE)
+        backend.send_batch(ONE, [call(1, forks)])
+        assert (await told.answer(1)).body == b"the worker"
+        backend.send_batch(ONE, [call(2, b"pass")])
+        assert (await told.answer(2)).error is None
+        assert told.lost == []
+
+
+@on_a_loop
 async def test_a_killed_worker_is_lost_whatever_it_does(tmp_path):
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         report = await backend.start_worker("echo", ONE)

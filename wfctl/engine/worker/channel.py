@@ -21,7 +21,7 @@ class Channel:
         self._stream = stream
         self._decoder = FrameDecoder()
         self._frames: deque[Frame] = deque()
-        # A process that the handler forks must not hold our end open, or nobody would see us end.
+        # A process that the handler forks may come back from the handler, and must not answer beside us.
         os.register_at_fork(after_in_child=stream.close)
 
     def receive(self) -> Frame | None:
