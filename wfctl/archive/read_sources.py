@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wfctl.archive.manifest import MAR_MANIFEST, WAR_MANIFEST, WarManifest, parse_war_manifest
-from wfctl.archive.unpack import Archive, open_archive
 from wfctl.check.model import Sources
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError, UnreadableInputError
 from wfctl.spec.text import MAX_BYTES, read_spec_text
+
+if TYPE_CHECKING:
+    from wfctl.archive.unpack import Archive
 
 SPEC_NAMES: Final = ("workflow.yaml", "workflow.yml")
 _ENDINGS: Final = frozenset({".yaml", ".yml"})
@@ -127,6 +129,8 @@ def _from_spec(spec: Path, handler: Path | None, *, folder: Path | None) -> Read
 
 
 def _from_archive(path: Path, handler: Path | None) -> ReadSources:
+    from wfctl.archive.unpack import open_archive  # a spec alone needs none of the archive readers
+
     with open_archive(path) as archive:
         raw = archive.read(WAR_MANIFEST, archive.budgets.manifest_bytes)
         names = archive.names()
@@ -164,7 +168,7 @@ def handler_member(manifest: WarManifest, names: frozenset[str]) -> str | None:
     return next((name for name in (manifest.handler, f"{manifest.handler}.py") if name in names), None)
 
 
-def _handler_text(archive: Archive, member: str | None, handler: Path | None) -> SourceText | None:
+def _handler_text(archive: "Archive", member: str | None, handler: Path | None) -> SourceText | None:
     if handler is not None:
         return _text(_file(handler), str(handler))
     raw = None if member is None else archive.read(member, archive.budgets.handler_bytes)

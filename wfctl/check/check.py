@@ -3,7 +3,7 @@
 Invariant: pure. Texts and facts in, findings and a workflow out; no file, no network, no import of what is checked.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from wfctl.check.model import Checked, Sources, Surroundings
@@ -20,13 +20,23 @@ from wfctl.workflow import assemble
 _NOTHING_KNOWN = Surroundings()
 
 
-def check(sources: Sources, surroundings: Surroundings = _NOTHING_KNOWN, *, compat: bool = False) -> Checked:
-    """Check one workflow and report every fault at once; with ``compat``, what TorchServe tolerates is a warning."""
+def check(
+    sources: Sources,
+    surroundings: Surroundings = _NOTHING_KNOWN,
+    *,
+    look: Callable[[WorkflowSpec], Surroundings] | None = None,
+    compat: bool = False,
+) -> Checked:
+    """Check one workflow and report every fault at once; with ``compat``, what TorchServe tolerates is a warning.
+
+    ``look`` gathers the surroundings where only the spec can tell what to look for, so that it is parsed once.
+    """
     spec, of_spec = parse_spec(sources.spec)
     handler, of_handler = _read_handler(sources.handler)
     findings = [*of_spec, *of_handler]
     subject = None
     if spec is not None:
+        surroundings = look(spec) if look else surroundings
         is_whole = not _hides_edges(spec, of_spec)
         subject = examine(sources, spec, handler, surroundings, is_whole=is_whole)
         findings += _apply_rules(subject)

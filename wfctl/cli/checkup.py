@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wfctl.archive.read_sources import SPEC_NAMES, Origin, find_handler, read_sources
-from wfctl.archive.unpack import list_members
 from wfctl.check.check import check
 from wfctl.check.model import Sources, Surroundings
 from wfctl.cli.discover import find_workflow
@@ -19,6 +18,7 @@ from wfctl.cli.selection import Selection
 from wfctl.diagnostics.model import Diagnostic, SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import UnreadableInputError, WfctlError
+from wfctl.spec.model import WorkflowSpec
 from wfctl.spec.text import MAX_BYTES, read_spec_text
 from wfctl.store.find import Places, facts_for
 
@@ -122,12 +122,15 @@ def _read_stdin(how: Examination) -> _Read:
 
 
 def _check(read: _Read, how: Examination) -> Report:
-    """Check the texts; what the spec says decides which archives are looked for."""
-    checked = check(read.sources, compat=how.is_compat)
-    if read.places is None or checked.spec is None or not checked.spec.models:
-        return checked.report
-    facts = facts_for(checked.spec.models, read.places, digest_of_member=_digests(read.places.archive))
-    return check(read.sources, Surroundings(models=facts), compat=how.is_compat).report
+    places = read.places
+
+    def look(spec: WorkflowSpec) -> Surroundings:
+        """Look for the archives that the spec names."""
+        if places is None:
+            return Surroundings()
+        return Surroundings(models=facts_for(spec.models, places, digest_of_member=_digests(places.archive)))
+
+    return check(read.sources, look=look, compat=how.is_compat).report
 
 
 def _digests(archive: Path | None) -> Callable[[str], str | None]:
@@ -136,6 +139,8 @@ def _digests(archive: Path | None) -> Callable[[str], str | None]:
 
     def digest(member: str) -> str | None:
         if archive is not None and not digests:
+            from wfctl.archive.unpack import list_members  # a spec alone needs no archive reader
+
             digests.update((listed.name, listed.sha256) for listed in list_members(archive))
         return digests.get(member)
 

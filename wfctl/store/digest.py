@@ -3,7 +3,6 @@
 Invariant: memory does not grow with the file.
 """
 
-import hashlib
 from pathlib import Path
 
 from wfctl.errors import UnreadableInputError
@@ -11,6 +10,8 @@ from wfctl.errors import UnreadableInputError
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in lower-case hexadecimal digits."""
+    import hashlib  # only where a digest is pinned; it brings OpenSSL
+
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
