@@ -24,11 +24,9 @@ PLAN = plan_of(
         "d": WorkerSettings(batch_size=4, max_batch_delay_ms=0),
         "e": WorkerSettings(max_batch_delay_ms=50, timeout_ms=1000),
     },
-    queue_size=6,
+    queue_size=12,
 )
 NODES = {node.name: node for node in PLAN.nodes}
-LOSSES = 8
-"""At most so many at a time in one history: enough to give a node up, seldom enough that most runs succeed."""
 
 
 def output(node, parts):
@@ -56,6 +54,7 @@ class Histories(RuleBasedStateMachine):
         self.open, self.ended, self.cancelled = {}, {}, set()
         self.tries = {}
         self.carry_out(events.opened(self.state))
+        self.finish_starts()
 
     # The world around the core
 
@@ -94,13 +93,29 @@ class Histories(RuleBasedStateMachine):
             body = run_result(self.state, run).body
             assert body == b'{"d": %b, "e": %b}' % (expected("d", source), expected("e", source))
 
+    def finish_starts(self):
+        while self.starting:
+            start = self.starting.pop()
+            self.ready[start.worker] = start.node
+            self.at_workers[start.worker] = {}
+            self.carry_out(events.worker_ready(self.state, start.worker, 1, self.now))
+
+    def answer_all(self, workers):
+        for worker in workers:
+            answers = [CallAnswer(call_id, body=body) for call_id, body in self.at_workers[worker].items()]
+            self.at_workers[worker].clear()
+            self.carry_out(events.batch_answered(self.state, WorkerId(worker), answers, self.now))
+            validate(self.state, self.now)
+
     def busy(self):
         return sorted(worker for worker, calls in self.at_workers.items() if calls)
 
     # What can happen
 
-    @rule(count=st.integers(1, 4))
-    def submit(self, count):
+    @rule(count=st.integers(1, 4), is_slow=st.booleans())
+    def submit(self, count, is_slow):
+        if not is_slow:
+            self.answer_all(self.busy())
         for _ in range(count):
             number = self.state.last_run + 1
             self.open[number] = f"r{number}"
@@ -148,6 +163,13 @@ class Histories(RuleBasedStateMachine):
             wrong = [CallAnswer(call_id, body=b"wrong")]
             self.carry_out(events.batch_answered(self.state, WorkerId(worker), wrong, self.now))
 
+    @precondition(lambda self: self.busy())
+    @rule(rounds=st.integers(1, 4))
+    def work(self, rounds):
+        for _ in range(rounds):
+            self.answer_all(self.busy())
+            self.wait(0.005)
+
     @precondition(lambda self: self.ready)
     @rule(data=st.data())
     def lose_worker(self, data):
@@ -157,7 +179,7 @@ class Histories(RuleBasedStateMachine):
         del self.ready[worker], self.at_workers[worker]
         self.carry_out(events.worker_lost(self.state, WorkerId(worker), "signal 9", self.now))
 
-    @precondition(lambda self: self.open)
+    @precondition(lambda self: len(self.open) > 2)
     @rule(data=st.data())
     def cancel(self, data):
         number = data.draw(st.sampled_from(sorted(self.open)))
@@ -166,7 +188,7 @@ class Histories(RuleBasedStateMachine):
         self.cancelled.add(number)
         self.carry_out(events.run_cancelled(self.state, run))
 
-    @rule(seconds=st.sampled_from([0.001, 0.01, 0.05, 0.3, 2.0]))
+    @rule(seconds=st.sampled_from([0.001, 0.005, 0.02, 0.05, 0.3]))
     def wait(self, seconds):
         until = self.now + seconds
         while self.state.wake_at <= until:
@@ -175,7 +197,8 @@ class Histories(RuleBasedStateMachine):
             validate(self.state, self.now)
         self.now = until
 
-    @rule(seconds=st.sampled_from([0.01, 0.3, 2.0]))
+    @precondition(lambda self: len(self.open) > 3)
+    @rule(seconds=st.sampled_from([0.01, 0.1, 1.0]))
     def oversleep(self, seconds):
         self.now += seconds
         self.carry_out(events.time_passed(self.state, self.now))
@@ -190,15 +213,8 @@ class Histories(RuleBasedStateMachine):
         for _ in range(1000):
             if not self.open:
                 break
-            for start in self.starting[:]:
-                self.starting.remove(start)
-                self.ready[start.worker] = start.node
-                self.at_workers[start.worker] = {}
-                self.carry_out(events.worker_ready(self.state, start.worker, 1, self.now))
-            for worker in self.busy():
-                answers = [CallAnswer(call_id, body=body) for call_id, body in self.at_workers[worker].items()]
-                self.at_workers[worker].clear()
-                self.carry_out(events.batch_answered(self.state, WorkerId(worker), answers, self.now))
+            self.finish_starts()
+            self.answer_all(self.busy())
             self.wait(0.05)
         assert not self.open, "a run was lost"
 

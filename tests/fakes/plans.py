@@ -30,9 +30,7 @@ def plan_of(
             settings=(settings or {}).get(name, default or WorkerSettings(max_batch_delay_ms=0)),
             parents=tuple(a for a, b in pairs if b == name),
             children=tuple(b for a, b in pairs if a == name),
-            code=CodeUnit(
-                model_dir=str((folders or {}).get(name, "")), handler=f"{name}_code.py:handle", manifest=None
-            ),
+            code=CodeUnit(model_dir=str((folders or {}).get(name, "")), handler="handler.py:handle", manifest=None),
         )
         for name in names
     )

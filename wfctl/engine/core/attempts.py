@@ -161,7 +161,7 @@ def _fail_unloadable(state: CoreState, node: NodeState, cause: WfctlError, comma
         attempt.run.current[node.index] = None
         node.failed += 1
         error = RunError(
-            f'node "{node.name}" cannot be loaded any more: {cause.message}',
+            f"it cannot be loaded any more: {cause.message}",
             node=node.name,
             attempts=attempt.number - 1,
             status=503,

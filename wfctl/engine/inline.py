@@ -1,0 +1,233 @@
+"""The inline backend: every node in this process, so that ``breakpoint()``, profilers and tracebacks work.
+
+A handler is called on the event loop's own thread and blocks the loop while it runs; that is the point of it.
+What one interpreter cannot give, and ``inline_limits`` says of a plan: no time-out interrupts a handler or a load,
+and all workers of a node share one loaded copy and take turns. An answer that comes late is still an answer.
+
+Invariant: between two calls the interpreter is as it was before: modules of user code, import path, working
+directory, standard streams. ``torch`` and all else that is installed is shared.
+"""
+
+import asyncio
+import io
+import os
+import sys
+from asyncio import _get_running_loop, _set_running_loop
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from time import monotonic
+from traceback import format_exception
+from types import ModuleType
+from typing import TextIO
+
+from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
+from wfctl.engine.call import Call, CallAnswer, CallError
+from wfctl.hosting.host import Host, load_host
+from wfctl.plan import ExecutionPlan, NodePlan
+
+_SHARED = frozenset({"wfctl", "ts", "torch", "torchvision", "numpy", "PIL", "onnxruntime"})
+"""Never a node's own, whatever lies in its folder: these cannot be loaded twice, or are ours."""
+
+
+def inline_limits(plan: ExecutionPlan) -> tuple[str, ...]:
+    """Say in sentences what of ``plan`` is not honoured in one interpreter."""
+    return tuple(
+        f'node "{node.name}" runs with one worker instead of {node.settings.max_workers}'
+        for node in plan.nodes
+        if node.settings.max_workers > 1
+    )
+
+
+class InlineBackend:
+    """Calls handlers where the engine runs; one loaded copy per node."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, NodePlan] = {}
+        self._loaded: dict[str, _LoadedNode] = {}
+        self._workers: dict[WorkerId, str] = {}
+        self._listener: WorkerListener | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"InlineBackend({len(self._loaded)} nodes loaded)"
+
+    async def open(self, plan: ExecutionPlan, listener: WorkerListener) -> None:
+        """Remember who listens; nothing is loaded yet."""
+        self._loop = asyncio.get_running_loop()
+        self._listener = listener
+        self._nodes = {node.name: node for node in plan.nodes}
+
+    async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
+        """Load the node, unless another of its workers has; raises ``LoadError``."""
+        began = monotonic()
+        if node not in self._loaded and self._listener is not None:
+            self._loaded[node] = _LoadedNode(self._nodes[node], self._listener)
+        self._workers[worker] = node
+        return WorkerReport(worker=worker, node=node, pid=os.getpid(), load_s=monotonic() - began)
+
+    def send_batch(self, worker: WorkerId, calls: Sequence[Call]) -> None:
+        """Call the handler in the next turn of the loop."""
+        if self._loop is not None:
+            self._loop.call_soon(self._answer, worker, calls)
+
+    def _answer(self, worker: WorkerId, calls: Sequence[Call]) -> None:
+        node = self._workers.get(worker)
+        if node is not None and self._listener is not None:
+            self._listener.worker_answered(worker, self._loaded[node].answer(calls))
+
+    def kill_worker(self, worker: WorkerId) -> None:
+        """Forget a worker, and with the last one of a node its loaded copy; a running handler is not interrupted."""
+        node = self._workers.pop(worker, None)
+        if node is None or self._loop is None or self._listener is None:
+            return
+        if node not in self._workers.values():
+            del self._loaded[node]
+        self._loop.call_soon(self._listener.worker_lost, worker, "given up")
+
+    async def close(self) -> None:
+        """Forget everything that was loaded."""
+        self._workers.clear()
+        self._loaded.clear()
+
+
+class _LoadedNode:
+    """One node's code, with the surroundings it sees."""
+
+    def __init__(self, node: NodePlan, listener: WorkerListener) -> None:
+        self._surroundings = _Surroundings(node, listener)
+        with self._surroundings.entered():
+            self._host: Host = load_host(node)
+
+    def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
+        """Call the handler; whatever it raises but the keyboard's interrupt is a failure of the node."""
+        try:
+            with self._surroundings.entered():
+                return [_without_retry_of_a_quit(answer) for answer in self._host.answer(calls)]
+        except KeyboardInterrupt:
+            raise
+        except BaseException as reason:  # noqa: BLE001 - the worker's loop: user code may raise anything
+            text = "".join(format_exception(reason))
+            error = CallError(repr(reason), traceback_text=text)
+            return [CallAnswer(call.call_id, status=error.status, error=error) for call in calls]
+
+
+def _without_retry_of_a_quit(answer: CallAnswer) -> CallAnswer:
+    """Make it final that the debugger was left: another attempt would only stop at the same place again."""
+    if answer.error is not None and (answer.error.traceback_text or "").rstrip().endswith("bdb.BdbQuit"):
+        answer.error.is_final = True
+    return answer
+
+
+class _Surroundings:
+    """Modules, import path, folder and streams of one node in an interpreter that it shares with others."""
+
+    def __init__(self, node: NodePlan, listener: WorkerListener) -> None:
+        self._folder = Path(node.code.model_dir)
+        self._names = _own_names(self._folder)
+        self._modules: dict[str, ModuleType] = {}
+        self._path = [str(self._folder), *(each for each in sys.path if each not in {str(self._folder), ""})]
+        self._out = _NodeStream(node.name, "stdout", listener)
+        self._err = _NodeStream(node.name, "stderr", listener)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Put the interpreter into the node's state, and take it out again."""
+        path = sys.path[:]
+        hidden = _take_modules(self._is_own_name)
+        sys.modules.update(self._modules)
+        known = set(sys.modules)
+        sys.path[:] = self._path
+        try:
+            with (
+                chdir(self._folder),
+                redirect_stdout(self._out),
+                redirect_stderr(self._err),
+                _no_running_loop(),
+            ):
+                yield
+        finally:
+            self._out.end_line()
+            self._err.end_line()
+            self._path, sys.path[:] = sys.path[:], path
+            self._modules = _take_modules(lambda name: self._is_own_name(name) or self._brought(name, known))
+            sys.modules.update(hidden)
+
+    def _is_own_name(self, name: str) -> bool:
+        return name in self._modules or name.partition(".")[0] in self._names
+
+    def _brought(self, name: str, known: set[str]) -> bool:
+        """Say whether a module came from the node's folder by another way than its name (a changed import path)."""
+        place = getattr(sys.modules[name], "__file__", None)
+        return name not in known and isinstance(place, str) and Path(place).is_relative_to(self._folder)
+
+
+def _own_names(folder: Path) -> frozenset[str]:
+    found = {path.name.partition(".")[0] for path in folder.iterdir() if path.is_dir() or path.suffix in {".py", ".so"}}
+    return frozenset(
+        name for name in found if not name.startswith("__") and name not in _SHARED | sys.stdlib_module_names
+    )
+
+
+def _take_modules(is_taken: Callable[[str], bool]) -> dict[str, ModuleType]:
+    return {name: sys.modules.pop(name) for name in tuple(sys.modules) if is_taken(name)}
+
+
+@contextmanager
+def _no_running_loop() -> Iterator[None]:
+    """Hide the engine's loop, so that a handler may use ``asyncio.run`` as it may in a worker."""
+    loop = _get_running_loop()
+    _set_running_loop(None)
+    try:
+        yield
+    finally:
+        _set_running_loop(loop)
+
+
+class _NodeStream(io.TextIOBase):
+    """Standard output or error of one node: whole lines go to the listener.
+
+    A line begun and flushed is a prompt somebody waits at (the debugger's): it goes straight to the terminal.
+    """
+
+    def __init__(self, node: str, stream: str, listener: WorkerListener) -> None:
+        super().__init__()
+        self._node, self._stream, self._listener = node, stream, listener
+        self._terminal: TextIO = sys.stderr
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        """Pass on every line that ``text`` ends."""
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            self._listener.worker_printed(self._node, self._stream, line)
+        return len(text)
+
+    def flush(self) -> None:
+        """Show a prompt."""
+        if self._begun:
+            self._terminal.write(self._begun)
+            self._terminal.flush()
+            self._begun = ""
+
+    def end_line(self) -> None:
+        """Pass on a last line without an end."""
+        if self._begun:
+            self.write("\n")
+
+    def writable(self) -> bool:
+        """Say yes: it is for writing."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the terminal's descriptor, for what is written past Python."""
+        return self._terminal.fileno()
+
+    def isatty(self) -> bool:
+        """Say whether somebody may be watching."""
+        return self._terminal.isatty()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Encoding of the terminal."""
+        return self._terminal.encoding
