@@ -15,8 +15,10 @@ MAX_BYTES = 4 * 1024 * 1024
 """A spec of 10,000 nodes with all settings has 2 MB. Whoever reads a file needs one byte more, never all of it."""
 
 _BOM = "\ufeff"
-_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-_BIDIRECTIONAL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_NOT_YAML = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+_NOT_YAML_IN_ASCII = "[^\t\n\r\x20-\x7e]"
+"""The same for most texts; the patterns are compiled on first use, for the wide one costs milliseconds."""
+_BIDIRECTIONAL = "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _MOST = 20
 """Findings of one kind listed; a binary file would give thousands."""
@@ -60,7 +62,8 @@ def unreadable_characters(source: SourceText) -> tuple[Diagnostic, ...]:
     if len(source.text) > MAX_BYTES:
         return (_too_large(SourceText(source.name, "")),)
     start = first_character(source)
-    found = (match for match in _NOT_YAML.finditer(source.text, start))
+    pattern = re.compile(_NOT_YAML_IN_ASCII if source.text.isascii() else _NOT_YAML)
+    found = pattern.finditer(source.text, start)
     return tuple(_control(source, match.start(), match.group()) for match in islice(found, _MOST))
 
 
@@ -75,7 +78,7 @@ def misleading_characters(source: SourceText) -> Iterator[Diagnostic]:
     """Find the characters that make an editor show the text in another order than it is read in."""
     if source.text.isascii():
         return
-    for match in islice(_BIDIRECTIONAL.finditer(source.text), _MOST):
+    for match in islice(re.finditer(_BIDIRECTIONAL, source.text), _MOST):
         char = match.group()
         yield find(
             "WF601",
