@@ -18,3 +18,4 @@ step wfctl render "$sample"
 step wfctl archive --workflow-name digits --spec-file "$sample/workflow.yaml" --handler "$sample/handler.py" \
     --export-path "$sample" --force
 step wfctl run "$sample/input.json" --workflow "$sample/digits.war" -v
+echo

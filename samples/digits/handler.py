@@ -51,7 +51,7 @@ def verdict(answers):
         "digit": digit,
         "probability": round(means[digit], 4),
         "votes": {model: best(answers[model]) for model in sorted(answers)},
-        "probabilities": [round(each, 4) for each in means],
+        "probabilities": {str(each): round(mean, 4) for each, mean in enumerate(means)},
     }
 
 

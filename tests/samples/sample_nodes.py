@@ -1,6 +1,8 @@
 """A sample's nodes called one after another in this process: no engine, just handlers on real archives."""
 
 import json
+import os
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -51,6 +53,12 @@ def bodies(host: Host, batch: Sequence[Sequence[Part]]) -> list[bytes]:
     found = answers(host, batch)
     assert [each.error and each.error.traceback_text for each in found] == [None] * len(found)
     return [each.body for each in found]
+
+
+def in_shell(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run the shell where ``python`` and ``wfctl`` are those of the tests."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(["sh", *arguments], cwd=cwd, env=environment, capture_output=True, check=False)
 
 
 def _node(name: str, kind: NodeKind, code: CodeUnit) -> NodePlan:

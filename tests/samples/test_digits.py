@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from sample_nodes import SAMPLES, answers, bodies, function_node, hosted, model_node
+from sample_nodes import SAMPLES, answers, bodies, function_node, hosted, in_shell, model_node
 
 from wfctl.engine.call import Part
 
@@ -16,7 +16,7 @@ DIGITS = SAMPLES / "digits"
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     """Copy the sample away and build its archives there, as its README says."""
-    copy = tmp_path_factory.mktemp("sample") / "digits"
+    copy = tmp_path_factory.mktemp("top") / "samples" / "digits"
     shutil.copytree(DIGITS, copy, ignore=shutil.ignore_patterns("*.mar", "*.war", "__pycache__"))
     subprocess.run([sys.executable, str(copy / "build.py")], check=True, capture_output=True)
     return copy
@@ -59,7 +59,7 @@ def test_held_out_accuracy_is_what_the_readme_states(sample, tmp_path):
     assert stated == [
         (name, str(count), str(len(labels)), f"{count / len(labels) * 100:.2f}") for name, count in right.items()
     ]
-    assert all(abs(sum(each["probabilities"]) - 1) < 0.001 for each in verdicts)
+    assert all(abs(sum(each["probabilities"].values()) - 1) < 0.001 for each in verdicts)
 
 
 def test_the_input_is_a_held_out_seven():
@@ -112,3 +112,11 @@ def test_the_digit_can_be_shown(sample):
     lines = done.stdout.decode("utf-8").splitlines()
     assert len(lines) == 8
     assert any("█" in line for line in lines)
+
+
+def test_the_demo_shows_digit_drawing_and_answer(sample):
+    done = in_shell("samples/digits/demo.sh", cwd=sample.parents[1])
+    shown = done.stdout.decode("utf-8")
+    assert done.returncode == 0, done.stderr.decode()
+    places = [shown.index(words) for words in ("█", "wrote digits_cnn.mar", "preprocess", '"digit": 7')]
+    assert places == sorted(places)

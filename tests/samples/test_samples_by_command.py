@@ -1,10 +1,11 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
-from sample_nodes import SAMPLES
+from sample_nodes import SAMPLES, in_shell
 
 
 def wfctl(*arguments, cwd):
@@ -17,7 +18,7 @@ def wfctl(*arguments, cwd):
 
 @pytest.fixture(scope="module", params=["digits", "languages"])
 def sample(request, tmp_path_factory):
-    copy = tmp_path_factory.mktemp("sample") / request.param
+    copy = tmp_path_factory.mktemp("top") / "samples" / request.param
     shutil.copytree(SAMPLES / request.param, copy, ignore=shutil.ignore_patterns("*.mar", "*.war", "__pycache__"))
     subprocess.run([sys.executable, str(copy / "build.py")], check=True, capture_output=True)
     return copy
@@ -56,6 +57,13 @@ def test_the_archive_answers_the_same(sample):
     assert found == expected
 
 
+def test_the_answer_is_the_same_in_one_process(sample):
+    done = wfctl("run", the_input(sample), "--workflow", sample, "--inline", cwd=sample.parent)
+    assert done.returncode == 0, done.stderr
+    found, expected = expected_of(sample, json.loads(done.stdout))
+    assert found == expected
+
+
 def test_bad_input_is_refused_in_the_words_of_the_node(sample, tmp_path):
     bad = tmp_path / "bad.txt"
     bad.write_text("2026", encoding="utf-8")
@@ -63,3 +71,11 @@ def test_bad_input_is_refused_in_the_words_of_the_node(sample, tmp_path):
     words = {"digits": "8 rows of 8 numbers from 0 to 16", "languages": "the text has 0 letters"}[sample.name]
     assert (done.returncode, done.stdout) == (3, "")
     assert words in done.stderr
+
+
+def test_the_commands_of_the_readme_work(sample):
+    readme = (sample / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"```sh\n(.*?)```", readme, re.DOTALL)[0]
+    assert commands.count("wfctl ") >= 2
+    done = in_shell("-ec", commands, cwd=sample.parents[1])
+    assert done.returncode == 0, done.stderr.decode()
