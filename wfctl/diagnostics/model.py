@@ -5,7 +5,9 @@ Invariant: values only; nothing here prints, reads a file, or knows a rule. Code
 """
 
 import re
+from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -34,13 +36,15 @@ class SourceText:
     text: str = field(repr=False)
 
     @cached_property
-    def line_starts(self) -> tuple[int, ...]:
+    def line_starts(self) -> Sequence[int]:
         r"""Offset of the first character of each line; ``\n``, ``\r\n`` and ``\r`` end a line.
 
         A byte order mark belongs to no line: editors do not count it as a column.
         """
         first = 1 if self.text.startswith("\ufeff") else 0
-        return (first, *(match.end() for match in _LINE_END.finditer(self.text)))
+        starts = array("I", (first,))  # four bytes a line, for a hostile text has millions
+        starts.extend(match.end() for match in _LINE_END.finditer(self.text))
+        return starts
 
     def line(self, number: int) -> str:
         """Return line ``number`` (1-based) without its line end, or an empty string beyond the last."""
@@ -58,7 +62,7 @@ class SourceText:
 
     def span(self, start: int, end: int) -> "Span":
         """Return the span from offset ``start`` up to, not including, offset ``end``."""
-        return Span(source=self, start=self.position(start), end=self.position(end))
+        return Span(source=self, first=start, beyond=end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -72,11 +76,21 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A stretch of one source text, ``end`` exclusive."""
+    """A stretch of one source text, ``end`` exclusive; lines and columns are counted when they are asked for."""
 
     source: SourceText
-    start: Position
-    end: Position
+    first: int
+    beyond: int
+
+    @property
+    def start(self) -> Position:
+        """Place of the first character."""
+        return self.source.position(self.first)
+
+    @property
+    def end(self) -> Position:
+        """Place behind the last character."""
+        return self.source.position(self.beyond)
 
     def __str__(self) -> str:
         return f"{self.source.name}:{self.start.line}:{self.start.column}"

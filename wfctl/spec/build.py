@@ -8,11 +8,12 @@ Invariant: units and defaults are settled here, once; nothing above knows YAML.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from wfctl.diagnostics.model import Diagnostic, SourceText
 from wfctl.spec import nodes
+from wfctl.spec.compose import MAX_FINDINGS
 from wfctl.spec.extension import build_extension
-from wfctl.spec.mend import misspelt_setting
 from wfctl.spec.model import SETTING_FIELDS, DagEntry, ModelSpec, Target, WorkerSettings, WorkflowSpec
 from wfctl.spec.nodes import Node, Scalar, Sequence, find_pair
 from wfctl.spec.scalars import Kind
@@ -35,7 +36,7 @@ def build_spec(source: SourceText, root: nodes.Mapping) -> tuple[WorkflowSpec | 
         if key.text in SETTING_FIELDS:
             settings.keys.append(key)
             settings.values.append(value)
-        elif misspelt_setting(key, value) is None:
+        elif _is_entry(value):
             entries.append((key, value))
     defaults = read_settings(source, settings, WorkerSettings(), findings)
     spec = WorkflowSpec(
@@ -48,8 +49,13 @@ def build_spec(source: SourceText, root: nodes.Mapping) -> tuple[WorkflowSpec | 
         dag_span=source.span(dag[0].start, dag[0].end),
         extension=build_extension(source, root, defaults, findings),
     )
-    findings += worker_findings(spec)
+    findings += islice(worker_findings(spec), MAX_FINDINGS)
     return spec, findings
+
+
+def _is_entry(value: Node) -> bool:
+    """Whether a model was meant, even if written wrongly; a number is some misspelt setting."""
+    return not isinstance(value, Scalar) or value.kind is Kind.NULL or (value.kind is Kind.TEXT and "." in value.text)
 
 
 _EMPTY = nodes.Mapping(0, 0, [], [])
@@ -108,6 +114,5 @@ def _targets(source: SourceText, items: Iterable[Node]) -> Iterator[Target]:
 
 
 def _report_name(source: SourceText, key: Scalar, findings: list[Diagnostic]) -> None:
-    found = name_finding(source, key)
-    if found is not None:
-        findings.append(found)
+    if key.kind is not Kind.TEXT and len(findings) < MAX_FINDINGS:
+        findings.extend(filter(None, [name_finding(source, key)]))

@@ -6,7 +6,9 @@ expansion would hold is counted as they come, so that a small text cannot become
 Invariant: knows no YAML library; whoever owns the parser calls ``scalar``, ``open``, ``close`` and ``alias``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic, Label, SourceText
@@ -95,7 +97,7 @@ class Composer:
         if len(self._stack) >= MAX_DEPTH:
             self._stop("WF106", f"more than {MAX_DEPTH} levels of nesting", start)
         if tag is not None and tag not in {"!", _CORE + ("map" if is_mapping else "seq")}:
-            self._tag_finding(tag, start, start + 1)
+            self._report(_tag_finding, start, start + 1, tag)
         self._stack.append(
             _Frame(start, is_mapping=is_mapping, is_flow=is_flow, anchor=anchor, expanded=self._expanded)
         )
@@ -165,13 +167,15 @@ class Composer:
         """Return the pairs of a closed mapping; of a key that stands twice the last, as every reader takes it."""
         pairs: dict[tuple[Kind, str], tuple[Scalar, Node]] = {}
         first: dict[tuple[Kind, str], Scalar] = {}
+        if _are_distinct(frame.keys):
+            return cast("list[Scalar]", frame.keys), frame.values
         for key, value in zip(frame.keys, frame.values, strict=True):
             if not isinstance(key, Scalar):
-                self._report(_key_finding(self.source, key))
+                self._report(_key_finding, key)
                 continue
             identity = (key.kind, key.text)
             if identity in pairs:
-                self._report(_duplicate_finding(self.source, key, first[identity]))
+                self._report(_duplicate_finding, key, first[identity])
             else:
                 first[identity] = key
             pairs[identity] = (key, value)
@@ -186,7 +190,7 @@ class Composer:
                 continue
             for each in value.items if isinstance(value, Sequence) else [value]:
                 if not isinstance(each, Mapping):
-                    self._report(_merge_finding(self.source, each))
+                    self._report(_merge_finding, each)
                     continue
                 for pair in each.pairs():
                     merged.setdefault(pair[0].text, pair)
@@ -197,42 +201,23 @@ class Composer:
     def _tagged_kind(self, text: str, tag: str, start: int, end: int) -> Kind:
         kind = _SCALAR_TAGS.get(tag)
         if kind is None:
-            self._tag_finding(tag, start, end)
+            self._report(_tag_finding, start, end, tag)
             return Kind.TEXT
         read = kind_of(text)
         if kind in {Kind.TEXT, read} or (kind is Kind.FLOAT and read is Kind.INTEGER):
             return kind
-        said = f'"{shortened(text)}" is tagged as {kind.value}, and is {read.value}'
-        self._report(find("WF110", said, self.source.span(start, end), help="delete the tag"))
+        self._report(_misfit_finding, start, end, text, kind)
         return read
 
-    def _tag_finding(self, tag: str, start: int, end: int) -> None:
-        shown = tag.replace(_CORE, "!!", 1) if tag.startswith(_CORE) else tag
-        span = self.source.span(start, end)
-        self._report(
-            find(
-                "WF110",
-                f'tag "{shortened(shown)}" is not allowed here',
-                span,
-                help="delete it; only texts, numbers, lists and mappings are read, objects are never built",
-            )
-        )
-
     def _unusable_alias(self, name: str, start: int, end: int) -> None:
-        span = self.source.span(start, end)
         self.is_broken = True
-        if name in self._anchors:
-            found = find("WF109", f'"*{name}" stands inside "&{name}", which it repeats', span)
-        else:
-            close = f'write "&{name}" before the value that it repeats, or put the text in quotes'
-            found = find("WF113", f'"*{name}" repeats nothing: no "&{name}" stands above', span, help=close)
-        self._report(found)
+        self._report(_inner_alias_finding if name in self._anchors else _unknown_alias_finding, start, end, name)
         self._count(start)
         self._add(Scalar(start, end, "", Kind.NULL, is_plain=True))
 
-    def _report(self, finding: Diagnostic) -> None:
+    def _report(self, make: Callable[..., Diagnostic], *told: object) -> None:
         if len(self.findings) < MAX_FINDINGS:
-            self.findings.append(finding)
+            self.findings.append(make(self.source, *told))
         elif not self.findings[-1].notes:
             self.findings[-1] = replace(self.findings[-1], notes=("more findings of this kind are not listed",))
 
@@ -245,6 +230,42 @@ class Composer:
 def shortened(text: str, most: int = 60) -> str:
     """Return ``text`` short enough for a message."""
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _are_distinct(keys: list[Node]) -> bool:
+    """Whether every key is a word that stands once, as nearly always."""
+    texts = {key.text for key in keys if isinstance(key, Scalar)}
+    return len(texts) == len(keys)
+
+
+def _inner_alias_finding(source: SourceText, start: int, end: int, name: str) -> Diagnostic:
+    said = f'"*{shortened(name)}" stands inside "&{shortened(name)}", which it repeats'
+    return find("WF109", said, source.span(start, end), help="a value cannot hold itself; write out what is meant")
+
+
+def _unknown_alias_finding(source: SourceText, start: int, end: int, name: str) -> Diagnostic:
+    name = shortened(name)
+    return find(
+        "WF113",
+        f'"*{name}" repeats nothing: no "&{name}" stands above',
+        source.span(start, end),
+        help=f'write "&{name}" before the value that it repeats, or put the text in quotes',
+    )
+
+
+def _misfit_finding(source: SourceText, start: int, end: int, text: str, kind: Kind) -> Diagnostic:
+    said = f'"{shortened(text)}" is tagged as {kind.value}, and is {kind_of(text).value}'
+    return find("WF110", said, source.span(start, end), help="delete the tag")
+
+
+def _tag_finding(source: SourceText, start: int, end: int, tag: str) -> Diagnostic:
+    shown = tag.replace(_CORE, "!!", 1) if tag.startswith(_CORE) else tag
+    return find(
+        "WF110",
+        f'tag "{shortened(shown)}" is not allowed here',
+        source.span(start, end),
+        help="delete it; only texts, numbers, lists and mappings are read, objects are never built",
+    )
 
 
 def _key_finding(source: SourceText, key: Node) -> Diagnostic:

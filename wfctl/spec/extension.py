@@ -4,10 +4,11 @@ Invariant: nothing that is written is ignored.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic, SourceText
-from wfctl.spec.compose import shortened
+from wfctl.spec.compose import MAX_FINDINGS, shortened
 from wfctl.spec.model import Extension, FunctionSettings, WorkerSettings
 from wfctl.spec.nodes import Mapping, Node, Scalar, find_pair
 from wfctl.spec.settings import read_number, read_settings
@@ -23,7 +24,7 @@ def build_extension(
     if pair is None or not isinstance(pair[1], Mapping):
         return Extension()
     part = {key.text: value for key, value in pair[1].pairs()}
-    findings.extend(_unsupported(source, pair[1]))
+    findings.extend(islice(_unsupported(source, pair[1]), MAX_FINDINGS))
     queue_size = read_number(source, part["queue-size"], findings) if "queue-size" in part else None
     entries = part.get("entries")
     return Extension(

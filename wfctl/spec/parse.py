@@ -4,9 +4,12 @@ Invariant: never raises for what a text holds; the value is given whenever model
 there are errors, so that later checks can say all they know.
 """
 
+from itertools import islice
+
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic, SourceText
 from wfctl.spec.build import build_spec
+from wfctl.spec.compose import MAX_FINDINGS
 from wfctl.spec.mend import given
 from wfctl.spec.model import WorkflowSpec
 from wfctl.spec.nodes import Mapping
@@ -24,7 +27,7 @@ def parse_spec(source: SourceText) -> tuple[WorkflowSpec | None, tuple[Diagnosti
     if not isinstance(root, Mapping):
         findings.append(_no_mapping(source, given(root)))
         return None, tuple(findings)
-    findings += shape_findings(source, root, load_schema("workflow-spec"))
+    findings += islice(shape_findings(source, root, load_schema("workflow-spec")), MAX_FINDINGS)
     spec, built = build_spec(source, root)
     return spec, (*findings, *built)
 

@@ -39,7 +39,7 @@ class Fault:
 
 def faults(value: object, schema: Schema) -> Iterator[Fault]:
     """Compare ``value``, of plain JSON types, with ``schema``; in no particular order."""
-    for error in _validator(schema).iter_errors(value):
+    for error in _Checker().validator(schema).iter_errors(value):
         for deepest in _deepest(error):
             path = tuple(deepest.absolute_path)
             yield Fault(path=path, keyword=deepest.validator, schema=deepest.schema, value=deepest.instance)
@@ -55,62 +55,92 @@ def _deepest(error: Any) -> list[Any]:
     return (nested if is_mapping else inner) or [error]
 
 
-def _validator(schema: Schema) -> Any:
-    from jsonschema import Draft202012Validator
-    from jsonschema.validators import extend
-
-    sound: set[tuple[int, type, object]] = set()
-    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_whole_number)
-    closed = Draft202012Validator.VALIDATORS["additionalProperties"]
-    keywords = {
-        "properties": _remembering(sound, _of_properties),
-        "additionalProperties": _remembering(sound, _of_others, where_false=closed),
-        "items": _remembering(sound, _of_items),
-    }
-    validator: Any = extend(Draft202012Validator, keywords, type_checker=types)  # type: ignore[no-untyped-call]
-    return validator(schema)
-
-
 def _is_whole_number(_checker: object, value: object) -> bool:
     """Tell a whole number; 2.0 and true are none, for the original refuses them."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-Visits = Iterator[tuple[str | int, object, Schema]]
-Keyword = Callable[[Any, Any, Any, Any], Iterator[Any]]
+Parts = Iterator[tuple[str | int, object, Schema]]
+
+_SAY_NOTHING = frozenset(("$schema", "$id", "title", "description", "default", "examples"))
 
 
-def _remembering(
-    sound: set[tuple[int, type, object]],
-    visits: Callable[[Schema, Any, Schema], Visits],
-    where_false: Keyword | None = None,
-) -> Keyword:
-    """Make a keyword that applies subschemas to parts of a value, to each distinct word once."""
+class _Checker:
+    """Asks the library only about what is not known to be sound.
 
-    def keyword(validator: Any, wanted: Any, value: Any, schema: Schema) -> Iterator[Any]:
-        if wanted is False and where_false is not None:
-            yield from where_false(validator, wanted, value, schema)
-            return
-        for name, each, subschema in visits(wanted, value, schema):
-            word = (id(subschema), type(each), each) if isinstance(each, str | int | float) else None
-            if word is not None and word in sound:
-                continue
-            errors = list(validator.descend(each, subschema, path=name))
-            if word is not None and not errors:
-                sound.add(word)
-            yield from errors
+    The parts of a value are gone through here; a part without a fault costs no visit of the library's, which makes a
+    validator for each. What it says of one word it says of the same word at another place.
+    """
 
-    return keyword
+    def __init__(self) -> None:
+        from jsonschema import Draft202012Validator
+        from jsonschema.validators import extend
+
+        self._keywords: dict[str, Any] = dict(Draft202012Validator.VALIDATORS)
+        self._closed = self._keywords["additionalProperties"]
+        self._parts: dict[str, Callable[[Any, Any, Schema], Parts]] = {
+            "properties": _of_properties,
+            "additionalProperties": _of_others,
+            "items": _of_items,
+        }
+        types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_whole_number)
+        keywords = {name: self._keyword(parts) for name, parts in self._parts.items()}
+        self.validator: Any = extend(Draft202012Validator, keywords, type_checker=types)  # type: ignore[no-untyped-call]
+        self._any = self.validator({})
+        self._sound: set[tuple[int, type, object]] = set()
+
+    def _keyword(self, parts: Callable[[Any, Any, Schema], Parts]) -> Callable[..., Iterator[Any]]:
+        def keyword(validator: Any, wanted: Any, value: Any, schema: Schema) -> Iterator[Any]:
+            if wanted is False:
+                yield from self._closed(validator, wanted, value, schema)
+                return
+            for name, each, subschema in parts(wanted, value, schema):
+                if not self._is_sound(each, subschema):
+                    yield from validator.descend(each, subschema, path=name)
+
+        return keyword
+
+    def _is_sound(self, value: object, schema: Schema) -> bool:
+        if not isinstance(value, str | int | float):
+            return self._meets(value, schema)
+        word = (id(schema), type(value), _what_counts(value, schema))
+        if word in self._sound:
+            return True
+        is_sound = self._meets(value, schema)
+        if is_sound:
+            self._sound.add(word)
+        return is_sound
+
+    def _meets(self, value: object, schema: Schema) -> bool:
+        for name, wanted in schema.items():
+            parts = self._parts.get(name)
+            if parts is not None and wanted is not False:
+                if not all(self._is_sound(each, subschema) for _, each, subschema in parts(wanted, value, schema)):
+                    return False
+            elif name not in _SAY_NOTHING:
+                for _ in self._keywords[name](self._any, wanted, value, schema) or ():
+                    return False
+        return True
 
 
-def _of_properties(properties: Schema, value: Any, _schema: Schema) -> Visits:
+def _what_counts(value: str | float, schema: Schema) -> object:
+    """Return what of a word decides whether it is sound: for most texts it is not what they say."""
+    deciding = schema.keys() - _SAY_NOTHING
+    if deciding == {"type"}:
+        return None
+    if deciding == {"type", "minLength"} and isinstance(value, str):
+        return len(value)
+    return value
+
+
+def _of_properties(properties: Schema, value: Any, _schema: Schema) -> Parts:
     if isinstance(value, dict):
         for name, each in value.items():
             if name in properties:
                 yield name, each, properties[name]
 
 
-def _of_others(others: Schema, value: Any, schema: Schema) -> Visits:
+def _of_others(others: Schema, value: Any, schema: Schema) -> Parts:
     if isinstance(value, dict):
         known = schema.get("properties", {})
         for name, each in value.items():
@@ -118,7 +148,7 @@ def _of_others(others: Schema, value: Any, schema: Schema) -> Visits:
                 yield name, each, others
 
 
-def _of_items(items: Schema, value: Any, _schema: Schema) -> Visits:
+def _of_items(items: Schema, value: Any, _schema: Schema) -> Parts:
     if isinstance(value, list):
         for index, each in enumerate(value):
             yield index, each, items

@@ -4,11 +4,10 @@ Invariant: what is right and wrong stands in the schema; here it is only told.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic, Edit, SourceText, Span
-from wfctl.spec.compose import MAX_FINDINGS, shortened
+from wfctl.spec.compose import shortened
 from wfctl.spec.mend import Close, given, mend_type, misspelt_setting, suggestion, wanted
 from wfctl.spec.nodes import Mapping, Node, Scalar, Sequence, find_pair
 from wfctl.spec.plain import json_value
@@ -58,7 +57,7 @@ class _Place:
 
 def shape_findings(source: SourceText, root: Node, schema: Schema) -> Iterator[Diagnostic]:
     """Check the tree against the schema."""
-    for fault in islice(faults(json_value(root), schema), MAX_FINDINGS):
+    for fault in faults(json_value(root), schema):
         place = _Place(source, root, fault.path)
         yield from _TELL.get(fault.keyword, _not_allowed)(fault, place)
 

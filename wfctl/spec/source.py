@@ -86,16 +86,16 @@ def _start(event: Any) -> int:
 
 def _hand_over(event: Any, composer: Composer) -> None:
     start, end = event.start_mark.index, event.end_mark.index
-    if isinstance(event, yaml.ScalarEvent):
+    kind = type(event)
+    if kind is yaml.ScalarEvent:
         # libyaml calls the plain style "", the Python parser None.
         composer.scalar(start, end, event.value, is_plain=not event.style, tag=event.tag, anchor=event.anchor)
-    elif isinstance(event, yaml.CollectionStartEvent):
-        is_mapping = isinstance(event, yaml.MappingStartEvent)
-        is_flow = bool(event.flow_style)
-        composer.open(start, is_mapping=is_mapping, is_flow=is_flow, tag=event.tag, anchor=event.anchor)
-    elif isinstance(event, yaml.CollectionEndEvent):
+    elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+        is_mapping = kind is yaml.MappingStartEvent
+        composer.open(start, is_mapping=is_mapping, is_flow=bool(event.flow_style), tag=event.tag, anchor=event.anchor)
+    elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
         composer.close(end)
-    elif isinstance(event, yaml.AliasEvent):
+    elif kind is yaml.AliasEvent:
         composer.alias(start, end, str(event.anchor))
 
 
