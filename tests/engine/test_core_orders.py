@@ -219,5 +219,5 @@ class Histories(RuleBasedStateMachine):
         assert not self.open, "a run was lost"
 
 
-Histories.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestHistories = Histories.TestCase

@@ -138,6 +138,7 @@ class _Surroundings:
         sys.modules.update(self._modules)
         known = set(sys.modules)
         sys.path[:] = self._path
+        self._out.behind = self._err.behind = (sys.stdout, sys.stderr)
         try:
             with (
                 chdir(self._folder),
@@ -193,21 +194,24 @@ class _NodeStream(io.TextIOBase):
     def __init__(self, node: str, stream: str, listener: WorkerListener) -> None:
         super().__init__()
         self._node, self._stream, self._listener = node, stream, listener
-        self._terminal: TextIO = sys.stderr
         self._begun = ""
+        self.behind: tuple[TextIO, TextIO] = (sys.stdout, sys.stderr)
+        """Standard output and error of this process while the node's code runs."""
 
     def write(self, text: str) -> int:
         """Pass on every line that ``text`` ends."""
         *lines, self._begun = (self._begun + text).split("\n")
-        for line in lines:
-            self._listener.worker_printed(self._node, self._stream, line)
+        # Who is told may print the line: on the streams of this process, not on this one again.
+        with redirect_stdout(self.behind[0]), redirect_stderr(self.behind[1]):
+            for line in lines:
+                self._listener.worker_printed(self._node, self._stream, line)
         return len(text)
 
     def flush(self) -> None:
         """Show a prompt."""
         if self._begun:
-            self._terminal.write(self._begun)
-            self._terminal.flush()
+            self.behind[1].write(self._begun)
+            self.behind[1].flush()
             self._begun = ""
 
     def end_line(self) -> None:
@@ -221,13 +225,13 @@ class _NodeStream(io.TextIOBase):
 
     def fileno(self) -> int:
         """Return the terminal's descriptor, for what is written past Python."""
-        return self._terminal.fileno()
+        return self.behind[1].fileno()
 
     def isatty(self) -> bool:
         """Say whether somebody may be watching."""
-        return self._terminal.isatty()
+        return self.behind[1].isatty()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """Encoding of the terminal."""
-        return self._terminal.encoding
+        return self.behind[1].encoding
