@@ -16,6 +16,8 @@ SEQUENCE_ID_HEADER = "ts_request_sequence_id"
 class RequestProcessor:
     """One request of a batch: its headers, and the status and headers that its response shall have."""
 
+    __slots__ = ("_headers", "_phrase", "_response_headers", "_status")
+
     def __init__(self, headers: dict[str, Any]) -> None:
         self._headers = headers
         self._response_headers: dict[str, str] = {}

@@ -85,6 +85,8 @@ def _answer(call: Call, output: Any, processor: RequestProcessor) -> CallAnswer:
         phrase = processor.get_response_status_phrase() or body[:1000].decode("utf-8", "replace")
         return _failed(call, CallError(phrase, status=status, is_final=status in _CLIENT_ERRORS))
     headers = processor.get_response_headers()
+    if not headers:  # the usual case, on the path of every call
+        return CallAnswer(call.call_id, status=status, body=body)
     content_type = next((value for key, value in headers.items() if key.lower() == "content-type"), None)
     return CallAnswer(call.call_id, status=status, body=body, content_type=content_type, headers=headers)
 

@@ -19,7 +19,7 @@ def headers_of(call: Call) -> dict[str, Any]:
     """Return the headers of one request, and the type of each parameter under the parameter's name."""
     headers: dict[str, Any] = dict(call.headers)
     for part in call.parts:
-        headers[part.name] = {"content-type": _bare(part.content_type or "")}
+        headers[part.name] = {"content-type": _bare(part.content_type) if part.content_type else ""}
     return headers
 
 
