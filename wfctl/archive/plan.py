@@ -65,11 +65,12 @@ def _plan(manifest: PlannedMember, members: Iterable[PlannedMember]) -> ArchiveP
         if clean_name(member.name) != member.name:
             raise ArchiveError(f'"{shortened(member.name)}" is no name for a member', member=member.name)
         twin = sources.get(member.name)
-        if twin is not None:
+        if twin is None:
+            names.add(member.name)
+            sources[member.name] = member
+        elif twin.source != member.source or isinstance(member.source, bytes):
             raise _two_of_a_name(twin, member)
-        sources[member.name] = member
-        names.add(member.name)
-    return ArchivePlan(tuple(ordered))
+    return ArchivePlan(tuple(sources.values()))
 
 
 def _two_of_a_name(first: PlannedMember, second: PlannedMember) -> ArchiveError:
