@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from wfctl.spec.soundness import plainly_meets
+
 _PACKAGE = Path(__file__).parent.parent
 _FOLDERS = (_PACKAGE / "schemas", _PACKAGE.parent / "schemas")
 """In an installed wheel the schemas are data of the package, in a checkout they stand beside it."""
@@ -39,6 +41,8 @@ class Fault:
 
 def faults(value: object, schema: Schema) -> Iterator[Fault]:
     """Compare ``value``, of plain JSON types, with ``schema``; in no particular order."""
+    if plainly_meets(value, schema):
+        return
     for error in _Checker().validator(schema).iter_errors(value):
         for deepest in _deepest(error):
             path = tuple(deepest.absolute_path)
