@@ -21,6 +21,7 @@ def test_what_new_wrote_validates_packs_and_answers_at_once(tmp_path, template, 
     wfctl("new", "first", "--template", template, cwd=tmp_path)
     folder = tmp_path / "first"
     assert wfctl("validate", cwd=folder).strip() == ""
+    assert "prepare" in wfctl("render", cwd=folder)
     wfctl("archive", cwd=folder)
     assert json.loads(wfctl("run", "input.json", cwd=folder)) == answer
     assert json.loads(wfctl("run", "input.json", "--workflow", "first.war", cwd=folder)) == answer

@@ -4,6 +4,7 @@ Invariant: writes into a new or empty folder only.
 """
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -99,6 +100,6 @@ def _tell(folder: Path, written: list[str]) -> None:
     say(f'wrote {len(written)} files to "{folder}" and packed its models')
     say("next:")
     if folder.resolve() != Path.cwd():
-        say(f"  cd {folder}")
+        say(f"  cd {shlex.quote(str(folder))}")
     for arguments, purpose in _NEXT:
         say(f"  {f'wfctl {arguments}':<22}  # {purpose}")
