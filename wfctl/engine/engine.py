@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from math import inf
 from types import MappingProxyType
 
@@ -213,7 +214,10 @@ class Engine:
 
     def worker_printed(self, node: str, stream: str, line: str) -> None:
         """Pass on a line that user code printed."""
-        self._on_output(node, stream, line)
+        try:
+            self._on_output(node, stream, line)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._break(error)
 
     # Acting
 
@@ -327,14 +331,11 @@ def _deadline_error(run: Run, deadline_s: float | None) -> DeadlineExceededError
 
 
 def _request_ids() -> Callable[[], str]:
-    """Return a source of random UUIDs (version 4) that asks the operating system for many at a time."""
-    pool: list[str] = []
+    """Return a source of UUIDs (version 4 in form): a random beginning for the engine, then a number.
 
-    def refill() -> str:
-        digits = os.urandom(16 * 64).hex()
-        for start in range(0, len(digits), 32):
-            one = digits[start : start + 32]
-            pool.append(f"{one[:8]}-{one[8:12]}-4{one[13:16]}-{'89ab'[int(one[16], 16) & 3]}{one[17:20]}-{one[20:]}")
-        return pool.pop()
-
-    return lambda: pool.pop() if pool else refill()
+    A random one for each call would be one of the larger costs of the call.
+    """
+    digits = os.urandom(16).hex()
+    beginning = f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) % 4]}{digits[17:20]}-"
+    numbers = count(int(digits[20:30], 16))
+    return lambda: f"{beginning}{next(numbers):012x}"

@@ -39,12 +39,14 @@ def dispatch(state: CoreState, node: NodeState, now: float, commands: list[Comma
             state.wake_at = min(state.wake_at, due_at)
             return
         worker = free.pop()
-        batch = [queue.popleft() for _ in range(count)]
         calls = worker.calls
-        for attempt in batch:
+        batch = []
+        for _ in range(count):
+            attempt = queue.popleft()
             attempt.worker = worker
             attempt.sent = now
             calls[attempt.call_id] = attempt
+            batch.append(attempt)
         commands.append(SendBatch(worker.worker_id, batch))
     if queue and node.load_error is not None and not node.workers and not node.restarts:
         _fail_unloadable(state, node, node.load_error, commands)
