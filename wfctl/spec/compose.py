@@ -189,11 +189,11 @@ class Composer:
             if key.kind is not Kind.MERGE:
                 continue
             for each in value.items if isinstance(value, Sequence) else [value]:
-                if not isinstance(each, Mapping):
+                if isinstance(each, Mapping):
+                    for pair in each.pairs():
+                        merged.setdefault(pair[0].text, pair)
+                elif not self.is_broken:
                     self._report(_merge_finding, each)
-                    continue
-                for pair in each.pairs():
-                    merged.setdefault(pair[0].text, pair)
         pairs = [pair for name, pair in merged.items() if name not in own] + list(own.values())
         node.keys = [key for key, _ in pairs]
         node.values = [value for _, value in pairs]
