@@ -4,6 +4,7 @@ Invariant: one line a node, levels in order; every line is at most as wide as as
 """
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from wfctl.render.model import Drawing, DrawnNode
 from wfctl.render.ranks import assign_ranks, backward_edges
@@ -28,7 +29,7 @@ def listing(drawing: Drawing, reason: str, *, width: int = 100, is_ascii: bool =
     children: dict[str, list[str]] = {node.name: [] for node in drawing.nodes}
     for edge in drawing.edges:
         children[edge.source].append(f"{shown(edge.target)}{' (!)' if edge.fault else ''}")
-    lines = [clip(reason, width, mark)]
+    lines = wrap(reason, width)
     for level, nodes in _by_level(drawing):
         lines += ["", f"level {level + 1}"]
         for node in nodes:

@@ -111,7 +111,7 @@ def _grids(drawing: Drawing, layers: Layers, form: Form, width: int) -> tuple[li
     """Return the parts laid out and the columns needed; parts that surely do not fit are not laid out."""
     grids, needed = [], 0
     for part in layers.parts:
-        extents = _extents(drawing, layers, part, form)
+        extents = extents_of(drawing, layers, part, form)
         least = (least_along if form.is_turned else least_across)(part, extents, form.pitch)
         if least > width:
             return [], least
@@ -120,7 +120,8 @@ def _grids(drawing: Drawing, layers: Layers, form: Form, width: int) -> tuple[li
     return grids, needed
 
 
-def _extents(drawing: Drawing, layers: Layers, part: Sequence[Sequence[int]], form: Form) -> dict[int, Extent]:
+def extents_of(drawing: Drawing, layers: Layers, part: Sequence[Sequence[int]], form: Form) -> dict[int, Extent]:
+    """Return the room that the items of a part take in this form."""
     found = {}
     for item, count in ports(part, bundles(layers, part)).items():
         if item >= layers.count:
@@ -138,7 +139,7 @@ def _extent(text: Sequence[str], count: int, form: Form, *, has_loop: bool) -> E
     if form.is_turned:
         height = max(height, count + 2)
         before = 1 + (height - 2 - len(text)) // 2
-        return Extent(before=before, after=height - 1 - before, depth=max(across, 7))
+        return Extent(before=before, after=height - 1 - before, depth=max(across, 7 if has_loop else 0))
     across = max(across, 2 * count + 5 if count > 1 else 0)
     before = (across - 1) // 2
     return Extent(before=before, after=across - 1 - before, depth=max(height, 4 if has_loop else 3))
