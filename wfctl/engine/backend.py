@@ -55,7 +55,10 @@ class WorkerBackend(Protocol):
         """
 
     def send_batch(self, worker: WorkerId, calls: Sequence[Call]) -> None:
-        """Hand one batch (one call of the handler) to a ready worker; never blocks, never raises for a lost one."""
+        """Hand one batch (one call of the handler) to a ready worker; never blocks, never raises for a lost one.
+
+        The engine takes the payloads out of a call once it is answered; until then they are the backend's.
+        """
 
     def kill_worker(self, worker: WorkerId) -> None:
         """End a worker at once, whatever it does; ``worker_lost`` follows unless the backend is closing."""
