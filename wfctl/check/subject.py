@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from wfctl.check.model import Sources, Surroundings
 from wfctl.check.names import NameKind, Names, resolve
 from wfctl.check.parts import connected_parts
+from wfctl.check.url import Url, read_url
 from wfctl.dag.graph import Dag
 from wfctl.diagnostics.model import Span
 from wfctl.handler_facts import FunctionFact, HandlerFacts
-from wfctl.spec.model import WorkflowSpec
+from wfctl.spec.model import ModelSpec, WorkflowSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class Subject:
     places: Mapping[str, Span]
     """Name -> where the dag has it: its key, or else the first edge that leads to it. What a mistyped name was
     surely meant to be stands at the place of the mistyped one."""
+    urls: tuple[tuple[ModelSpec, Url], ...]
+    """Each model that has a url, with the url taken apart."""
     is_whole: bool = True
     """False where parts of the dag could not be read: what is missing from it says nothing."""
 
@@ -72,6 +75,7 @@ def examine(
         surroundings=surroundings,
         names=names,
         places=_places(spec, meant),
+        urls=tuple((model, read_url(model.url)) for model in spec.models.values() if model.url),
         is_whole=is_whole,
     )
 

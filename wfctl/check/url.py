@@ -12,6 +12,8 @@ FETCHABLE = ("http", "https", "file")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters at least: "C:" is a drive
 _DRIVE = re.compile(r"[A-Za-z]:")
 _ARCHIVE_ENDINGS = (".mar", ".tar.gz", ".tgz")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SEPARATOR = re.compile(r"[/\\]")
 _VERSION = re.compile(r"v?\d+")
 _SECRET_PARAMETERS = re.compile(
     r"(?:^|&)(?:token|access_token|api_?key|key|password|secret|sig|x-amz-signature|x-goog-signature)=",
@@ -46,7 +48,7 @@ class Url:
 
     def malformation(self) -> str | None:
         """Say why this cannot be an address at all, ``None`` if it can."""
-        if any(char < " " or char == "\x7f" for char in self.text):
+        if _CONTROL.search(self.text):
             return "it holds a control character"
         if self.scheme not in {"http", "https"}:
             return None
@@ -56,7 +58,7 @@ class Url:
 
     def escape(self) -> str | None:
         """Say how this leads out of the store, ``None`` if it does not."""
-        if ".." in re.split(r"[/\\]", unquote(self.path)):
+        if ".." in _SEPARATOR.split(unquote(self.path)):
             return '".." leads out of the store'
         if not self.is_local:
             return None

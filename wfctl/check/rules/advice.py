@@ -28,18 +28,17 @@ def delay_over_timeout(subject: Subject) -> Iterator[Diagnostic]:
     """Advise where a call may time out while its batch is still gathering."""
     for model in subject.spec.models.values():
         settings = model.settings
-        place = _place(subject, model)
-        if settings.batch_size > 1 and settings.max_batch_delay_ms > settings.timeout_ms and place is not None:
+        if settings.batch_size > 1 and settings.max_batch_delay_ms > settings.timeout_ms:
             yield find(
                 "WF702",
                 f"{quoted(model.name)} may wait {settings.max_batch_delay_ms} ms for its batch,"
                 f" and a try may take {settings.timeout_ms} ms, waiting included",
-                place,
+                _place(subject, model),
                 help="keep max-batch-delay well below timeout-ms",
             )
 
 
-def _place(subject: Subject, model: ModelSpec) -> Span | None:
+def _place(subject: Subject, model: ModelSpec) -> Span:
     """Return the place of the delay or the timeout, the model's own before the global one."""
     for spans in (model.spans, subject.spec.globals_spans):
         for key in (_DELAY, _TIMEOUT):

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 
 from wfctl.check.names import NameKind
-from wfctl.check.rules.models import with_urls
 from wfctl.check.subject import Subject
 from wfctl.check.wording import listed, quoted
 from wfctl.diagnostics.catalog import find
-from wfctl.diagnostics.model import Diagnostic, Label
-from wfctl.spec.model import WorkerSettings
+from wfctl.diagnostics.model import Diagnostic, Label, Span
+from wfctl.spec.model import ModelSpec, WorkerSettings
 
 _LABELS = 10
 
@@ -21,13 +20,8 @@ def no_models(subject: Subject) -> Iterator[Diagnostic]:
 
 def globals_after_models(subject: Subject) -> Iterator[Diagnostic]:
     """Note each global key that TorchServe would not apply to the models above it."""
-    models = sorted(subject.spec.models.values(), key=lambda model: model.name_span.start.offset)
-    if not models:
-        return
     for key, span in subject.spec.globals_spans.items():
-        if span.start.offset < models[0].name_span.start.offset:
-            continue
-        above = [m for m in models if m.name_span.start.offset < span.start.offset and key not in m.spans]
+        above = [model for model in _models_above(subject, span) if key not in model.spans]
         if above:
             yield find(
                 "WF902",
@@ -37,6 +31,10 @@ def globals_after_models(subject: Subject) -> Iterator[Diagnostic]:
                 help="put the global keys before the models",
                 secondary=tuple(Label(span=m.name_span, text="not applied to this one") for m in above[:_LABELS]),
             )
+
+
+def _models_above(subject: Subject, span: Span) -> list[ModelSpec]:
+    return [model for model in subject.spec.models.values() if model.name_span.start < span.start]
 
 
 def several_leaves(subject: Subject) -> Iterator[Diagnostic]:
@@ -87,7 +85,7 @@ def function_settings(subject: Subject) -> Iterator[Diagnostic]:
 
 def model_not_a_store_name(subject: Subject) -> Iterator[Diagnostic]:
     """Note each url that names a path, where TorchServe reads names in its store only."""
-    for model, url in with_urls(subject):
+    for model, url in subject.urls:
         if url.is_local and "/" in url.text and not url.escape():
             yield find(
                 "WF906",

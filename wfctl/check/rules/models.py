@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from wfctl.check.model import ModelFact
 from wfctl.check.subject import Subject
-from wfctl.check.url import FETCHABLE, Url, read_url
+from wfctl.check.url import FETCHABLE
 from wfctl.check.wording import quoted
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic
@@ -30,7 +30,7 @@ def unused_model(subject: Subject) -> Iterator[Diagnostic]:
 
 def archive_not_found(subject: Subject) -> Iterator[Diagnostic]:
     """Report each model in use whose archive is in none of the places."""
-    for model, url in with_urls(subject):
+    for model, url in subject.urls:
         fact = _fact(subject, model)
         # Where the url itself is refused, nobody looked; TorchServe looks only for what the dag uses.
         if fact is None or fact.found is not None or url.escape() or model.name not in subject.mended.children:
@@ -46,7 +46,7 @@ def archive_not_found(subject: Subject) -> Iterator[Diagnostic]:
 
 def unknown_url_scheme(subject: Subject) -> Iterator[Diagnostic]:
     """Report each url that says how to be fetched, in a way that nobody here can."""
-    for model, url in with_urls(subject):
+    for model, url in subject.urls:
         if url.scheme is not None and url.scheme not in FETCHABLE:
             yield find(
                 "WF502",
@@ -58,7 +58,7 @@ def unknown_url_scheme(subject: Subject) -> Iterator[Diagnostic]:
 
 def not_an_archive_name(subject: Subject) -> Iterator[Diagnostic]:
     """Report each url that ends like something else than an archive."""
-    for model, url in with_urls(subject):
+    for model, url in subject.urls:
         is_other = url.scheme is not None and url.scheme not in FETCHABLE
         if is_other or url.malformation() or url.looks_like_archive():
             continue
@@ -75,7 +75,7 @@ def not_an_archive_name(subject: Subject) -> Iterator[Diagnostic]:
 
 def digest_mismatch(subject: Subject) -> Iterator[Diagnostic]:
     """Report each archive that is not the one its model pins."""
-    for model, url in with_urls(subject):
+    for model, url in subject.urls:
         fact = _fact(subject, model)
         if fact is None or fact.sha256 is None or model.sha256 is None:
             continue
@@ -91,7 +91,7 @@ def digest_mismatch(subject: Subject) -> Iterator[Diagnostic]:
 
 def malformed_url(subject: Subject) -> Iterator[Diagnostic]:
     """Report each url that is no address at all."""
-    for model, url in with_urls(subject):
+    for model, url in subject.urls:
         why = url.malformation()
         if why is not None:
             yield find(
@@ -100,13 +100,6 @@ def malformed_url(subject: Subject) -> Iterator[Diagnostic]:
                 model.url_span,
                 help="write it as https://host/path/model.mar",
             )
-
-
-def with_urls(subject: Subject) -> Iterator[tuple[ModelSpec, Url]]:
-    """Yield each model that has a url, with the url taken apart."""
-    for model in subject.spec.models.values():
-        if model.url:
-            yield model, read_url(model.url)
 
 
 def _fact(subject: Subject, model: ModelSpec) -> ModelFact | None:

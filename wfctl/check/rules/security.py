@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from wfctl.check.rules.models import with_urls
 from wfctl.check.subject import Subject
 from wfctl.check.wording import quoted
 from wfctl.diagnostics.catalog import find
@@ -11,7 +10,7 @@ from wfctl.diagnostics.model import Diagnostic
 
 def path_outside_store(subject: Subject) -> Iterator[Diagnostic]:
     """Report each url that leads out of the places where models are looked for."""
-    for model, url in with_urls(subject):
+    for model, url in subject.urls:
         why = url.escape()
         if why is not None:
             yield find(
@@ -24,7 +23,7 @@ def path_outside_store(subject: Subject) -> Iterator[Diagnostic]:
 
 def credentials_in_url(subject: Subject) -> Iterator[Diagnostic]:
     """Report each url with a secret in it, without repeating the secret."""
-    for model, url in with_urls(subject):
+    for model, url in subject.urls:
         if url.has_credentials():
             yield find(
                 "WF603",
@@ -36,7 +35,7 @@ def credentials_in_url(subject: Subject) -> Iterator[Diagnostic]:
 
 def unpinned_http_url(subject: Subject) -> Iterator[Diagnostic]:
     """Report each download that anyone on the way could change unnoticed."""
-    for model, url in with_urls(subject):
+    for model, url in subject.urls:
         if url.scheme == "http" and model.sha256 is None:
             yield find(
                 "WF604",
