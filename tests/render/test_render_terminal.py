@@ -424,7 +424,7 @@ def test_what_fits_in_no_way_is_listed_with_the_reason() -> None:
     pairs = [(f"a{number}", f"b{other}") for number in range(30) for other in range(30)]
     ladder = drawing([*pairs, *((f"b{other}", f"c{other}") for other in range(30))])
     lines = render_terminal(ladder, width=25).splitlines()
-    assert " ".join(lines[:3]) == "not drawn: the picture needs 271 columns, there are 25"
+    assert " ".join(lines[:3]) == "not drawn: the picture needs at least 31 columns, there are 25"
     assert [line for line in lines if line.startswith("level")] == ["level 1", "level 2", "level 3"]
     assert sum(line.startswith("  ") for line in lines) == 90
     assert "  b7 (function) → c7" in lines

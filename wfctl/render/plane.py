@@ -12,6 +12,8 @@ from wfctl.render.layers import Layers
 GAP, BEND_GAP = 36, 22
 CHANNEL, CHANNEL_MOST = 52, 150
 PORT, NUDGE = 20, 8
+CORNER = 14
+"""What of a side is round, and has no port."""
 LOOP_ROOM = 42
 PART_GAP = 48
 
@@ -100,7 +102,7 @@ class _Part:
             for item in rank
             if item < self.layers.count
         }
-        routes = dict(_Routes(self.layers, self.ranks, across, bands, self._depths()).all())
+        routes = dict(_Routes(self.layers, self.ranks, across, bands, self._sizes(1), self._sizes(0)).all())
         low = min(across[item] - self._half(item) for item in across)
         high = max(across[item] + self._half(item) + self._margin(item) for item in across)
         return self._upright(boxes, routes, low, high, bands[-1][1])
@@ -118,8 +120,8 @@ class _Part:
     def _margin(self, item: int) -> int:
         return LOOP_ROOM if item in self.layers.loops else 0
 
-    def _depths(self) -> dict[int, int]:
-        return {item: self._size(item)[1] for rank in self.ranks for item in rank}
+    def _sizes(self, side: int) -> dict[int, int]:
+        return {item: self._size(item)[side] for rank in self.ranks for item in rank}
 
     def _across(self) -> dict[int, int]:
         def distance(left: int, right: int) -> int:
@@ -179,6 +181,8 @@ class _Routes:
     across: Mapping[int, int]
     bands: Sequence[tuple[float, float]]
     depths: Mapping[int, int]
+    widths: Mapping[int, int]
+    """Sizes along and across."""
 
     def all(self) -> Iterator[tuple[int, Route]]:
         """Yield each edge with its route."""
@@ -213,8 +217,9 @@ class _Routes:
         found = {}
         for item, groups in kinds.items():
             ordered = sorted(groups.values(), key=lambda group: sum(self.across[t] for t, _ in group) / len(group))
+            pitch = min(PORT, (self.widths[item] - 2 * CORNER) / max(len(ordered) - 1, 1))
             for number, group in enumerate(ordered):
-                offset = PORT * (number - (len(ordered) - 1) / 2)
+                offset = pitch * (number - (len(ordered) - 1) / 2)
                 if is_arriving and len(ordered) == 1:
                     offset = self._nudge(item, [towards for towards, _ in group])
                 found.update({edge: self.across[item] + offset for _, edge in group})

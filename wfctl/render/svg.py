@@ -10,7 +10,7 @@ from math import ceil
 from wfctl.render.layers import BeyondDrawingError, layer
 from wfctl.render.listing import listing
 from wfctl.render.model import Drawing, DrawnEdge, DrawnNode, Shape
-from wfctl.render.plane import Box, Plane, Point, spread_out
+from wfctl.render.plane import CORNER, Box, Plane, Point, spread_out
 from wfctl.render.svg_lines import loop, route
 from wfctl.render.svg_style import DETAIL_COLUMN, NAME_COLUMN, stylesheet
 from wfctl.render.text import clip, columns, harmless
@@ -117,7 +117,7 @@ def _frame(shape: Shape, box: Box) -> Iterator[str]:
             yield f'<rect class="frame" {place} rx="2"/>'
             yield f'<rect class="stripe" x="{box.x:g}" y="{box.y:g}" width="6" height="{box.height:g}"/>'
         case Shape.FUNCTION:
-            yield f'<rect class="frame" {place} rx="{_CORNER + 4}"/>'
+            yield f'<rect class="frame" {place} rx="{CORNER}"/>'
         case Shape.UNKNOWN:
             inner_x, inner_y = box.width - 2 * _CORNER, box.height - 2 * _CORNER
             yield (

@@ -91,7 +91,7 @@ def _picture(drawing: Drawing, width: int, direction: str, *, is_ascii: bool, is
             notes = fault_lines(drawing, is_ascii=is_ascii, width=width)
             return [*canvas.rows(is_coloured=is_coloured), *([""] if notes else []), *notes]
         narrowest = min(narrowest or needed, needed)
-    raise BeyondDrawingError(f"the picture needs {narrowest} columns, there are {width}")
+    raise BeyondDrawingError(f"the picture needs at least {narrowest} columns, there are {width}")
 
 
 def _refuse_huge(grids: Sequence[Grid]) -> None:
