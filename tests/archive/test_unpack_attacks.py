@@ -1,6 +1,7 @@
 """Hostile archives: each is refused whole, the member named, and nothing is left on the disk."""
 
 import gzip
+import hashlib
 import io
 import os
 import stat
@@ -10,6 +11,8 @@ import zlib
 
 import pytest
 from hostile import DEFLATED, Raw, tar_bytes, tar_file, zip_bytes
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wfctl.archive.budgets import Budgets
 from wfctl.archive.unpack import Container, list_members, open_archive, read_member, unpack
@@ -330,6 +333,43 @@ def test_any_byte_changed_gives_the_same_content_or_a_refusal(tmp_path):
         assert found == wanted, place
 
 
+def test_any_byte_of_a_tar_changed_gives_files_inside_or_a_refusal(tmp_path):
+    whole = gzip.decompress(tar_bytes(tar_file("top/a", b"x" * 10), tar_file("top/b" * 30, b"y" * 10)))
+    path = tmp_path / "a.tar.gz"
+    for place in range(0, len(whole), 17):
+        path.write_bytes(gzip.compress(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :], 0))
+        try:
+            list_members(path)
+        except ArchiveError:
+            continue
+
+
+ODD_NAMES = st.lists(
+    st.sampled_from(["a", "A", "..", ".", "", " ", "b.", "/", "\\", "C:", "\u00e9", "e\u0301", "x" * 300, "\0", "~"]),
+    min_size=1,
+    max_size=4,
+).map("/".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(names=st.lists(ODD_NAMES, min_size=1, max_size=3), is_tar=st.booleans())
+def test_whatever_the_names_all_files_end_inside_the_target(tmp_path_factory, names, is_tar):
+    room = tmp_path_factory.mktemp("room")
+    path = room / "a.war"
+    if is_tar:
+        path.write_bytes(tar_bytes(*(tar_file(f"top/{name}".replace("\0", "")) for name in names)))
+    else:
+        path.write_bytes(zip_bytes(*(Raw(name.encode()) for name in names)))
+    try:
+        unpacked = unpack(path, room / "target")
+    except ArchiveError:
+        assert [entry.name for entry in room.iterdir()] == ["a.war"]
+        return
+    assert sorted(entry.name for entry in room.iterdir()) == ["a.war", "target"]
+    files = {entry.relative_to(unpacked.root).as_posix() for entry in unpacked.root.rglob("*") if entry.is_file()}
+    assert files == unpacked.names
+
+
 def test_a_tar_cut_short_is_refused(refused):
     whole = gzip.decompress(tar_bytes(tar_file("top/a", b"x" * 3000)))
     for end in (100, 600, 1024, 2000):
@@ -562,8 +602,6 @@ def test_a_pipe_in_a_folder_is_refused(tmp_path):
 
 
 def test_digests_are_those_of_the_content(tmp_path):
-    import hashlib
-
     content = os.urandom(3 << 20)
     (tmp_path / "a.war").write_bytes(zip_bytes(Raw(b"w", content, method=DEFLATED)))
     (member,) = list_members(tmp_path / "a.war")

@@ -74,7 +74,9 @@ def test_the_options_of_the_original_archiver_do_what_they_did(cli, flow, tmp_pa
     (flow / "extra.txt").write_text("x")
     (tmp_path / "out").mkdir()
     words = ["--workflow-name", "wf", "--spec-file", "workflow.yaml", "--handler", "handler.py"]
-    done = cli("archive", *words, "--extra-files", "extra.txt, labels", "--export-path", tmp_path / "out", cwd=flow)
+    done = cli(
+        "archive", *words, "--extra-files", "extra.txt, labels,handler.py", "--export-path", tmp_path / "out", cwd=flow
+    )
     assert done.code == 0, done.err
     path = tmp_path / "out" / "wf.war"
     assert _names(path) == ["WAR-INF/MANIFEST.json", "extra.txt", "handler.py", "labels/names.json", "workflow.yaml"]

@@ -64,16 +64,27 @@ class Unpacked:
 class Archive:
     """An archive that is open; made by ``open_archive`` only."""
 
-    def __init__(self, path: Path, container: Container, reader: Reader, budgets: Budgets) -> None:
+    def __init__(self, path: Path, reader: Reader, budgets: Budgets, stream: IO[bytes] | None = None) -> None:
         self.path = path
-        self.container = container
         self.budgets = budgets
         self._reader = reader
+        self._stream = stream
+
+    @property
+    def container(self) -> Container:
+        """How it is packed."""
+        if isinstance(self._reader, FolderReader):
+            return Container.FOLDER
+        return Container.ZIP if isinstance(self._reader, ZipReader) else Container.TAR
 
     @property
     def root(self) -> Path | None:
         """The folder that is read in place; ``None`` for a packed archive."""
         return self._reader.root if isinstance(self._reader, FolderReader) else None
+
+    def sha256(self) -> str | None:
+        """Return the digest of the file itself, read from the open handle; ``None`` for a folder."""
+        return None if self._stream is None else _digest_of_whole(self._stream)
 
     def members(self) -> tuple[Member, ...]:
         """Return every file and folder."""
@@ -123,7 +134,7 @@ def open_archive(path: Path, budgets: Budgets = DEFAULT_BUDGETS, *, sha256: str 
         if path.is_dir():
             if sha256 is not None:
                 raise ArchiveError(f'"{path.name}" is a folder, and sha256 pins a file')
-            yield Archive(path, Container.FOLDER, FolderReader(path, budgets), budgets)
+            yield Archive(path, FolderReader(path, budgets), budgets)
             return
         with _opened(path) as stream:
             yield from _open_file(path, stream, budgets, sha256)
@@ -132,9 +143,8 @@ def open_archive(path: Path, budgets: Budgets = DEFAULT_BUDGETS, *, sha256: str 
 def _open_file(path: Path, stream: IO[bytes], budgets: Budgets, sha256: str | None) -> Iterator[Archive]:
     before = os.fstat(stream.fileno())
     _judge_digest(path, stream, sha256)
-    container = _container(path, stream)
-    reader = ZipReader(stream, budgets) if container is Container.ZIP else TarReader(stream, budgets)
-    yield Archive(path, container, reader, budgets)
+    reader = ZipReader(stream, budgets) if _is_zip(path, stream) else TarReader(stream, budgets)
+    yield Archive(path, reader, budgets, stream)
     after = os.fstat(stream.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise ArchiveError(f'"{path.name}" was written to while it was read')
@@ -218,13 +228,14 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _container(path: Path, stream: IO[bytes]) -> Container:
+def _is_zip(path: Path, stream: IO[bytes]) -> bool:
+    """Whether it is a zip and not a gzip tar, by its first bytes; raise ``ArchiveError`` if it is neither."""
     stream.seek(0)
     magic = stream.read(4)
     if magic in _ZIP_MAGICS:
-        return Container.ZIP
+        return True
     if magic.startswith(_GZIP_MAGIC):
-        return Container.TAR
+        return False
     if not magic:
         raise ArchiveError(f'"{path.name}" is empty')
     stream.seek(max(0, stream.seek(0, os.SEEK_END) - _TAIL))
@@ -236,9 +247,14 @@ def _container(path: Path, stream: IO[bytes]) -> Container:
 def _judge_digest(path: Path, stream: IO[bytes], wanted: str | None) -> None:
     if wanted is None:
         return
-    found = _digest(iter(lambda: stream.read(CHUNK), b""))
+    found = _digest_of_whole(stream)
     if found != wanted.lower():
         raise ArchiveError(f'"{path.name}" is not the archive that sha256 pins: it has {found}')
+
+
+def _digest_of_whole(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return _digest(iter(lambda: stream.read(CHUNK), b""))
 
 
 def _digest(chunks: Iterator[bytes]) -> str:

@@ -115,7 +115,7 @@ def _archive(wishes: _Wishes) -> None:
     plan = plan_workflow(
         read,
         name=name,
-        extra=[*extra_members(wishes.extra_files), *_rest_of_folder(read, wishes, models, places)],
+        extra=[*extra_members(_extra_files(read, wishes)), *_rest_of_folder(read, wishes, models, places)],
         embedded=[_embedded(model, places) for model in models.values()] if wishes.embeds else (),
         created_on=created_on(wishes.source_date_epoch),
     )
@@ -185,6 +185,12 @@ def _check(read: ReadSources, models: Mapping[str, ModelSpec], places: Places, w
     if shown:
         verdict = Verdict(path=str(read.spec_path or read.folder), report=shown)
         say_styled(reporter_for("full").render([verdict]).rstrip("\n"))
+
+
+def _extra_files(read: ReadSources, wishes: _Wishes) -> Iterator[Path]:
+    """Yield the extra files; scripts name the spec or the handler among them too."""
+    own = {path.resolve() for path in (read.spec_path, read.handler_path) if path is not None}
+    yield from (path for path in wishes.extra_files if path.resolve() not in own)
 
 
 def _rest_of_folder(

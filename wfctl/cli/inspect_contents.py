@@ -19,7 +19,6 @@ from wfctl.check.model import Checked, Surroundings
 from wfctl.diagnostics.report import Report
 from wfctl.errors import ArchiveError
 from wfctl.spec.parse import parse_spec
-from wfctl.store.digest import sha256_of
 from wfctl.store.find import Places, facts_for, find_model, is_remote
 
 _RISKS: Final = {
@@ -79,13 +78,13 @@ def read_contents(path: Path, model_store: Path | None) -> Contents:
         if raw is None:
             raise ArchiveError(f"it has neither {WAR_MANIFEST} nor {MAR_MANIFEST}")
         model = parse_mar_manifest(raw) if kind == "mar" else None
-        container = archive.container
+        container, sha256 = archive.container, archive.sha256()
     about = _about_workflow(path, members, model_store) if model is None else _about_model(model, members)
     return Contents(
         path=path,
         kind=kind,
         container=container,
-        sha256=None if container is Container.FOLDER else sha256_of(path),
+        sha256=sha256,
         manifest=json.loads(raw.decode("utf-8-sig")),
         members=members,
         **about,
