@@ -140,7 +140,11 @@ class LocalBackend:
         self, server: ForkServerProcess, node: str, worker: WorkerId, plan: ExecutionPlan, listener: WorkerListener
     ) -> WorkerLink:
         start = WorkerStart(node=next(each for each in plan.nodes if each.name == node), threads=_threads(plan))
-        ends = WorkerEnds()
+        try:
+            ends = WorkerEnds()
+        except OSError as reason:
+            text = f'a worker of node "{node}" cannot be started: {reason}'
+            raise WorkerError(text, hint="raise the limit of open files (ulimit -n)") from reason
         loop = asyncio.get_running_loop()
         link = WorkerLink(worker, node, ends, loop=loop, listener=listener, kill=server.kill)
         server.fork(worker, node, ends.files)

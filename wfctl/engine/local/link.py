@@ -8,6 +8,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from wfctl.engine.backend import WorkerId, WorkerListener
 from wfctl.engine.call import Call, CallAnswer, CallError
@@ -28,13 +29,21 @@ class WorkerEnds:
     __slots__ = ("files", "stderr", "stdout", "stream")
 
     def __init__(self) -> None:
-        self.stream, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        for each in (self.stream, theirs):
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        self.stdout, their_stdout = os.pipe()
-        self.stderr, their_stderr = os.pipe()
-        self.files = (theirs.detach(), their_stdout, their_stderr)
+        with ExitStack() as opened:
+            self.stream, theirs = map(opened.enter_context, socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM))
+            for each in (self.stream, theirs):
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+            self.stdout, their_stdout = os.pipe()
+            opened.callback(_close, self.stdout, their_stdout)
+            self.stderr, their_stderr = os.pipe()
+            self.files = (theirs.detach(), their_stdout, their_stderr)
+            opened.pop_all()
+
+
+def _close(*files: int) -> None:
+    for each in files:
+        os.close(each)
 
 
 class WorkerLink:

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import traceback
+import weakref
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -53,6 +54,9 @@ def _preload(line: socket.socket, libraries: list[str]) -> Mapping[str, str]:
         trace = traceback.format_exc()[-_LONGEST_TRACE:]
         send_message(line, {"event": "failed", "message": f"{type(reason).__name__}: {reason}", "traceback": trace})
         os._exit(1)
+    # What libraries would tidy up at their end (torch takes 60 ms for it) is not the business of each worker.
+    for finalizer in weakref.finalize._registry:  # type: ignore[attr-defined]  # noqa: SLF001
+        finalizer.atexit = False
     gc.freeze()
     return given
 
