@@ -1,0 +1,83 @@
+"""What a fresh process does not import: the command line answers before you blink, and a worker stays small."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SPEC = """\
+models:
+  m1: {url: m1.mar, batch-size: 4}
+dag:
+  pre: [m1]
+  m1: [post, nowhere]
+"""
+HANDLER = "def pre(data, context):\n    return data\n\n\ndef post(data, context):\n    return data\n"
+
+
+def imported_by(program: str, cwd: Path) -> set[str]:
+    """Run a program and return the modules that it left loaded."""
+    report = f"import sys, atexit; atexit.register(lambda: print('\\n' + ' '.join(sys.modules), file=sys.__stderr__)); {program}"
+    done = subprocess.run([sys.executable, "-c", report], cwd=cwd, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def wfctl(*words: str) -> str:
+    return f"sys.argv = ['wfctl', *{list(words)!r}]; from wfctl.cli.main import main; main()"
+
+
+def loaded(modules: set[str], *names: str) -> set[str]:
+    return {module for module in modules for name in names if module == name or module.startswith(f"{name}.")}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "workflow.yaml").write_text(SPEC, encoding="utf-8")
+    (tmp_path / "handler.py").write_text(HANDLER, encoding="utf-8")
+    (tmp_path / "m1.mar").touch()
+    return tmp_path
+
+
+def test_validate_leaves_the_heavy_libraries_out(folder: Path) -> None:
+    modules = imported_by(wfctl("validate"), folder)
+    assert loaded(modules, "wfctl.check", "wfctl.cli.reporters.full", "yaml")
+    assert not loaded(modules, "torch", "numpy", "rich", "asyncio", "multiprocessing", "ssl", "http")
+    assert not loaded(modules, "wfctl.engine", "wfctl.service", "wfctl.hosting", "wfctl.render")
+
+
+def test_validate_of_a_sound_shape_leaves_the_schema_library_and_the_archive_readers_out(folder: Path) -> None:
+    modules = imported_by(wfctl("validate"), folder)
+    assert not loaded(modules, "jsonschema", "referencing", "zipfile", "tarfile", "hashlib")
+
+
+def test_validate_never_imports_the_handler(folder: Path) -> None:
+    (folder / "handler.py").write_text(HANDLER + "raise SystemExit('imported')\n", encoding="utf-8")
+    assert not loaded(imported_by(wfctl("validate"), folder), "handler")
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",)])
+def test_help_and_version_import_no_command(tmp_path: Path, words: tuple[str, ...]) -> None:
+    modules = imported_by(wfctl(*words), tmp_path)
+    assert not loaded(modules, "yaml", "jsonschema", "rich", "torch", "wfctl.check", "wfctl.spec", "wfctl.diagnostics")
+    ours = {module for module in modules if module.startswith("wfctl.cli.")}
+    assert ours == {"wfctl.cli.main", "wfctl.cli.console", "wfctl.cli.exits", "wfctl.cli.options"}
+
+
+@pytest.mark.parametrize("command", ["run", "validate", "render", "archive", "inspect", "new", "rule", "doctor"])
+def test_the_help_of_a_command_imports_no_torch(tmp_path: Path, command: str) -> None:
+    assert not loaded(imported_by(wfctl(command, "--help"), tmp_path), "torch", "rich", "numpy", "asyncio")
+
+
+def test_the_package_alone_imports_nothing(tmp_path: Path) -> None:
+    modules = imported_by("import wfctl", tmp_path)
+    assert loaded(modules, "wfctl") == {"wfctl"}
+
+
+@pytest.mark.parametrize("module", ["wfctl.engine.worker.start", "wfctl.engine.worker.loop", "wfctl.engine.local.server"])
+def test_a_worker_imports_no_shell_and_no_server(tmp_path: Path, module: str) -> None:
+    modules = imported_by(f"import {module}", tmp_path)
+    assert not loaded(modules, "click", "rich", "jsonschema", "yaml", "asyncio", "multiprocessing")
+    assert not loaded(modules, "wfctl.web", "wfctl.service", "wfctl.cli", "wfctl.check", "wfctl.spec.parse")
+    assert not loaded(modules, "torch")
