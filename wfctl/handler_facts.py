@@ -117,15 +117,21 @@ class _Reader:
                 self._read_import(statement)
             case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
                 self._read_assignment(statement, value)
+            case ast.AnnAssign():
+                pass  # a type without a value binds nothing
             case ast.Delete():
                 for name in _stored(statement, ast.Del):
-                    self._functions.pop(name.id, None)
+                    self._unbind(name.id)
             case _:
                 self._read_compound(statement)
 
     def _bind(self, name: str, fact: FunctionFact) -> None:
         self._classes.pop(name, None)
         self._functions[name] = fact
+
+    def _unbind(self, name: str) -> None:
+        self._classes.pop(name, None)
+        self._functions.pop(name, None)
 
     def _opaque(self, name: str, node: ast.AST) -> None:
         span = self._span(node, name)
@@ -142,7 +148,7 @@ class _Reader:
         is_data = isinstance(value, ast.Constant | ast.List | ast.Dict | ast.Set | ast.Tuple | ast.JoinedStr)
         for name in _stored(statement):
             if is_data and not isinstance(value, ast.List | ast.Tuple):
-                self._functions.pop(name.id, None)
+                self._unbind(name.id)
             else:
                 self._opaque(name.id, name)
 

@@ -78,6 +78,11 @@ class Composer:
         self._nodes = 0
         self._expanded = 0
 
+    @property
+    def open_bracket(self) -> int | None:
+        """Offset of the innermost bracket that is not closed yet."""
+        return next((frame.start for frame in reversed(self._stack) if frame.is_flow), None)
+
     def scalar(self, start: int, end: int, text: str, *, is_plain: bool, tag: str | None, anchor: str | None) -> None:
         """Take one word or text."""
         start += self.offset

@@ -147,9 +147,13 @@ def _mend_list(source: SourceText, node: Scalar) -> Mend:
 
 def _mend_mapping(source: SourceText, node: Scalar) -> Mend:
     pair = re.fullmatch(r"(url|sha256|[a-z]+-[a-z]+(?:-[a-z]+)?):(\S+)", node.text)
-    if pair is None or not is_verbatim(source, node):
-        return 'write "key: value" lines below it, indented', ()
-    return "a space is missing after the colon", _replace(source, node, f"{pair[1]}: {pair[2]}")
+    if pair is not None and is_verbatim(source, node):
+        return "a space is missing after the colon", _replace(source, node, f"{pair[1]}: {pair[2]}")
+    if node.text.endswith(".mar"):
+        is_path = is_verbatim(source, node) and re.fullmatch(r"[\w./-]+", node.text)
+        help_text = f'write "{{url: {shortened(node.text)}}}"'
+        return help_text, _replace(source, node, f"{{url: {node.text}}}") if is_path else ()
+    return 'write "key: value" lines below it, indented', ()
 
 
 _MENDS: dict[str, Callable[[SourceText, Scalar], Mend]] = {

@@ -9,6 +9,7 @@ from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic, Edit, SourceText, Span
 from wfctl.spec.compose import shortened
 from wfctl.spec.mend import Close, given, mend_type, misspelt_setting, suggestion, wanted
+from wfctl.spec.model import SETTING_FIELDS
 from wfctl.spec.nodes import Mapping, Node, Scalar, Sequence, find_pair
 from wfctl.spec.plain import json_value
 from wfctl.spec.scalars import Kind
@@ -64,19 +65,21 @@ def shape_findings(source: SourceText, root: Node, schema: Schema) -> Iterator[D
 
 def _subject(path: tuple[str | int, ...]) -> str:
     names = [f'"{shortened(str(step))}"' for step in path]
+    text = names[-1] if names else "the spec"
     match path:
-        case ():
-            return "the spec"
+        case ("models", name) if name not in SETTING_FIELDS:
+            text = f"model {names[1]}"
         case ("models", _, _):
-            return f"{names[2]} of model {names[1]}"
+            text = f"{names[2]} of model {names[1]}"
         case ("dag", _):
-            return f"the targets of {names[1]}"
+            text = f"the targets of {names[1]}"
         case ("dag", _, _):
-            return f"a target of {names[1]}"
+            text = f"a target of {names[1]}"
         case ("wfctl", "functions" | "edges" | "nodes" as kind, _, _, *_):
-            return f"{names[3]} of {kind[:-1]} {names[2]}"
+            text = f"{names[3]} of {kind[:-1]} {names[2]}"
         case _:
-            return names[-1]
+            pass
+    return text
 
 
 def _wrong_type(fault: Fault, place: _Place) -> Iterator[Diagnostic]:
@@ -149,7 +152,8 @@ def _missing(fault: Fault, place: _Place) -> Iterator[Diagnostic]:
     elif place.path[0] == "models":
         yield _without_url(place)
     else:
-        yield from _not_allowed(fault, place)
+        missing = " and ".join(f'"{name}"' for name in fault.schema["required"])
+        yield find("WF210", f"{place.subject} lacks {missing}", place.span, help=f"write {missing}")
 
 
 def _extra_keys(fault: Fault, place: _Place) -> Iterator[Diagnostic]:

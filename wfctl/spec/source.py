@@ -8,6 +8,7 @@ Invariant: nothing here builds an object that the text asks for; text in, tree o
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import yaml
@@ -72,7 +73,7 @@ def _feed(composer: Composer, source: SourceText, findings: list[Diagnostic]) ->
     except BudgetSpentError:
         return None
     except yaml.MarkedYAMLError as error:
-        findings.append(syntax_finding(source, _refusal(error, composer.offset)))
+        findings.append(syntax_finding(source, _refusal(error, composer)))
         return None
     if composer.is_broken:
         return None
@@ -99,14 +100,19 @@ def _hand_over(event: Any, composer: Composer) -> None:
         composer.alias(start, end, str(event.anchor))
 
 
-def _refusal(error: yaml.MarkedYAMLError, offset: int) -> Refusal:
+def _refusal(error: yaml.MarkedYAMLError, composer: Composer) -> Refusal:
     problem, context = error.problem_mark, error.context_mark
-    return Refusal(
+    said = Refusal(
         problem=error.problem or "",
-        problem_at=offset + problem.index if problem else offset,
+        problem_at=composer.offset + problem.index if problem else composer.offset,
         context=error.context or "",
-        context_at=offset + context.index if context else None,
+        context_at=composer.offset + context.index if context else None,
     )
+    bracket = composer.open_bracket
+    if bracket is not None and not composer.source.text[said.problem_at :].strip():
+        # At the end of the text the parsers miss a value; the reader misses the bracket.
+        return replace(said, context="flow sequence", context_at=bracket)
+    return said
 
 
 def _second_document(source: SourceText, start: int) -> Diagnostic:
