@@ -1,5 +1,5 @@
 import pytest
-from checking import check_text, codes, one, shown, spec_of
+from checking import check_text, codes, fixed, one, shown, spec_of
 
 
 def test_a_missing_handler_is_one_finding_naming_the_functions() -> None:
@@ -69,3 +69,24 @@ def test_an_async_function_is_not_also_asked_for_a_guard() -> None:
 
 def test_a_model_of_the_same_name_wins_over_the_function() -> None:
     assert codes(check_text(spec_of("f: []", "f"), "def f():\n    pass\n")) == []
+
+
+def test_a_mistyped_key_is_renamed_with_every_edge_to_it() -> None:
+    spec = spec_of("m1: [finsh]\n'finsh': []", "m1")
+    checked = check_text(spec, "def finish(data, context):\n    pass\n")
+    assert codes(checked) == ["WF403"]
+    assert fixed(checked) == spec.replace("finsh", "finish")
+
+
+@pytest.mark.parametrize(
+    "dag",
+    [
+        "finsh: []\nfinish: [finsh]",  # the right name is there already
+        "finsh: [m1]\nm1: [finisch]\nfinisch: []",  # two that may be meant
+        'finsh: [m1]\nm1: ["fin\\x73h"]',  # one of the edges is an escape
+        "zzzzz: [m1]",
+    ],
+)
+def test_keys_that_may_mean_something_else_are_left_to_people(dag: str) -> None:
+    checked = check_text(spec_of(dag, "m1"), "def finish(data, context):\n    pass\n")
+    assert all(found.fix == () for found in checked.report if found.code == "WF403")

@@ -17,9 +17,9 @@ def _checked_with(spec: str, **facts: ModelFact):
 
 
 def test_the_places_tried_are_listed() -> None:
-    places = tuple(f"/srv/{number}/m1.mar" for number in range(20))
+    places = tuple(f"/srv/{number}" for number in range(20))
     found = one(_checked_with(_with_url("m1.mar"), m1=ModelFact(found=None, places=places)), "WF501")
-    assert found.notes == tuple(f"looked for {place}" for place in places[:8])
+    assert found.notes == tuple(f"looked in {place}" for place in places[:8])
 
 
 def test_what_is_found_or_was_not_looked_for_is_fine() -> None:

@@ -62,13 +62,13 @@ def _apply_rules(subject: Subject) -> Iterator[Diagnostic]:
 
 def _hides_edges(spec: WorkflowSpec, findings: Sequence[Diagnostic]) -> bool:
     """Whether a value of a wrong type stands in the dag, so that edges may be missing from what was read."""
-    start = spec.dag_span.start.offset
-    end = spec.models_span.start.offset if spec.models_span else 0
+    start = spec.dag_span.first
+    end = spec.models_span.first if spec.models_span else 0
     return any(
         finding.code == "WF201"
         and finding.span is not None
-        and start < finding.span.start.offset
-        and not start < end <= finding.span.start.offset
+        and start < finding.span.first
+        and not start < end <= finding.span.first
         for finding in findings
     )
 

@@ -34,7 +34,7 @@ def globals_after_models(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def _models_above(subject: Subject, span: Span) -> list[ModelSpec]:
-    return [model for model in subject.spec.models.values() if model.name_span.start < span.start]
+    return [model for model in subject.spec.models.values() if model.name_span.first < span.first]
 
 
 def several_leaves(subject: Subject) -> Iterator[Diagnostic]:

@@ -90,7 +90,7 @@ def unreachable_node(subject: Subject) -> Iterator[Diagnostic]:
     if subject.spec.extension.allows_many_entries or not subject.is_whole or not start:
         return
     for part in subject.parts[1:]:
-        names = sorted(part, key=lambda name: subject.places[name].start)
+        names = sorted(part, key=lambda name: subject.places[name].first)
         rest = f", and with it {listed(names[1:])}" if len(names) > 1 else ""
         yield find(
             "WF306",
@@ -119,10 +119,10 @@ def _way(circle: tuple[str, ...]) -> str:
 def _removal(before: Target, target: Target) -> tuple[Edit, ...]:
     """Return the edit that takes ``target`` out of its list, only where nothing but it can be hit."""
     source, text = target.span.source, target.span.source.text
-    start, end = target.span.start.offset, target.span.end.offset
+    start, end = target.span.first, target.span.beyond
     if text[start:end] not in {target.name, f'"{target.name}"', f"'{target.name}'"}:
         return ()  # an alias, an anchor, or an escape
-    gap = before.span.end.offset
+    gap = before.span.beyond
     if _BETWEEN_ITEMS.fullmatch(text, gap, start):
         return (Edit(span=source.span(gap, end), replacement=""),)
     line = target.span.start.line

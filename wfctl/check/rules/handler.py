@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from wfctl.check.closest import closest
 from wfctl.check.names import NameKind, candidates_of
+from wfctl.check.rules.renaming import renamed_key
 from wfctl.check.subject import Subject
 from wfctl.check.wording import did_you_mean, listed, quoted
 from wfctl.diagnostics.catalog import find
@@ -45,6 +46,7 @@ def missing_function(subject: Subject) -> Iterator[Diagnostic]:
                 entry.span,
                 help=did_you_mean(subject.names.matches.get(entry.name, ()))
                 or f'write "def {entry.name}(data, context)" in the handler',
+                fix=renamed_key(subject, entry),
                 notes=(f"{quoted(_file_name(subject.handler.source.name))} has {has or 'no functions'}",),
             )
 

@@ -40,7 +40,7 @@ def archive_not_found(subject: Subject) -> Iterator[Diagnostic]:
             f"the archive {quoted(url.text)} of model {quoted(model.name)} is not there",
             model.url_span,
             help="put it beside the spec, or name the folder it is in with --model-store",
-            notes=tuple(f"looked for {place}" for place in fact.places[:_PLACES_SHOWN]),
+            notes=tuple(f"looked in {place}" for place in fact.places[:_PLACES_SHOWN]),
         )
 
 

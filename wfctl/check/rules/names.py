@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from unicodedata import normalize
 
-from wfctl.check.closest import closest, is_slip
+from wfctl.check.closest import closest
 from wfctl.check.names import LONGEST_NAME, NameKind, has_bad_form, is_reserved, is_too_long
+from wfctl.check.rules.renaming import renamed_target
 from wfctl.check.subject import Subject
 from wfctl.check.wording import did_you_mean, quoted
 from wfctl.dag.order import reachable
 from wfctl.diagnostics.catalog import find
-from wfctl.diagnostics.model import Diagnostic, Edit, Label, Span
-from wfctl.spec.model import DagEntry, Target
+from wfctl.diagnostics.model import Diagnostic, Label, Span
 
 _SECTIONS = ("models", "dag", "wfctl")
 
@@ -35,7 +35,7 @@ def unknown_node(subject: Subject) -> Iterator[Diagnostic]:
                     label="no model, and no function of the handler, has this name",
                     help=did_you_mean(matches) or "name a model, or write a function of this name in the handler",
                     secondary=_homes(subject, matches),
-                    fix=() if matches and entry.name in ways[matches[0]] else _renaming(subject, entry, target),
+                    fix=() if matches and entry.name in ways[matches[0]] else renamed_target(subject, entry, target),
                 )
 
 
@@ -142,22 +142,4 @@ def _homes(subject: Subject, matches: tuple[str, ...]) -> tuple[Label, ...]:
         return (Label(span=subject.spec.models[best].name_span, text=f"the model {quoted(best)}"),)
     if subject.handler is not None and best in subject.handler.functions:
         return (Label(span=subject.handler.functions[best].span, text=f"the function {quoted(best)}"),)
-    return ()
-
-
-def _renaming(subject: Subject, entry: DagEntry, target: Target) -> tuple[Edit, ...]:
-    """Rename the target where there is one candidate only, and the edge stays a new and sensible one."""
-    matches = subject.names.matches.get(target.name, ())
-    if len(matches) != 1 or not matches[0].isidentifier() or not is_slip(target.name, matches[0]):
-        return ()
-    others = dict.fromkeys(other.name for other in entry.targets)
-    meant = [subject.names.matches.get(name, ())[:1] or (name,) for name in others]
-    if matches[0] == entry.name or meant.count(matches) > 1:
-        return ()
-    span = target.span
-    written = span.source.text[span.start.offset : span.end.offset]
-    # Anything but the bare or simply quoted name (an alias, an escape) is better changed by hand.
-    for quote in ("", '"', "'"):
-        if written == f"{quote}{target.name}{quote}":
-            return (Edit(span=span, replacement=f"{quote}{matches[0]}{quote}"),)
     return ()

@@ -1,0 +1,55 @@
+"""Safe edits of names.
+
+Invariant: only a name that stands there bare or in plain quotes is touched; aliases, anchors and escapes are not.
+"""
+
+from collections.abc import Iterator
+
+from wfctl.check.closest import is_slip
+from wfctl.check.subject import Subject
+from wfctl.diagnostics.model import Edit, Span
+from wfctl.spec.model import DagEntry, Target
+
+
+def replacement(span: Span, written: str, meant: str) -> tuple[Edit, ...]:
+    """Return the edit that puts ``meant`` where ``written`` stands, in the same quotes."""
+    text = span.source.text[span.first : span.beyond]
+    for quote in ("", '"', "'"):
+        if text == f"{quote}{written}{quote}":
+            return (Edit(span=span, replacement=f"{quote}{meant}{quote}"),)
+    return ()
+
+
+def renamed_target(subject: Subject, entry: DagEntry, target: Target) -> tuple[Edit, ...]:
+    """Rename one target where there is one candidate only, and the edge is a new one."""
+    meant = _sure(subject, target.name)
+    if meant is None or meant == entry.name:
+        return ()
+    others = dict.fromkeys(other.name for other in entry.targets if other.name != target.name)
+    if any((*subject.names.matches.get(name, ()), name)[0] == meant for name in others):
+        return ()
+    return replacement(target.span, target.name, meant)
+
+
+def renamed_key(subject: Subject, entry: DagEntry) -> tuple[Edit, ...]:
+    """Rename a key of the dag and every edge to it, where the dag does not have the right name yet."""
+    meant = _sure(subject, entry.name)
+    if meant is None or meant in subject.dag.children:
+        return ()
+    if sum(matches[:1] == (meant,) for matches in subject.names.matches.values()) > 1:
+        return ()
+    edits = [replacement(span, entry.name, meant) for span in _places(subject, entry.name)]
+    return tuple(edit for found in edits for edit in found) if all(edits) else ()
+
+
+def _sure(subject: Subject, name: str) -> str | None:
+    matches = subject.names.matches.get(name, ())
+    is_sure = len(matches) == 1 and matches[0].isidentifier() and is_slip(name, matches[0])
+    return matches[0] if is_sure else None
+
+
+def _places(subject: Subject, name: str) -> Iterator[Span]:
+    for entry in subject.spec.dag:
+        if entry.name == name:
+            yield entry.span
+        yield from (target.span for target in entry.targets if target.name == name)
