@@ -1,6 +1,7 @@
 """What the engine does when it, its backend or its caller misbehaves: nothing vanishes, nothing hangs."""
 
 import asyncio
+import gc
 
 import pytest
 from fakes.clock_loop import run_clocked
@@ -8,6 +9,7 @@ from fakes.plans import plan_of
 from fakes.scripted_backend import Lost, NodeScript, ScriptedBackend, echo, failing
 
 from wfctl.engine.call import CallAnswer, Part
+from wfctl.engine.core.records import Attempt, Run
 from wfctl.engine.engine import open_engine
 from wfctl.errors import DeadlineExceededError, InternalError, LoadError, RunError, WorkerError
 from wfctl.spec.model import WorkerSettings
@@ -42,6 +44,38 @@ def test_an_exception_of_ours_fails_the_runs_in_flight_and_surfaces_at_the_end()
     with pytest.raises(InternalError, match="our mistake") as caught:
         run_clocked(main())
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_backend_that_fails_at_once_fails_the_run_that_asked():
+    class Broken(ScriptedBackend):
+        def send_batch(self, worker, calls):
+            raise ZeroDivisionError("our mistake")
+
+    async def main():
+        async with opened(Broken()) as engine:
+            with pytest.raises(InternalError, match="our mistake"):
+                await engine.run(BODY)
+            assert engine.statistics().runs == 0
+
+    with pytest.raises(InternalError, match="our mistake"):
+        run_clocked(main())
+
+
+def test_finished_runs_are_freed_without_the_collector():
+    async def main():
+        async with opened(ScriptedBackend(), "a > b > d, a > c > d", batch_size=4) as engine:
+            assert len((await engine.run(BODY)).timings) == 4
+            gc.collect()
+            gc.disable()
+            try:
+                for _ in range(50):
+                    await engine.run(BODY)
+                left = [each for each in gc.get_objects() if isinstance(each, Run | Attempt)]
+            finally:
+                gc.enable()
+            assert left == []
+
+    run_clocked(main())
 
 
 def test_an_exception_in_the_callers_sink_for_output_is_not_lost():

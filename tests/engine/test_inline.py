@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,20 @@ def test_the_keyboards_interrupt_ends_the_run_and_not_the_node(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(folder)
     assert "handler" not in sys.modules
+
+
+def test_ctrl_c_stops_a_handler_at_once(tmp_path):
+    text = """
+    import signal
+    def handle(data, context):
+        if data:
+            signal.raise_signal(signal.SIGINT)
+            return ["not stopped"]
+    """
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(write(tmp_path / "a", text))
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_handler_may_run_a_loop_of_its_own(tmp_path):

@@ -131,7 +131,7 @@ class Engine:
     def raise_broken(self) -> None:
         """Raise the exception of ours that stopped the engine, if there was one."""
         if self._broken is not None:
-            raise InternalError(f"the engine stopped: {self._broken!r}") from self._broken
+            raise _stopped_by(self._broken) from self._broken
 
     # Runs
 
@@ -171,8 +171,12 @@ class Engine:
             self.raise_broken()
         if not self._is_open:
             raise OverloadedError("the workflow is shut down")
-        run, commands = events.run_submitted(self._state, parts, headers, on_settled, self._loop.time())
-        self._carry_out(commands)
+        try:
+            run, commands = events.run_submitted(self._state, parts, headers, on_settled, self._loop.time())
+            self._carry_out(commands)
+        except Exception as error:
+            self._break(error)
+            raise _stopped_by(error) from error
         return run
 
     def withdraw(self, run: Run) -> None:
@@ -293,12 +297,16 @@ class Engine:
     def _break(self, error: BaseException) -> None:
         if self._broken is None:
             self._broken = error
-        cause = InternalError(f"the engine stopped: {error!r}")
+        cause = _stopped_by(error)
         cause.__cause__ = error
         for command in events.all_failed(self._state, cause):
             if isinstance(command, SettleRun):
                 command.run.on_settled(command.run)
         self._note_drained()
+
+
+def _stopped_by(error: BaseException) -> InternalError:
+    return InternalError(f"the engine stopped: {error!r}")
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -11,7 +11,9 @@ directory, standard streams. ``torch`` and all else that is installed is shared.
 import asyncio
 import io
 import os
+import signal
 import sys
+import threading
 from asyncio import _get_running_loop, _set_running_loop
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
@@ -145,6 +147,7 @@ class _Surroundings:
                 redirect_stdout(self._out),
                 redirect_stderr(self._err),
                 _no_running_loop(),
+                _interruptible(),
             ):
                 yield
         finally:
@@ -183,6 +186,19 @@ def _no_running_loop() -> Iterator[None]:
         yield
     finally:
         _set_running_loop(loop)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C stop a handler at once; the loop's own way of taking it waits until the handler is done."""
+    if threading.current_thread() is not threading.main_thread() or not callable(signal.getsignal(signal.SIGINT)):
+        yield  # not ours to change, or ignored on purpose
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _NodeStream(io.TextIOBase):

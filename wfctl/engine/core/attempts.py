@@ -70,7 +70,10 @@ def _node_done(state: CoreState, attempt: Attempt, answer: CallAnswer, now: floa
     run, node = attempt.run, attempt.node
     run.current[node.index] = None
     run.done.append(attempt)
-    attempt.parts = ()  # the run keeps its attempts for their times; the payloads are not needed any more
+    # The run keeps its attempts for their times. Their payloads are not needed any more, and the way back to the
+    # run would make a cycle of every run, which only the collector could free.
+    attempt.parts = ()
+    del attempt.run
     node.done += 1
     node.crashes = 0
     if node.leaf_index >= 0:

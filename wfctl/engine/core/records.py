@@ -141,6 +141,7 @@ class Attempt(Call):
         self.request_id = request_id
         self.as_json = node.as_json
         self.run = run
+        """Taken away when the attempt succeeds."""
         self.node = node
         self.number = number
         """Counts from 1."""
@@ -158,7 +159,8 @@ class Attempt(Call):
         return self.run.current[self.node.index] is self
 
     def __repr__(self) -> str:
-        return f"Attempt({self.call_id}, run {self.run.number}, {self.node.name!r}, number {self.number})"
+        run = f"run {self.run.number}" if hasattr(self, "run") else "done"
+        return f"Attempt({self.call_id}, {run}, {self.node.name!r}, number {self.number})"
 
 
 class Run:
