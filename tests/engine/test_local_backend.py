@@ -375,3 +375,25 @@ async def test_nothing_of_a_library_is_imported_for_handlers_that_do_not_mention
         await backend.start_worker("echo", ONE)
         backend.send_batch(ONE, [call(1)])
         assert (await told.answer(1)).body == b"False"
+
+
+@on_a_loop
+async def test_a_batch_too_large_for_a_frame_fails_by_itself(tmp_path, monkeypatch):
+    async with opened(write_node(tmp_path, ECHO)) as (backend, told):
+        monkeypatch.setattr("wfctl.engine.wire.frames.MAX_BODY", 5000)
+        await backend.start_worker("echo", ONE)
+        backend.send_batch(ONE, [call(1, b"x" * 6000)])
+        error = (await told.answer(1)).error
+        assert error is not None
+        assert "too many" in error.message
+        backend.send_batch(ONE, [call(2, b"x" * 4000)])
+        assert (await told.answer(2)).body == b"x" * 4000
+
+
+@on_a_loop
+async def test_answers_too_large_for_a_frame_fail_by_themselves(tmp_path):
+    source = ECHO + "import wfctl.engine.wire.frames as frames\nframes.MAX_BODY = 1000\n"
+    async with opened(write_node(tmp_path, source)) as (backend, told):
+        await backend.start_worker("echo", ONE)
+        backend.send_batch(ONE, [call(1, b"x" * 2000)])
+        assert "too many" in (await told.answer(1)).error.traceback_text

@@ -69,7 +69,7 @@ class LocalBackend:
             async with asyncio.timeout(plan.startup_timeout_s):
                 server = await self._ready_server(plan)
                 link = self._links[worker] = self._forked(server, node, worker, plan, listener)
-                pid = await link.started
+                pid = await link.wait_ready()
         except TimeoutError:
             text = f'a worker of node "{node}" was not ready after {plan.startup_timeout_s:g} seconds'
             if link is not None:

@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from wfctl.engine.backend import WorkerId, WorkerListener
 from wfctl.engine.call import Call, CallAnswer, CallError
@@ -20,7 +20,7 @@ from wfctl.errors import LoadError, WorkerError
 
 _BUFFER = 2**20
 _UNAVAILABLE = 503
-_EOF_PATIENCE_S = 0.5
+_PATIENCE_S = 0.5
 
 
 class WorkerEnds:
@@ -62,10 +62,10 @@ class WorkerLink:
         self.worker = worker
         self.node = node
         self.pid: int | None = None
-        self.started: asyncio.Future[int] = loop.create_future()
-        """The process number once the worker is ready, or why it is not."""
         self.gone: asyncio.Future[None] = loop.create_future()
         """Done when the process is gone and everything of it is closed."""
+        self._started: asyncio.Future[int] = loop.create_future()
+        self._is_ready = False
         self._loop = loop
         self._listener = listener
         self._kill = kill
@@ -83,10 +83,16 @@ class WorkerLink:
         ]
         loop.add_reader(self._stream, self._read)
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether the worker takes batches."""
-        return self.started.done() and not self.started.cancelled() and self.started.exception() is None
+    async def wait_ready(self) -> int:
+        """Wait until the worker takes batches and return its process; from then on its loss is told.
+
+        Raises ``LoadError`` or ``WorkerError`` if it does not, or is gone again by the time this returns.
+        """
+        pid = await self._started
+        if self.gone.done():
+            raise WorkerError(self._not_started())
+        self._is_ready = True
+        return pid
 
     def write(self, buffers: Sequence[Buffer]) -> None:
         """Write a frame to the worker."""
@@ -105,7 +111,8 @@ class WorkerLink:
     def end_input(self) -> None:
         """Let the worker end by itself once it has answered what it has."""
         if self._is_reading:
-            self._stream.shutdown(socket.SHUT_WR)
+            with suppress(OSError):
+                self._stream.shutdown(socket.SHUT_WR)
 
     def end(self, reason: str) -> None:
         """End the worker at once; ``reason`` is what its end will be put down to."""
@@ -126,12 +133,15 @@ class WorkerLink:
         for each in self._prints:
             each.close()
         self.gone.set_result(None)
-        reason = self._reason or ending
-        if not self.started.done():
-            text = f'a worker of node "{self.node}" did not start: {reason}'
-            self.started.set_exception(self._failure or WorkerError(text))
-        elif is_told and self.is_ready:
-            self._listener.worker_lost(self.worker, reason)
+        self._reason = self._reason or ending
+        if not self._started.done():
+            self._started.set_exception(self._failure or WorkerError(self._not_started()))
+            self._started.exception()  # whoever waits may have been cancelled in this very turn
+        elif is_told and self._is_ready:
+            self._listener.worker_lost(self.worker, self._reason)
+
+    def _not_started(self) -> str:
+        return f'a worker of node "{self.node}" did not start: {self._reason}'
 
     def _read(self) -> bool:
         try:
@@ -145,7 +155,7 @@ class WorkerLink:
             if not size:
                 self._stop_reading()
                 # It is ending, and how is told soon; unless user code closed our socket and lives on.
-                self._last_resort = self._loop.call_later(_EOF_PATIENCE_S, self.end, "it closed its connection")
+                self._end_soon("it closed its connection")
                 return False
             self._take(self._decoder.advance(size))
         except FrameError as reason:
@@ -171,11 +181,20 @@ class WorkerLink:
 
     def _take_report(self, frame: Frame) -> None:
         report = decode_report(frame)
-        if frame.kind is FrameKind.READY and not self.started.done():
-            self.pid = int(report["pid"])
-            self.started.set_result(self.pid)
+        if frame.kind is FrameKind.READY and not self._started.done():
+            self.pid = int(report.get("pid", 0))
+            self._started.set_result(self.pid)
         elif frame.kind is FrameKind.FAILED:
             # Told when the process is gone, so that nothing of it is left when the caller hears of it.
             self._failure = LoadError(
-                str(report["message"]), node=self.node, traceback_text=report["traceback_text"], hint=report["hint"]
+                str(report.get("message")),
+                node=self.node,
+                traceback_text=report.get("traceback_text"),
+                hint=report.get("hint"),
             )
+            self._end_soon("it did not load")
+
+    def _end_soon(self, reason: str) -> None:
+        """Leave the worker a moment to end by itself."""
+        if self._last_resort is None:
+            self._last_resort = self._loop.call_later(_PATIENCE_S, self.end, reason)

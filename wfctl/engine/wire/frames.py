@@ -9,7 +9,7 @@ bytes that are no frame raise ``FrameError`` at once.
 
 import struct
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 Buffer = bytes | bytearray | memoryview
@@ -35,6 +35,9 @@ class FrameKind(IntEnum):
     FAILED = 3
     CALLS = 4
     ANSWERS = 5
+
+
+_KINDS: Mapping[int, FrameKind] = {kind.value: kind for kind in FrameKind}
 
 
 class Frame:
@@ -124,16 +127,16 @@ class FrameDecoder:
             stop = start + meta_size + body_size
             if stop > end:
                 if stop - begin > _SCRATCH:
-                    self._enlarge(FrameKind(kind), count, meta_size, body_size, start)
+                    self._enlarge(_KINDS[kind], count, meta_size, body_size, start)
                     return frames
                 break
-            frames.append(Frame(FrameKind(kind), count, meta_size, scratch[start:stop]))
+            frames.append(Frame(_KINDS[kind], count, meta_size, scratch[start:stop]))
             begin = stop
         self._keep(begin)
         return frames
 
     def _check(self, magic: bytes, kind: int, meta_size: int, body_size: int) -> None:
-        if magic != _MAGIC or not FrameKind.START <= kind <= FrameKind.ANSWERS:
+        if magic != _MAGIC or kind not in _KINDS:
             raise FrameError("found bytes that begin no frame")
         if meta_size > self._max_meta or body_size > self._max_body:
             raise FrameError(f"found a frame of {meta_size + body_size} bytes, which is more than allowed")

@@ -44,7 +44,7 @@ def encode_calls(calls: Sequence[Call]) -> list[Buffer]:
 
 
 def decode_calls(frame: Frame) -> list[Call]:
-    """Return the calls of one batch; bodies own their memory."""
+    """Return the calls of one batch; bodies own their memory, and the frame is used up."""
     reader = _CallReader(frame)
     try:
         calls = [reader.call() for _ in range(frame.count)]
@@ -139,21 +139,17 @@ def _answers_in(frame: Frame) -> Iterator[CallAnswer]:
     body_at = frame.meta_size
     if extra_at > frame.meta_size:
         raise FrameError("its records are cut short")
-    with memoryview(frame.content) as view, view[:extra_at] as records:
-        for call_id, status, extra_size, body_size, started_ns, finished_ns in _ANSWER.iter_unpack(records):
-            answer = CallAnswer(
-                call_id,
-                status=status,
-                body=bytes(view[body_at : body_at + body_size]),
-                started_ns=started_ns,
-                finished_ns=finished_ns,
-            )
-            if extra_size:
-                _add_extra(answer, json.loads(bytes(view[extra_at : extra_at + extra_size])))
+    view = memoryview(frame.content)
+    for record in _ANSWER.iter_unpack(view[:extra_at]):
+        call_id, status, extra_size, body_size, started_ns, finished_ns = record
+        body = bytes(view[body_at : body_at + body_size])
+        answer = CallAnswer(call_id, status=status, body=body, started_ns=started_ns, finished_ns=finished_ns)
+        if extra_size:
+            _add_extra(answer, json.loads(bytes(view[extra_at : extra_at + extra_size])))
             extra_at += extra_size
-            body_at += body_size
-            yield answer
-    if extra_at != frame.meta_size or body_at != len(frame.content):
+        body_at += body_size
+        yield answer
+    if extra_at != frame.meta_size or body_at != len(view):
         raise FrameError("its sizes do not add up")
 
 
