@@ -42,8 +42,10 @@ def say_styled(text: str) -> None:
 def complain(error: WfctlError) -> None:
     """Write an error that ends the command: what failed, then the user's traceback if there is one, then a hint."""
     say_styled(click.style("error", fg="red", bold=True) + f"[{error.code}]: {printable(str(error))}")
-    if isinstance(error, (LoadError, RunError)) and error.traceback_text:
-        say_styled(_indented(printable(error.traceback_text, keep="\n\t")))
+    trace = (error.traceback_text or "").strip() if isinstance(error, (LoadError, RunError)) else ""
+    # One line alone is no traceback but an explanation, and stands in the message already.
+    if "\n" in trace:
+        say_styled(_indented(printable(trace, keep="\n\t")))
     if error.code == "invalid-workflow":
         _show(error)
     if error.hint:
