@@ -259,7 +259,9 @@ class Engine:
 
     def _start_timeout(self, node: str) -> WorkerError:
         limit = self._plan.startup_timeout_s
-        return WorkerError(f'node "{node}" was not ready after {limit:g} s', hint='raise "startup-timeout"')
+        return WorkerError(
+            f'node "{node}" was not ready after {limit:g} s', hint="give it more time (--startup-timeout)"
+        )
 
     def _start_ended(self, task: asyncio.Task[None]) -> None:
         self._starts.discard(task)
