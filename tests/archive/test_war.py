@@ -42,9 +42,10 @@ def _names(plan):
 
 
 def test_a_folder_is_packed_with_everything_that_belongs_to_it(folder):
-    for litter in (".git", "__pycache__", "model"):
+    for litter in (".git", "__pycache__", "venv", "model"):
         (folder / litter).mkdir()
         (folder / litter / "x").write_text("x")
+    (folder / "venv" / "pyvenv.cfg").write_text("home = /usr")
     (folder / "model" / "MAR-INF").mkdir()
     (folder / "model" / "MAR-INF" / "MANIFEST.json").write_text("{}")
     for litter in (".DS_Store", "old.war", "m1.mar", "handler.pyc", "handler.py~"):

@@ -12,6 +12,7 @@ from wfctl.archive.plan import PlannedMember
 from wfctl.errors import ArchiveError, UnreadableInputError
 
 _CACHES: Final = frozenset({"__pycache__", "node_modules"})
+_VIRTUAL_ENVIRONMENT: Final = "pyvenv.cfg"
 _LEFTOVERS: Final = (".pyc", ".pyo", "~")
 
 
@@ -31,7 +32,7 @@ def files_below(
 ) -> Iterator[PlannedMember]:
     """Yield the files below ``folder`` as members called ``prefix`` and their path.
 
-    Hidden names, caches of Python and what ``leave_out`` says (asked for files and folders) stay outside.
+    Hidden names, caches, virtual environments and what ``leave_out`` says (asked for files and folders) stay outside.
     """
     root = folder.resolve()
     for path in _walk(folder, leave_out):
@@ -45,6 +46,8 @@ def _walk(folder: Path, leave_out: Callable[[Path], bool]) -> Iterator[Path]:
             continue
         if not path.is_dir():
             yield path
+        elif (path / _VIRTUAL_ENVIRONMENT).is_file():
+            continue
         elif path.is_symlink():
             raise ArchiveError(f'"{path}" is a link to a folder', hint="copy the folder there")
         else:

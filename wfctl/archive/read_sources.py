@@ -10,7 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wfctl.archive.manifest import MAR_MANIFEST, WAR_MANIFEST, WarManifest, parse_war_manifest
 from wfctl.check.model import Sources
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
@@ -18,8 +17,11 @@ from wfctl.errors import ArchiveError, UnreadableInputError
 from wfctl.spec.text import MAX_BYTES, read_spec_text
 
 if TYPE_CHECKING:
+    from wfctl.archive.manifest import WarManifest
     from wfctl.archive.unpack import Archive
 
+_UNPACKED: Final = Path("WAR-INF", "MANIFEST.json")
+"""As in ``manifest``, which a plain spec does not need."""
 SPEC_NAMES: Final = ("workflow.yaml", "workflow.yml")
 _ENDINGS: Final = frozenset({".yaml", ".yml"})
 _ARCHIVES: Final = (".war", ".tar.gz", ".tgz", ".zip")
@@ -51,7 +53,7 @@ class ReadSources:
     """Folder of the spec or of the archive: where models lie beside them."""
     archive: Path | None = None
     """The archive's file; ``None`` for a spec and for an unpacked archive."""
-    manifest: WarManifest | None = None
+    manifest: "WarManifest | None" = None
     members: frozenset[str] = frozenset()
     """Files inside the archive, packed or unpacked; empty for a spec."""
     spec_path: Path | None = None
@@ -67,7 +69,7 @@ def read_sources(path: Path, *, handler: Path | None = None) -> ReadSources:
     ``UnreadableInputError`` for what is not there.
     """
     if path.is_dir():
-        if (path / WAR_MANIFEST).is_file():
+        if is_unpacked(path):
             return _from_archive(path, handler)
         return _from_spec(find_spec(path), handler, folder=path)
     if path.name.endswith(_ARCHIVES):
@@ -75,6 +77,11 @@ def read_sources(path: Path, *, handler: Path | None = None) -> ReadSources:
     if path.suffix == ".mar":
         raise ArchiveError(f'"{path.name}" is the archive of a model, not of a workflow')
     return _from_spec(path, handler, folder=None)
+
+
+def is_unpacked(folder: Path) -> bool:
+    """Whether a folder is a workflow's archive that was unpacked."""
+    return (folder / _UNPACKED).is_file()
 
 
 def find_spec(folder: Path) -> Path:
@@ -129,7 +136,9 @@ def _from_spec(spec: Path, handler: Path | None, *, folder: Path | None) -> Read
 
 
 def _from_archive(path: Path, handler: Path | None) -> ReadSources:
-    from wfctl.archive.unpack import open_archive  # a spec alone needs none of the archive readers
+    # Imported here: a spec alone needs none of the archive readers.
+    from wfctl.archive.manifest import WAR_MANIFEST, parse_war_manifest
+    from wfctl.archive.unpack import open_archive
 
     with open_archive(path) as archive:
         raw = archive.read(WAR_MANIFEST, archive.budgets.manifest_bytes)
@@ -161,7 +170,7 @@ def _from_archive(path: Path, handler: Path | None) -> ReadSources:
     )
 
 
-def handler_member(manifest: WarManifest, names: frozenset[str]) -> str | None:
+def handler_member(manifest: "WarManifest", names: frozenset[str]) -> str | None:
     """Return the member with the functions: as the manifest writes it, or with ``.py`` behind."""
     if manifest.handler is None:
         return None
@@ -176,6 +185,8 @@ def _handler_text(archive: "Archive", member: str | None, handler: Path | None) 
 
 
 def _no_manifest(names: frozenset[str]) -> ArchiveError:
+    from wfctl.archive.manifest import MAR_MANIFEST, WAR_MANIFEST
+
     if MAR_MANIFEST in names:
         return ArchiveError("it is the archive of a model, not of a workflow")
     return ArchiveError(f"it has no {WAR_MANIFEST}")

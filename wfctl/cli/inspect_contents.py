@@ -76,7 +76,8 @@ def read_contents(path: Path, model_store: Path | None) -> Contents:
         member = WAR_MANIFEST if kind == "war" else MAR_MANIFEST
         raw = archive.read(member, archive.budgets.manifest_bytes)
         if raw is None:
-            raise ArchiveError(f"it has neither {WAR_MANIFEST} nor {MAR_MANIFEST}")
+            hint = "wfctl validate looks at a folder that is not packed yet" if archive.root else None
+            raise ArchiveError(f"it has neither {WAR_MANIFEST} nor {MAR_MANIFEST}", hint=hint)
         model = parse_mar_manifest(raw) if kind == "mar" else None
         container, sha256 = archive.container, archive.sha256()
     about = _about_workflow(path, members, model_store) if model is None else _about_model(model, members)

@@ -13,7 +13,6 @@ from urllib.parse import unquote, urlsplit
 from wfctl.check.model import ModelFact
 from wfctl.errors import StoreError, UnsupportedError
 from wfctl.spec.model import ModelSpec
-from wfctl.store.digest import sha256_of
 
 _REMOTE: Final = frozenset({"http", "https"})
 
@@ -87,7 +86,7 @@ def find_model(url: str, places: Places) -> Found:
             path = places.unpacked / member if places.unpacked else None
             return Found(url=url, path=path, member=member, tried=tuple(tried))
     for folder in places.folders():
-        tried.append(str(folder))
+        tried.append(str(folder if folder.parts else folder.absolute()))
         for candidate in _candidates(name):
             # Not Path.exists, which raises for a name that is too long for the disk.
             if os.path.exists(folder / candidate):  # noqa: PTH110
@@ -145,6 +144,8 @@ def _fact(model: ModelSpec, found: Found, digest_of_member: Callable[[str], str 
 
 def _digest(found: Found, digest_of_member: Callable[[str], str | None] | None) -> str | None:
     if found.path is not None:
+        from wfctl.store.digest import sha256_of  # only a pin needs it, and hashlib is not light
+
         # A pin holds for one file; a folder has no digest.
         return sha256_of(found.path) if found.path.is_file() else None
     if found.member is not None and digest_of_member is not None:
