@@ -286,3 +286,36 @@ def test_reports_are_shown_in_the_order_of_their_workflows() -> None:
 
     text = click.unstyle(FullReporter().render(list(verdicts())))
     assert text.index("z.yaml") < text.index("a.yaml")
+
+
+def test_the_text_of_a_mark_is_moved_and_wrapped_to_fit_a_terminal() -> None:
+    source = SourceText("w.yaml", "dag: {first_node: [second_node, third_node]}\n")
+    found = find(
+        "WF304", "a message that is longer than the line", at(source, "third_node"), label="there is no such node"
+    )
+    assert shown(found, width=50).splitlines()[5:8] == [
+        "  |                                 ^^^^^^^^^^",
+        "  |                                 |",
+        "  |                          there is no such node",
+    ]
+    for width in (30, 40, 50, 80):
+        frame = shown(found, width=width).splitlines()
+        assert max(map(len, frame)) <= width
+        assert "there is no such node" in " ".join(line.removeprefix("  |").strip() for line in frame)
+    assert shown(found, width=40).splitlines()[:2] == [
+        "error[WF304]: a message that is longer",
+        "              than the line",
+    ]
+
+
+def test_moved_texts_keep_clear_of_the_bars_of_others() -> None:
+    source = SourceText("w.yaml", "dag: {first_node: [second_node, third_node]}\n")
+    label = Label(span=at(source, "second_node"), text="the other one")
+    found = find("WF303", "x", at(source, "third_node"), label="there is no such node", secondary=(label,))
+    assert shown(found, width=50).splitlines()[4:9] == [
+        "  |                    -----------  ^^^^^^^^^^",
+        "  |                    |            |",
+        "  |                    |     there is no such node",
+        "  |                    |",
+        "  |                    the other one",
+    ]

@@ -22,8 +22,6 @@ from wfctl.cli.reporters.table import REPORTERS, reporter_for
 from wfctl.cli.selection import parse_selection
 from wfctl.diagnostics.model import Severity
 
-_FOR_PEOPLE = {"full", "concise"}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wishes:
@@ -121,7 +119,7 @@ def _validate(paths: Sequence[Path | None], how: Examination, wishes: _Wishes) -
         if wishes.writes_fixes:
             _write(changes)
         answer(reporter_for(wishes.form, width=terminal_width()).render(verdicts), newline=False)
-    _talk(verdicts)
+    _talk(verdicts, wishes)
     if wishes.prints_patch and changes and not wishes.is_always_fine:
         return Exit.FINDINGS
     return _exit(verdicts, is_always_fine=wishes.is_always_fine)
@@ -139,13 +137,16 @@ def _print_patch(changes: Sequence[Change]) -> None:
     answer(printable(text) if terminal_width() else text, newline=False)
 
 
-def _talk(verdicts: Sequence[Verdict]) -> None:
+def _talk(verdicts: Sequence[Verdict], wishes: _Wishes) -> None:
     for verdict in verdicts:
         if verdict.error:
             complain(verdict.error)
         elif _is_sound(verdict):
             say_styled(f"{printable(verdict.path, keep='')}: {click.style('ok', fg='green', bold=True)}")
     say(closing(verdicts))
+    first = next((found for verdict in verdicts for found in verdict.report), None)
+    if first and wishes.form == "full" and not wishes.prints_patch:
+        say(f"wfctl rule {first.code} tells more about a code")
 
 
 def _is_sound(verdict: Verdict) -> bool:

@@ -10,12 +10,14 @@ from itertools import pairwise
 import click
 
 from wfctl.cli.console import printable
-from wfctl.cli.reporters.cells import Shown, show
+from wfctl.cli.reporters.cells import Shown, cell_width, show, wrap
 from wfctl.diagnostics.model import Span
 
 GUTTER_COLOUR = "blue"
 # Of a span over more lines than these, the middle is left out.
 _LINES_AT_START, _LINES_AT_END = 3, 2
+_NARROWEST = 30
+"""Cells that the text of a mark gets at least, also at the right end of a line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +63,11 @@ def last_line(marks: Iterable[Mark]) -> int:
     return max(mark.last for mark in marks)
 
 
-def draw(marks: Sequence[Mark], *, gutter: int, width: int) -> Iterator[str]:
-    """Yield the lines of a frame around ``marks``, all in one text; ``gutter`` is the width of the line numbers."""
+def draw(marks: Sequence[Mark], *, gutter: int, width: int, wraps: bool = False) -> Iterator[str]:
+    """Yield the lines of a frame around ``marks``, all in one text; ``gutter`` is the width of the line numbers.
+
+    With ``wraps`` the texts of the marks keep to ``width`` too; without it only the lines of the source do.
+    """
     rail = next((mark for mark in marks if mark.is_long), None)
     room = max(width - gutter - 3 - (2 if rail else 0), 20)
     source = marks[0].span.source
@@ -77,7 +82,7 @@ def draw(marks: Sequence[Mark], *, gutter: int, width: int) -> Iterator[str]:
         yield (_margin(gutter, f"{number:>{gutter}} |") + f" {lead}{shown.text}").rstrip()
         blank = _margin(gutter, f"{'':>{gutter}} |") + " "
         between = _rail_between(rail, number)
-        yield from ((blank + between + row).rstrip() for row in _rows(here, shown))
+        yield from ((blank + between + row).rstrip() for row in _rows(here, shown, room if wraps else None))
         yield from ((blank + row).rstrip() for row in after)
 
 
@@ -124,7 +129,7 @@ class _Stroke:
         return self.mark.paint(self.mark.sign * (self.end - self.start))
 
 
-def _rows(marks: Sequence[Mark], shown: Shown) -> Iterator[str]:
+def _rows(marks: Sequence[Mark], shown: Shown, room: int | None) -> Iterator[str]:
     """Yield the rows under a line: strokes side by side share a row, overlapping ones get rows of their own."""
     waiting = sorted(
         (_stroke(mark, shown) for mark in marks), key=lambda stroke: (stroke.mark.sign != "^", stroke.start)
@@ -135,7 +140,7 @@ def _rows(marks: Sequence[Mark], shown: Shown) -> Iterator[str]:
             if all(stroke.end <= other.start or other.end <= stroke.start for other in row):
                 row.append(stroke)
         waiting = [stroke for stroke in waiting if stroke not in row]
-        yield from _row(sorted(row, key=lambda stroke: stroke.start))
+        yield from _row(sorted(row, key=lambda stroke: stroke.start), room)
 
 
 def _stroke(mark: Mark, shown: Shown) -> _Stroke:
@@ -145,18 +150,26 @@ def _stroke(mark: Mark, shown: Shown) -> _Stroke:
     return _Stroke(mark, start, max(shown.cell(mark.span.end.column - 1), start + 1))
 
 
-def _row(row: Sequence[_Stroke]) -> Iterator[str]:
-    """Yield one row of strokes; the last one's text stands beside it, the others' texts hang below."""
+def _row(row: Sequence[_Stroke], room: int | None) -> Iterator[str]:
+    """Yield one row of strokes; the last one's text stands beside it if it fits, the others' texts hang below."""
     last = row[-1]
-    strokes = [(stroke.start, stroke.end - stroke.start, stroke.line) for stroke in row]
-    beside = f" {last.mark.paint(_text(last.mark))}" if _text(last.mark) else ""
-    yield _place(strokes) + beside
-    hanging = [stroke for stroke in row[:-1] if _text(stroke.mark)]
+    text = _text(last.mark)
+    fits = room is None or last.end + 1 + cell_width(text) <= room
+    strokes = _place([(stroke.start, stroke.end - stroke.start, stroke.line) for stroke in row])
+    yield f"{strokes} {last.mark.paint(text)}" if text and fits else strokes
+    hanging = [stroke for stroke in row if _text(stroke.mark) and not (fits and stroke is last)]
     while hanging:
         bars = [(stroke.start, 1, stroke.mark.paint("|")) for stroke in hanging]
         yield _place(bars)
-        stroke = hanging.pop()
-        yield _place([*bars[:-1], (stroke.start, 0, stroke.mark.paint(_text(stroke.mark)))])
+        yield from _hung(hanging.pop(), bars[:-1], room)
+
+
+def _hung(stroke: _Stroke, bars: Sequence[tuple[int, int, str]], room: int | None) -> Iterator[str]:
+    """Yield the text of a stroke below it, moved to the left where it would not fit."""
+    free = bars[-1][0] + 2 if bars else 0
+    lines = list(wrap(_text(stroke.mark), room and max(room - stroke.start, _NARROWEST)))
+    left = stroke.start if room is None else max(free, min(stroke.start, room - max(map(cell_width, lines))))
+    yield from (_place([*bars, (left, 0, stroke.mark.paint(line))]) for line in lines)
 
 
 def _text(mark: Mark) -> str:

@@ -34,7 +34,7 @@ class FullReporter:
     def _block(self, path: str, found: Diagnostic) -> str:
         marks = _marks(found)
         gutter = max((len(str(last_line(group))) for group in marks.values()), default=1)
-        lines = [_headline(found)]
+        lines = list(_headline(found, self.width))
         if not marks:
             lines.append(f"{_pale(' ' * gutter + '-->')} {printable(path, keep='')}")
         for index, group in enumerate(marks.values()):
@@ -42,7 +42,8 @@ class FullReporter:
             lines.extend([_pale(f"{'':>{gutter}} |")] if index else [])
             lines.append(f"{_pale(' ' * gutter + arrow)} {printable(str(group[0].span), keep='')}")
             lines.append(_pale(f"{'':>{gutter}} |"))
-            lines.extend(draw(group, gutter=gutter, width=self.width or _WIDTH_WITHOUT_TERMINAL))
+            width = self.width or _WIDTH_WITHOUT_TERMINAL
+            lines.extend(draw(group, gutter=gutter, width=width, wraps=self.width is not None))
         if marks and (found.help or found.notes or found.fix):
             lines.append(_pale(f"{'':>{gutter}} |"))
         lines.extend(self._footer(found, gutter))
@@ -66,9 +67,12 @@ class FullReporter:
                 lead = " " * indent
 
 
-def _headline(found: Diagnostic) -> str:
-    head = click.style(f"{found.severity.word}[{found.code}]", fg=COLOURS[found.severity], bold=True)
-    return head + click.style(f": {printable(found.message, keep='')}", bold=True)
+def _headline(found: Diagnostic, width: int | None) -> Iterator[str]:
+    title = f"{found.severity.word}[{found.code}]: "
+    lead = click.style(title[:-2], fg=COLOURS[found.severity], bold=True) + click.style(": ", bold=True)
+    for line in wrap(printable(found.message, keep=""), width and width - len(title)):
+        yield lead + click.style(line, bold=True)
+        lead = " " * len(title)
 
 
 def _pale(text: str) -> str:

@@ -1,0 +1,81 @@
+"""What a person sees: the real command line on a real terminal of a given width."""
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import pytest
+
+SPEC = "models:\n  m1: {url: m1.mar}\ndag:\n  pre: [m1, a_name_that_nobody_wrote_down_anywhere_at_all_in_this_folder]\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "workflow.yaml").write_text(SPEC, encoding="utf-8")
+    (tmp_path / "handler.py").write_text("def pre(data, context):\n    return data\n", encoding="utf-8")
+    (tmp_path / "m1.mar").touch()
+    return tmp_path
+
+
+def on_terminal(folder: Path, *words: str, columns: int, env: Mapping[str, str] | None = None) -> str:
+    """Run ``wfctl`` with a terminal as its standard output and error, and return what reached it."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    lent = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "GITHUB_ACTIONS", "COLUMNS"}}
+    program = subprocess.Popen(
+        [sys.executable, "-m", "wfctl", *words],
+        cwd=folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**lent, "TERM": "xterm-256color", **(env or {})},
+    )
+    os.close(theirs)
+    seen = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            seen += chunk
+    except OSError:  # how Linux says that nobody holds the other end any more
+        pass
+    finally:
+        os.close(ours)
+    program.wait(timeout=60)
+    return seen.decode("utf-8").replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_findings_fit_the_terminal_and_are_coloured(folder: Path, columns: int) -> None:
+    seen = on_terminal(folder, "validate", columns=columns)
+    assert "\x1b[31m\x1b[1merror[WF304]\x1b[0m" in seen
+    lines = click.unstyle(seen).splitlines()
+    frame = lines[: lines.index("")]
+    assert any("^^^^" in line for line in frame)
+    assert all(len(line) <= columns for line in frame if "_anywhere_" not in line or "|" in line)
+
+
+def test_no_color_is_obeyed(folder: Path) -> None:
+    seen = on_terminal(folder, "validate", columns=80, env={"NO_COLOR": "1"})
+    assert "error[WF304]: " in seen
+    assert "\x1b" not in seen
+
+
+def test_pages_are_set_in_type_on_a_terminal(folder: Path) -> None:
+    seen = on_terminal(folder, "rule", "WF301", columns=60)
+    assert "\x1b[" in seen
+    text = click.unstyle(seen)
+    assert text.startswith("WF301 cyclic-edge (error)\n")
+    assert "```" not in text
+    assert all(len(line.rstrip()) <= 60 for line in text.splitlines())
+    assert "\x1b[3" not in on_terminal(folder, "rule", "WF301", columns=60, env={"NO_COLOR": "1"})
+
+
+def test_the_list_of_rules_fits_the_terminal(folder: Path) -> None:
+    text = click.unstyle(on_terminal(folder, "rule", columns=70))
+    assert all(len(line) <= 70 for line in text.splitlines())
