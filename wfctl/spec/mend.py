@@ -86,7 +86,7 @@ def suggestion(written: str, names: Collection[str]) -> Close | None:
 def misspelt_setting(key: Scalar, value: Node) -> Close | None:
     """Return the global setting that an entry of ``models`` was meant to be, if it was meant to be one."""
     is_word = isinstance(value, Scalar) and value.kind is not Kind.NULL
-    return suggestion(key.text, SETTING_FIELDS) if is_word else None
+    return suggestion(key.text, SETTING_FIELDS) if is_word and key.text not in SETTING_FIELDS else None
 
 
 Mend = tuple[str | None, tuple[Edit, ...]]

@@ -4,7 +4,9 @@ Invariant: recursion is safe here, for a tree is never deeper than the composer'
 """
 
 from wfctl.spec.nodes import Mapping, Node, Scalar, Sequence
-from wfctl.spec.scalars import Kind, Plain, value_of
+from wfctl.spec.scalars import MAX_DIGITS, Kind, Plain, value_of
+
+_ENDLESS = 10**MAX_DIGITS
 
 Value = Plain | list["Value"] | dict[Plain, "Value"]
 
@@ -30,4 +32,4 @@ def json_value(node: Node) -> object:
         return value_of(node.kind, node.text)
     except ValueError:
         # A number of hundreds of digits: too large for whatever it is meant for.
-        return float("-inf") if node.text.startswith("-") else float("inf")
+        return -_ENDLESS if node.text.startswith("-") else _ENDLESS

@@ -106,7 +106,7 @@ def _special_type(fault: Fault, place: _Place) -> Diagnostic | None:
             return _empty_dag(place)
         case ("dag", _, _) if isinstance(node, Scalar):
             return name_finding(place.source, node)
-        case ("models", _) if isinstance(node, Scalar) and place.key is not None:
+        case ("models", name) if isinstance(node, Scalar) and place.key is not None and name not in SETTING_FIELDS:
             close = misspelt_setting(place.key, node)
             if close is not None:
                 return _unknown_key("WF203", place, place.key, close)
