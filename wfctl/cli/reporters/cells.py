@@ -78,6 +78,7 @@ def _window(cells: list[int], focus: int, room: int) -> tuple[int, int]:
     """Choose the characters to keep: a third of the room before the focus, unless one end has less to show."""
     focus = min(focus, len(cells) - 1)
     left = max(0, min(cells[focus] - room // 3, cells[-1] - room))
+    left = 0 if left <= len(_CUT) else left  # the sign of the cut takes as much
     start = next(index for index, cell in enumerate(cells) if cell >= left)
     while start < focus and start + 1 < len(cells) and cells[start] == cells[start + 1]:
         start += 1  # a joining mark would hang on to the sign of the cut
