@@ -39,6 +39,8 @@ class HandlerFacts:
     functions: Mapping[str, FunctionFact] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     """Classes defined (not imported) at the top level."""
+    handler_classes: tuple[str, ...] = ()
+    """Those of them that have, or may inherit, a method ``handle``."""
     has_star_import: bool = False
     """Any name may be there: ``from x import *``, a module ``__getattr__``, ``globals()`` or ``exec``."""
 
@@ -83,13 +85,18 @@ def _offset(source: SourceText, line: int, column: int) -> int:
     return starts[min(line, len(starts)) - 1] + column if line > 0 else 0
 
 
+_BASES_WITHOUT_HANDLE = frozenset(
+    ("object", "Module", "Dataset", "NamedTuple", "TypedDict", "Enum", "Exception", "ValueError", "RuntimeError")
+)
+
+
 class _Reader:
     """Goes through the top level in order; what binds a name last counts."""
 
     def __init__(self, source: SourceText) -> None:
         self._source = source
         self._functions: dict[str, FunctionFact] = {}
-        self._classes: dict[str, None] = {}
+        self._classes: dict[str, bool] = {}
         self._may_have_any = False
 
     def read(self, tree: ast.Module) -> HandlerFacts:
@@ -103,6 +110,7 @@ class _Reader:
             source=self._source,
             functions=self._functions,
             classes=tuple(self._classes),
+            handler_classes=tuple(name for name, may_handle in self._classes.items() if may_handle),
             has_star_import=self._may_have_any,
         )
 
@@ -112,7 +120,7 @@ class _Reader:
                 self._bind(statement.name, self._function(statement))
             case ast.ClassDef():
                 self._functions.pop(statement.name, None)
-                self._classes[statement.name] = None
+                self._classes[statement.name] = self._may_handle(statement)
             case ast.Import() | ast.ImportFrom():
                 self._read_import(statement)
             case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
@@ -159,13 +167,25 @@ class _Reader:
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     self._opaque(node.name, node)
                 case ast.ClassDef():
-                    self._classes[node.name] = None
+                    self._classes[node.name] = self._may_handle(node)
                 case ast.Import() | ast.ImportFrom():
                     self._read_import(node)
                 case ast.Name(ctx=ast.Store()):
                     self._opaque(node.id, node)
                 case _:
                     pass
+
+    def _may_handle(self, node: ast.ClassDef) -> bool:
+        """Whether a class has ``handle``, or a base of which this is not known to be untrue."""
+        if node.decorator_list or any(
+            "handle" in {getattr(n, "name", ""), getattr(n, "id", "")} for n in ast.walk(node)
+        ):
+            return True
+        for base in node.bases:
+            name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+            if self._classes.get(name, name not in _BASES_WITHOUT_HANDLE):
+                return True
+        return bool(node.keywords)  # a metaclass may add anything
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> FunctionFact:
         given = node.args

@@ -19,7 +19,7 @@ def test_no_handler_is_needed_without_functions() -> None:
 def test_a_missing_function_lists_what_the_handler_has() -> None:
     found = one(check_text(spec_of("zzz: []"), "def a(data, context): pass\n\ndef b(data, context): pass\n"), "WF403")
     assert found.help == 'write "def zzz(data, context)" in the handler'
-    assert found.notes == ('"handler.py" has "a", "b"',)
+    assert found.notes == ('"handler.py" defines "a", "b"',)
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,32 @@ def test_names_that_reading_cannot_rule_out_are_not_accused(handler: str) -> Non
     assert codes(check_text(spec_of("prepare: [gone]"), handler)) == []
 
 
-def test_two_classes_are_no_fallback() -> None:
-    handler = "class A:\n    pass\n\n\nclass B:\n    pass\n"
-    assert codes(check_text(spec_of("prepare: []"), handler)) == ["WF403"]
+@pytest.mark.parametrize(
+    ("handler", "may_handle"),
+    [
+        ("class A: pass", False),
+        ("class A(nn.Module): pass", False),
+        ("class A(nn.Module): pass\nclass B(A): pass", False),
+        ("class A(NamedTuple):\n  x: int", False),
+        ("class A:\n  def handle(self, data, context): return data", True),
+        ("class A:\n  if True:\n    def handle(self, data, context): return data", True),
+        ("class A:\n  handle = print", True),
+        ("class A(BaseHandler): pass", True),
+        ("class A(nn.Module): pass\nclass B(A, Mixin): pass", True),
+        ("@adds_handle\nclass A: pass", True),
+        ("class A(metaclass=Adds): pass", True),
+        ("class A(BaseHandler): pass\nA = 1", False),
+        ("try:\n  pass\nfinally:\n  class A(BaseHandler): pass", True),
+    ],
+)
+def test_only_a_class_that_may_handle_stands_in_for_a_function(handler: str, *, may_handle: bool) -> None:
+    assert codes(check_text(spec_of("prepare: []"), handler + "\n")) == ([] if may_handle else ["WF403"])
+
+
+def test_nothing_is_renamed_to_what_may_be_no_function() -> None:
+    found = one(check_text(spec_of("prepare: [strng]"), HANDLER + "import string\n"), "WF304")
+    assert found.help == 'did you mean "string"?'
+    assert found.fix == ()
 
 
 def test_names_in_two_unicode_forms_are_alike() -> None:

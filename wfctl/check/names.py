@@ -98,7 +98,7 @@ def _kind(name: str, spec: WorkflowSpec, handler: HandlerFacts | None) -> NameKi
         return NameKind.UNCERTAIN
     if name in handler.functions:
         return NameKind.FUNCTION
-    # TorchServe falls back to the only class of the module, whatever the name; a star import may bring any name.
-    if handler.has_star_import or len(handler.classes) == 1:
+    # Without such a function a class with a method "handle" does the work, whatever the name of the node.
+    if handler.has_star_import or handler.handler_classes:
         return NameKind.UNCERTAIN
     return NameKind.REFUSED if is_reserved(name) else NameKind.UNKNOWN

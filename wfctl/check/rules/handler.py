@@ -39,7 +39,7 @@ def missing_function(subject: Subject) -> Iterator[Diagnostic]:
         return
     for entry in subject.spec.dag:
         if subject.names.kinds[entry.name] is NameKind.UNKNOWN:
-            has = listed(tuple(subject.handler.functions))
+            has = listed([fact.name for fact in subject.handler.functions.values() if not fact.is_opaque])
             yield find(
                 "WF403",
                 f"{quoted(entry.name)} is not a model, and the handler has no function of this name",
@@ -47,7 +47,7 @@ def missing_function(subject: Subject) -> Iterator[Diagnostic]:
                 help=did_you_mean(subject.names.matches.get(entry.name, ()))
                 or f'write "def {entry.name}(data, context)" in the handler',
                 fix=renamed_key(subject, entry),
-                notes=(f"{quoted(_file_name(subject.handler.source.name))} has {has or 'no functions'}",),
+                notes=(f"{quoted(_file_name(subject.handler.source.name))} defines {has or 'no functions'}",),
             )
 
 

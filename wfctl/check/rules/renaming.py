@@ -44,8 +44,11 @@ def renamed_key(subject: Subject, entry: DagEntry) -> tuple[Edit, ...]:
 
 def _sure(subject: Subject, name: str) -> str | None:
     matches = subject.names.matches.get(name, ())
-    is_sure = len(matches) == 1 and matches[0].isidentifier() and is_slip(name, matches[0])
-    return matches[0] if is_sure else None
+    if len(matches) != 1 or not matches[0].isidentifier() or not is_slip(name, matches[0]):
+        return None
+    fact = subject.handler.functions.get(matches[0]) if subject.handler else None
+    is_seen = matches[0] in subject.spec.models or (fact is not None and not fact.is_opaque)
+    return matches[0] if is_seen else None  # "json" may be imported, and is no function
 
 
 def _places(subject: Subject, name: str) -> Iterator[Span]:
