@@ -78,3 +78,9 @@ def test_a_global_delay_is_advised_against_only_where_no_model_batches() -> None
     spec = "models:\n  max-batch-delay: 100\n  m1: {url: m1.mar}\n  m2: {url: m2.mar%s}\ndag:\n  m1: [m2]\n"
     assert codes(check_text(spec % "")) == ["WF701"]
     assert codes(check_text(spec % ", batch-size: 4")) == []
+
+
+def test_settings_of_functions_are_advised_on_too() -> None:
+    settings = "wfctl:\n  functions:\n    f: {max-batch-delay: 5}\n    g: {batch-size: 4, max-batch-delay: 500, timeout-ms: 100}\n"
+    handler = "def f(data, context): pass\ndef g(data, context): pass\n"
+    assert codes(check_text(spec_of("f: [g]", more=settings), handler)) == ["WF701", "WF905", "WF702"]
