@@ -82,6 +82,11 @@ def test_the_format_beats_the_ending(cli: Cli, folder: Path) -> None:
     assert ET.parse(folder / "dag.txt").getroot().tag.endswith("svg")
 
 
+def test_a_dash_is_standard_output(cli: Cli, folder: Path) -> None:
+    assert cli("render", "-o", "-").out == PICTURE
+    assert not (folder / "-").exists()
+
+
 def test_an_unknown_ending_is_a_usage_error_that_names_the_endings(cli: Cli, folder: Path) -> None:
     done = cli("render", "-o", "dag.png")
     assert done.code == 2

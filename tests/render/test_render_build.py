@@ -134,3 +134,8 @@ def test_every_case_that_parses_is_drawn(path: Path) -> None:
     named = {entry.name for entry in checked.spec.dag} | {t.name for e in checked.spec.dag for t in e.targets}
     assert {node.name for node in drawing.nodes} == named | set(checked.spec.models)
     assert len({node.name for node in drawing.nodes}) == len(drawing.nodes)
+
+
+def test_settings_of_a_function_are_told_too() -> None:
+    drawing = drawn("dag: {pre: [post]}\nwfctl: {functions: {pre: {max-workers: 2, min-workers: 2}}}\n")
+    assert [node.detail for node in drawing.nodes] == ["workers 2", ""]

@@ -15,7 +15,7 @@ from wfctl.render.layers import BEND_LIMIT, BeyondDrawingError, Layers, layer
 from wfctl.render.model import Drawing
 from wfctl.render.plane import Plane, spread_out
 from wfctl.render.ranks import assign_ranks, backward_edges, circles, components
-from wfctl.render.terminal import Form, extents_of
+from wfctl.render.terminal import Way, extents_of
 
 EDGES = st.integers(1, 12).flatmap(
     lambda count: st.tuples(
@@ -99,16 +99,16 @@ def test_the_same_graph_gives_the_same_layers(graph: Drawing) -> None:
     assert layer(graph) == layer(graph)
 
 
-def _grids(graph: Drawing, form: Form) -> list[tuple[Layers, Grid]]:
+def _grids(graph: Drawing, way: Way) -> list[tuple[Layers, Grid]]:
     layers = layer(graph)
-    return [(layers, lay(layers, part, extents_of(graph, layers, part, form), form.pitch)) for part in layers.parts]
+    return [(layers, lay(layers, part, extents_of(graph, layers, part, way), way.pitch)) for part in layers.parts]
 
 
 @given(graphs(), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_boxes_on_the_grid_keep_their_distance(graph: Drawing, is_turned: bool) -> None:
-    form = Form(is_turned=is_turned, is_ascii=False)
-    for _, grid in _grids(graph, form):
+    way = Way(is_turned=is_turned, is_ascii=False)
+    for _, grid in _grids(graph, way):
         for rank in grid.ranks:
             for left, right in pairwise(rank):
                 end = grid.column[left] + grid.extents[left].after + grid.extents[left].margin
@@ -120,8 +120,8 @@ def test_boxes_on_the_grid_keep_their_distance(graph: Drawing, is_turned: bool) 
 @given(graphs(), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_wires_of_two_bundles_never_share_a_cell_along_one_line(graph: Drawing, is_turned: bool) -> None:
-    form = Form(is_turned=is_turned, is_ascii=False)
-    for _, grid in _grids(graph, form):
+    way = Way(is_turned=is_turned, is_ascii=False)
+    for _, grid in _grids(graph, way):
         for channel in grid.channels:
             for a, b in combinations(channel.wires, 2):
                 if a.track == b.track and a.track >= 0:

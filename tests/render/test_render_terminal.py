@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from wfctl.render.model import Drawing
 from wfctl.render.terminal import render_terminal
+from wfctl.render.text import columns
 
 CHAIN = drawing([("pre", "resnet"), ("resnet", "post")], models=["resnet"])
 ENSEMBLE = drawing(
@@ -466,3 +467,10 @@ def test_hostile_names_are_shown_as_escapes(name: str) -> None:
     for text in (render_terminal(hostile), render_terminal(hostile, is_ascii=True), render_terminal(hostile, width=20)):
         assert all(char.isprintable() or char == "\n" for char in text)
         assert name not in text
+
+
+@pytest.mark.parametrize("name", ["e\u0301te\u0301", "\u2601\ufe0f", "日本", "a\u3099"])
+def test_marks_take_no_column_and_wide_characters_two(name: str) -> None:
+    lines = render_terminal(drawing([("a", name)])).splitlines()
+    assert any(f" {name} " in line for line in lines)
+    assert len({columns(line.strip()) for line in lines[-3:]}) == 1

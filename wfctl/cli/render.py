@@ -62,6 +62,7 @@ class _Wishes:
     "--direction",
     type=click.Choice(["TB", "LR"], case_sensitive=False),
     default="TB",
+    metavar="[TB|LR]",
     show_default=True,
     help="From top to bottom, or from left to right.",
 )
@@ -69,6 +70,7 @@ class _Wishes:
 @click.option(
     "--width",
     type=click.IntRange(20, 100_000),
+    metavar="N",
     help=f"Columns to draw in.  [default: the terminal's, {_PIPE_WIDTH} elsewhere]",
 )
 @click.option("--handler", type=click.Path(path_type=Path), help="The handler file, where it is not beside the spec.")
@@ -87,6 +89,8 @@ def command(
     PATH is a spec, a .war, a folder, or - for a spec on standard input; without one, the workflow of the current
     folder. An unsound graph is drawn too, with its faults marked.
     """
+    if output == STDIN:  # by the same custom a dash is standard output
+        output = None
     wishes = _Wishes(
         output=output, form=_form(form, output), direction=direction.upper(), is_ascii=is_ascii, width=width
     )

@@ -28,7 +28,7 @@ _FULL, _SHORT = 32, 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Way:
     """One way to draw."""
 
     is_turned: bool
@@ -73,20 +73,20 @@ def _picture(drawing: Drawing, width: int, direction: str, *, is_ascii: bool, is
         raise BeyondDrawingError("there is no node")
     layers = layer(drawing)
     narrowest = 0
-    for form in _forms(is_turned=direction == "LR", is_ascii=is_ascii):
-        grids, needed = _grids(drawing, layers, form, width)
+    for way in _ways(is_turned=direction == "LR", is_ascii=is_ascii):
+        grids, needed = _grids(drawing, layers, way, width)
         if needed <= width:
             _refuse_huge(grids)
-            canvas = Canvas(is_turned=form.is_turned, is_ascii=is_ascii)
+            canvas = Canvas(is_turned=way.is_turned, is_ascii=is_ascii)
             painter = Painter(
                 canvas=canvas,
                 drawing=drawing,
                 layers=layers,
-                lines=form.lines,
-                is_turned=form.is_turned,
+                lines=way.lines,
+                is_turned=way.is_turned,
                 is_ascii=is_ascii,
             )
-            for grid, column, row in _shelves(grids, form, width):
+            for grid, column, row in _shelves(grids, way, width):
                 painter.paint(grid, column, row)
             notes = fault_lines(drawing, is_ascii=is_ascii, width=width)
             return [*canvas.rows(is_coloured=is_coloured), *([""] if notes else []), *notes]
@@ -100,43 +100,43 @@ def _refuse_huge(grids: Sequence[Grid]) -> None:
         raise BeyondDrawingError("the picture is too large for a terminal")
 
 
-def _forms(*, is_turned: bool, is_ascii: bool) -> Iterator[Form]:
+def _ways(*, is_turned: bool, is_ascii: bool) -> Iterator[Way]:
     """Yield the ways to draw, the wanted one first."""
     for limit, has_details in ((_FULL, True), (_FULL, False), (_SHORT, False)):
         for turned in (is_turned, not is_turned):
-            yield Form(is_turned=turned, is_ascii=is_ascii, name_limit=limit, has_details=has_details)
+            yield Way(is_turned=turned, is_ascii=is_ascii, name_limit=limit, has_details=has_details)
 
 
-def _grids(drawing: Drawing, layers: Layers, form: Form, width: int) -> tuple[list[Grid], int]:
+def _grids(drawing: Drawing, layers: Layers, way: Way, width: int) -> tuple[list[Grid], int]:
     """Return the parts laid out and the columns needed; parts that surely do not fit are not laid out."""
     grids, needed = [], 0
     for part in layers.parts:
-        extents = extents_of(drawing, layers, part, form)
-        least = (least_along if form.is_turned else least_across)(part, extents, form.pitch)
+        extents = extents_of(drawing, layers, part, way)
+        least = (least_along if way.is_turned else least_across)(part, extents, way.pitch)
         if least > width:
             return [], least
-        grids.append(lay(layers, part, extents, form.pitch))
-        needed = max(needed, _screen(grids[-1], form)[0])
+        grids.append(lay(layers, part, extents, way.pitch))
+        needed = max(needed, _screen(grids[-1], way)[0])
     return grids, needed
 
 
-def extents_of(drawing: Drawing, layers: Layers, part: Sequence[Sequence[int]], form: Form) -> dict[int, Extent]:
-    """Return the room that the items of a part take in this form."""
+def extents_of(drawing: Drawing, layers: Layers, part: Sequence[Sequence[int]], way: Way) -> dict[int, Extent]:
+    """Return the room that the items of a part take in this way."""
     found = {}
     for item, count in ports(part, bundles(layers, part)).items():
         if item >= layers.count:
             found[item] = Extent(before=0, after=0, depth=1)
             continue
-        text = form.lines(drawing.nodes[item])
-        extent = _extent(text, count, form, has_loop=item in layers.loops)
+        text = way.lines(drawing.nodes[item])
+        extent = _extent(text, count, way, has_loop=item in layers.loops)
         found[item] = replace(extent, margin=LOOP_ROOM) if item in layers.loops else extent
     return found
 
 
-def _extent(text: Sequence[str], count: int, form: Form, *, has_loop: bool) -> Extent:
+def _extent(text: Sequence[str], count: int, way: Way, *, has_loop: bool) -> Extent:
     across = max(map(columns, text)) + 4
     height = len(text) + 2
-    if form.is_turned:
+    if way.is_turned:
         height = max(height, count + 2)
         before = 1 + (height - 2 - len(text)) // 2
         return Extent(before=before, after=height - 1 - before, depth=max(across, 7 if has_loop else 0))
@@ -145,18 +145,18 @@ def _extent(text: Sequence[str], count: int, form: Form, *, has_loop: bool) -> E
     return Extent(before=before, after=across - 1 - before, depth=max(height, 4 if has_loop else 3))
 
 
-def _screen(grid: Grid, form: Form) -> tuple[int, int]:
+def _screen(grid: Grid, way: Way) -> tuple[int, int]:
     across = grid.high - grid.low + 1
-    return (grid.length, across) if form.is_turned else (across, grid.length)
+    return (grid.length, across) if way.is_turned else (across, grid.length)
 
 
-def _shelves(grids: Sequence[Grid], form: Form, width: int) -> Iterator[tuple[Grid, int, int]]:
+def _shelves(grids: Sequence[Grid], way: Way, width: int) -> Iterator[tuple[Grid, int, int]]:
     """Yield each part with the column and row of its first cell: side by side while there is room, then below."""
     x = y = shelf = 0
     for grid in grids:
-        wide, high = _screen(grid, form)
+        wide, high = _screen(grid, way)
         if x and x + wide > width:
             x, y, shelf = 0, y + shelf + 1, 0
-        yield (grid, y - grid.low, x) if form.is_turned else (grid, x - grid.low, y)
+        yield (grid, y - grid.low, x) if way.is_turned else (grid, x - grid.low, y)
         x += wide + 4
         shelf = max(shelf, high)

@@ -3,7 +3,7 @@
 Invariant: what leaves ``harmless`` holds no control, format, bidirectional or line-breaking character.
 """
 
-from unicodedata import combining, east_asian_width
+from unicodedata import category, east_asian_width
 
 ELLIPSIS = "…"
 
@@ -24,7 +24,7 @@ def columns(text: str) -> int:
 
 
 def _columns(char: str) -> int:
-    if combining(char):
+    if category(char) in {"Mn", "Me"}:  # marks that are set upon the character before
         return 0
     return 2 if east_asian_width(char) in "WF" else 1
 
