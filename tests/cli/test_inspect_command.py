@@ -175,3 +175,15 @@ def test_neither_torch_nor_rich_is_imported(cli, model, tmp_path):
     subprocess.run(
         [sys.executable, "-c", script], check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
     )
+
+
+def test_a_model_inside_that_would_be_refused_is_named(cli, flow, model, tmp_path):
+    with zipfile.ZipFile(tmp_path / "evil.mar", "w") as archive:
+        archive.writestr("../evil", "x")
+    before = sorted(tmp_path.iterdir())
+    assert cli("archive", "flow", "--extra-files", "evil.mar,m1.mar").code == 0
+    done = cli("inspect", "flow.war")
+    assert done.code == 0
+    assert '  "evil.mar" would be refused: member "../evil" leads out of the archive' in done.out.splitlines()
+    assert '"m1.mar" would be' not in done.out
+    assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "flow.war"])

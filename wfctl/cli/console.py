@@ -41,27 +41,29 @@ def say_styled(text: str) -> None:
 
 def complain(error: WfctlError) -> None:
     """Write an error that ends the command: what failed, then the user's traceback if there is one, then a hint."""
-    say_styled(click.style("error", fg="red", bold=True) + f"[{error.code}]: {printable(str(error))}")
+    message = _show(error) if error.code == "invalid-workflow" else str(error)
+    say_styled(click.style("error", fg="red", bold=True) + f"[{error.code}]: {printable(message)}")
     trace = (error.traceback_text or "").strip() if isinstance(error, (LoadError, RunError)) else ""
     # One line alone is no traceback but an explanation, and stands in the message already.
     if "\n" in trace:
         say_styled(_indented(printable(trace, keep="\n\t")))
-    if error.code == "invalid-workflow":
-        _show(error)
     if error.hint:
         say_styled(click.style("hint", fg="cyan", bold=True) + f": {printable(error.hint)}")
 
 
-def _show(error: WfctlError) -> None:
+def _show(error: WfctlError) -> str:
+    """Show the findings that an error carries, and return what remains to be said."""
     # Imported here: ``wfctl --help`` pays for none of it.
     from wfctl.cli.reporters.full import FullReporter
     from wfctl.cli.reporters.interface import Verdict
+    from wfctl.cli.reporters.summary import counts
     from wfctl.diagnostics.report import InvalidWorkflowError
 
-    if isinstance(error, InvalidWorkflowError):
-        verdict = Verdict(path="the workflow", report=error.report)
-        frames = FullReporter(width=terminal_width(sys.stderr)).render([verdict])
-        say_styled("\n" + frames.rstrip("\n"))
+    if not isinstance(error, InvalidWorkflowError):
+        return str(error)
+    verdict = Verdict(path="the workflow", report=error.report)
+    say_styled(FullReporter(width=terminal_width(sys.stderr)).render([verdict]).rstrip("\n") + "\n")
+    return f"the workflow is not valid: {counts([verdict])}"
 
 
 def terminal_width(stream: TextIO | None = None) -> int | None:
