@@ -15,7 +15,7 @@ from fakes.told import Told
 from wfctl.engine.backend import WorkerId
 from wfctl.engine.call import Call, Part
 from wfctl.engine.engine import open_engine
-from wfctl.engine.inline import InlineBackend, inline_limits
+from wfctl.engine.inline import InlineBackend
 from wfctl.errors import LoadError, RunError
 from wfctl.spec.model import WorkerSettings
 
@@ -217,11 +217,6 @@ def test_workers_of_a_node_share_one_loaded_copy(tmp_path):
     folder = write(tmp_path / "a", "print('loaded')\ndef handle(data, context):\n    return data and ['']")
     run(folder, lines=lines, max_workers=4)
     assert lines == [("a", "stdout", "loaded")]
-
-
-def test_what_is_not_honoured_is_said():
-    plan = plan_of("a > b", {"b": WorkerSettings(max_workers=4)})
-    assert inline_limits(plan) == ('node "b" runs with one worker instead of 4',)
 
 
 def test_a_batch_for_a_worker_that_was_given_up_is_not_run(tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from wfctl.cli.console import say
 from wfctl.cli.discover import find_workflow
 from wfctl.cli.run_input import STDIN, read_parts
 from wfctl.cli.run_output import show_line, show_timings, write_answer
@@ -72,6 +73,8 @@ def command(
         on_output=show_line,
     )
     with deployment as opened:
+        for sentence in opened.limits:
+            say(f"note: {sentence}")
         answer = opened.predict_parts(parts)
     if verbose:
         show_timings(answer)

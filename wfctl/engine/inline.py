@@ -25,20 +25,9 @@ from typing import TextIO
 
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
 from wfctl.engine.call import Call, CallAnswer, CallError
+from wfctl.engine.inline_limits import SHARED, refuse_impossible
 from wfctl.hosting.host import Host, load_host
 from wfctl.plan import ExecutionPlan, NodePlan
-
-_SHARED = frozenset({"wfctl", "ts", "torch", "torchvision", "numpy", "PIL", "onnxruntime"})
-"""Never a node's own, whatever lies in its folder: these cannot be loaded twice, or are ours."""
-
-
-def inline_limits(plan: ExecutionPlan) -> tuple[str, ...]:
-    """Say in sentences what of ``plan`` is not honoured in one interpreter."""
-    return tuple(
-        f'node "{node.name}" runs with one worker instead of {node.settings.max_workers}'
-        for node in plan.nodes
-        if node.settings.max_workers > 1
-    )
 
 
 class InlineBackend:
@@ -55,7 +44,8 @@ class InlineBackend:
         return f"InlineBackend({len(self._loaded)} nodes loaded)"
 
     async def open(self, plan: ExecutionPlan, listener: WorkerListener) -> None:
-        """Remember who listens; nothing is loaded yet."""
+        """Remember who listens; nothing is loaded yet. Raises ``UnsupportedError`` for what cannot be honoured."""
+        refuse_impossible(plan)
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._nodes = {node.name: node for node in plan.nodes}
@@ -169,7 +159,7 @@ class _Surroundings:
 def _own_names(folder: Path) -> frozenset[str]:
     found = {path.name.partition(".")[0] for path in folder.iterdir() if path.is_dir() or path.suffix in {".py", ".so"}}
     return frozenset(
-        name for name in found if not name.startswith("__") and name not in _SHARED | sys.stdlib_module_names
+        name for name in found if not name.startswith("__") and name not in SHARED | sys.stdlib_module_names
     )
 
 

@@ -19,6 +19,7 @@ from wfctl.diagnostics.report import Report
 from wfctl.engine.backend import WorkerBackend
 from wfctl.engine.call import Part
 from wfctl.engine.engine import Engine, open_engine
+from wfctl.engine.inline_limits import inline_limits
 from wfctl.errors import WfctlError
 from wfctl.service.answer import Answer
 from wfctl.service.inputs import body_part, form_parts
@@ -106,6 +107,11 @@ class Deployment:
     def report(self) -> Report:
         """Warnings and notes of the check that the workflow passed."""
         return _open(self._prepared).report
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Sentences on what an inline deployment does not honour; empty for one with worker processes."""
+        return inline_limits(_open(self._prepared).plan) if self._inline else ()
 
     @property
     def engine(self) -> Engine:
