@@ -347,7 +347,7 @@ async def test_a_fork_server_that_cannot_import_says_why(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
     async with opened(write_node(tmp_path, ECHO + "# torch")) as (backend, _):
         for _attempt in range(2):
-            with pytest.raises(WorkerError, match="libcuda is not what it was"):
+            with pytest.raises(WorkerError, match='"torch" cannot be imported: OSError: libcuda is not what it was'):
                 await backend.start_worker("echo", ONE)
 
 
@@ -397,3 +397,15 @@ async def test_answers_too_large_for_a_frame_fail_by_themselves(tmp_path):
         await backend.start_worker("echo", ONE)
         backend.send_batch(ONE, [call(1, b"x" * 2000)])
         assert "too many" in (await told.answer(1)).error.traceback_text
+
+
+@on_a_loop
+async def test_a_library_that_is_not_installed_is_missed_by_the_handler_that_wants_it(tmp_path, monkeypatch):
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "torch.py").write_text("raise ModuleNotFoundError('no torch', name='torch')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "none"))
+    nodes = write_node(tmp_path, ECHO + "# torch"), write_node(tmp_path, "import torch", "wants")
+    async with opened(*nodes) as (backend, _):
+        await backend.start_worker("echo", ONE)
+        with pytest.raises(LoadError, match="no torch"):
+            await backend.start_worker("wants", TWO)

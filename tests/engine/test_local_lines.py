@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wfctl.engine.local.lines import LineCutter
@@ -41,6 +41,7 @@ def test_over_long_lines_do_not_wait_for_their_end():
     assert [len(line) for line in cutter.feed(b"x" * 150_000)] == [65_536, 65_536]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=50)))
 def test_no_byte_is_lost(pieces):
     text = b"".join(pieces)

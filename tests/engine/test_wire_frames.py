@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wfctl.engine.wire.frames import Frame, FrameDecoder, FrameError, FrameKind, drop_sent, encode_frame
@@ -22,6 +22,7 @@ FRAMES = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(FRAMES, max_size=6), st.data())
 def test_frames_survive_any_cutting(frames, data):
     stream = b"".join(encoded(*frame) for frame in frames)
@@ -79,12 +80,14 @@ def test_an_unfinished_frame_is_known_as_such():
     assert decoder.is_between_frames
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=HEAD_SIZE, max_size=200).filter(lambda garbage: not garbage.startswith(b"wf")))
 def test_garbage_is_refused_at_once(garbage):
     with pytest.raises(FrameError, match="begin no frame"):
         FrameDecoder().feed(garbage)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_whatever_follows_the_magic_is_a_frame_or_refused(garbage):
     decoder = FrameDecoder(max_meta=1000, max_body=1000)
@@ -102,6 +105,7 @@ def test_frames_beyond_the_limits_are_refused_before_they_arrive(meta, body):
         FrameDecoder(max_meta=10, max_body=20).feed(stream[:HEAD_SIZE])
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=20), max_size=8), st.data())
 def test_what_was_sent_is_dropped_from_the_front(buffers, data):
     from collections import deque

@@ -1,7 +1,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wfctl.engine.call import Call, CallAnswer, CallError, Part
@@ -54,6 +54,7 @@ def state(record):
     return bytes(record) if isinstance(record, bytearray) else record
 
 
+@settings(deadline=None)
 @given(st.lists(CALLS, max_size=5))
 def test_calls_arrive_as_they_were(calls):
     frame = received(encode_calls(calls))
@@ -61,6 +62,7 @@ def test_calls_arrive_as_they_were(calls):
     assert state(decode_calls(frame)) == state(calls)
 
 
+@settings(deadline=None)
 @given(st.lists(ANSWERS, max_size=5))
 def test_answers_arrive_as_they_were(answers):
     frame = received(encode_answers(answers))
@@ -93,6 +95,7 @@ def test_an_only_body_beside_empty_ones_arrives(empty_last):
 READERS = {FrameKind.CALLS: decode_calls, FrameKind.ANSWERS: decode_answers}
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(READERS)), st.integers(0, 2**32 - 1), st.binary(max_size=200), st.data())
 def test_garbage_in_a_frame_is_refused(kind, count, content, data):
     frame = Frame(kind, count, data.draw(st.integers(0, len(content))), bytearray(content))
@@ -103,6 +106,7 @@ def test_garbage_in_a_frame_is_refused(kind, count, content, data):
     assert len(found) == count
 
 
+@settings(deadline=None)
 @given(st.lists(CALLS, min_size=1, max_size=2), st.data())
 def test_a_damaged_batch_is_read_or_refused(calls, data):
     frame = received(encode_calls(calls))
@@ -112,6 +116,7 @@ def test_a_damaged_batch_is_read_or_refused(calls, data):
         decode_calls(frame)
 
 
+@settings(deadline=None)
 @given(st.lists(ANSWERS, min_size=1, max_size=2), st.data())
 def test_damaged_answers_are_read_or_refused(answers, data):
     frame = received(encode_answers(answers))

@@ -25,7 +25,6 @@ _BOOTSTRAP = (
     "from wfctl.engine.local.server import main; main(*sys.argv[2:])"
 )
 _ROOT = str(Path(wfctl.__file__).parent.parent)
-_ALWAYS = ("json", "pickle", "wfctl.engine.worker.loop")
 
 
 class ForkServerProcess:
@@ -58,8 +57,7 @@ class ForkServerProcess:
     def start(self, libraries: Iterable[str]) -> None:
         """Start the process, which imports ``libraries`` first; ``wait_ready`` says when it has."""
         fd = self._their_line.fileno()
-        names = ",".join((*_ALWAYS, *libraries))
-        words = (_ROOT, str(fd), str(os.getpid()), names)
+        words = (_ROOT, str(fd), str(os.getpid()), ",".join(libraries))
         # Its output is talk, and must not get between the answers on our standard output.
         talk = subprocess.DEVNULL if sys.__stderr__ is None else 2
         try:
@@ -156,7 +154,9 @@ class ForkServerProcess:
         elif message["event"] == "ready":
             self._ready.set_result(None)
         elif message["event"] == "failed":
-            self._fail(f"workers cannot be started: {message['message']}", hint=str(message["traceback"]))
+            library = message["library"]
+            text = f'workers cannot be started, for "{library}" cannot be imported: {message["message"]}'
+            self._fail(text, hint=f"see what \"{sys.executable} -c 'import {library}'\" says")
         else:
             self._tell(message)
 

@@ -24,7 +24,7 @@ from wfctl.engine.worker import surroundings
 from wfctl.engine.worker.channel import Channel
 from wfctl.engine.worker.loop import receive_start, work
 
-_LONGEST_TRACE = 32 * 1024
+_LONGEST_MESSAGE = 4096
 
 
 def main(line_fd: str, parent: str, libraries: str) -> NoReturn:
@@ -46,19 +46,28 @@ def _preload(line: socket.socket, libraries: list[str]) -> Mapping[str, str]:
     given = {name: os.environ[name] for name in surroundings.THREAD_VARIABLES if name in os.environ}
     os.environ.update(dict.fromkeys(surroundings.THREAD_VARIABLES, "1"))
     gc.disable()
-    # An import of a broken installation may raise anything; the engine is told and nothing is forked.
-    try:
-        for name in libraries:
-            __import__(name)
-    except BaseException as reason:  # noqa: BLE001
-        trace = traceback.format_exc()[-_LONGEST_TRACE:]
-        send_message(line, {"event": "failed", "message": f"{type(reason).__name__}: {reason}", "traceback": trace})
-        os._exit(1)
+    for name in libraries:
+        # A broken installation may raise anything; the engine is told and nothing is forked.
+        try:
+            _import(name)
+        except BaseException as reason:  # noqa: BLE001
+            message = f"{type(reason).__name__}: {reason}"[:_LONGEST_MESSAGE]
+            send_message(line, {"event": "failed", "library": name, "message": message})
+            os._exit(1)
     # What libraries would tidy up at their end (torch takes 60 ms for it) is not the business of each worker.
     for finalizer in weakref.finalize._registry:  # type: ignore[attr-defined]  # noqa: SLF001
         finalizer.atexit = False
     gc.freeze()
     return given
+
+
+def _import(name: str) -> None:
+    try:
+        __import__(name)
+    except ModuleNotFoundError as missing:
+        # Not installed: whether that matters is for the worker whose handler asks for it to say.
+        if missing.name != name:
+            raise
 
 
 class ForkServer:

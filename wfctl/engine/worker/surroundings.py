@@ -79,10 +79,10 @@ def divide_threads(threads: int, given: Mapping[str, str]) -> None:
     wanted = os.environ["OMP_NUM_THREADS"]
     if torch is not None and wanted.isdigit() and int(wanted):
         torch.set_num_threads(int(wanted))
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
         # Forked from one process, all workers would otherwise draw the same numbers.
-        numpy.random.seed()
+        numpy_random.seed()
 
 
 def _opened(fd: int) -> io.TextIOWrapper:
