@@ -3,14 +3,11 @@
 Everything works on one handle that is opened once: an archive that is replaced meanwhile changes nothing, and one that
 is written to meanwhile is refused.
 
-Invariant: nothing is written before every name has passed, and after a failure nothing is left.
+Invariant: files are written into a private folder only, which appears whole or, after any failure, not at all.
 """
 
-import hashlib
-import os
-import shutil
-import stat
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,16 +16,16 @@ from pathlib import Path
 from typing import IO, Final
 
 from wfctl.archive.budgets import DEFAULT_BUDGETS, Budgets
+from wfctl.archive.draft import private_folder
 from wfctl.archive.folder_reader import FolderReader
-from wfctl.archive.member import CHUNK, Member, Reader
+from wfctl.archive.handle import digest_of, digest_of_file, is_zip, opened
+from wfctl.archive.member import Member, Reader
 from wfctl.archive.peek import ContentKind, Peek
 from wfctl.archive.tar_reader import TarReader
 from wfctl.archive.zip_reader import ZipReader
-from wfctl.errors import ArchiveError, UnreadableInputError
+from wfctl.errors import ArchiveError
 
-_ZIP_MAGICS: Final = (b"PK\x03\x04", b"PK\x05\x06")
-_GZIP_MAGIC: Final = b"\x1f\x8b"
-_TAIL: Final = 1 << 17
+_NESTED: Final = (".mar", ".war", ".tar.gz")
 
 
 class Container(StrEnum):
@@ -84,7 +81,7 @@ class Archive:
 
     def sha256(self) -> str | None:
         """Return the digest of the file itself, read from the open handle; ``None`` for a folder."""
-        return None if self._stream is None else _digest_of_whole(self._stream)
+        return None if self._stream is None else digest_of_file(self._stream)
 
     def members(self) -> tuple[Member, ...]:
         """Return every file and folder."""
@@ -107,8 +104,22 @@ class Archive:
         for member, content in self._reader.walk():
             if not member.is_folder:
                 peek = Peek(member.name)
-                digest = _digest(peek.passing(content))
+                digest = digest_of(peek.passing(content))
                 yield ListedMember(name=member.name, size=member.size, sha256=digest, content=peek.kind())
+
+    def nested_faults(self) -> Iterator[ArchiveError]:
+        """Yield why archives inside this one would be refused; archives inside those are members like any other."""
+        for member, content in self._reader.walk(lambda name: name.endswith(_NESTED)):
+            # It has no name on the disk, and is gone when it is closed.
+            with tempfile.TemporaryFile() as copy:
+                copy.writelines(content)
+                copy.seek(0)
+                try:
+                    reader = _reader(member.name, copy, self.budgets)
+                    for _, inner in reader.walk():
+                        deque(inner, maxlen=0)
+                except ArchiveError as error:
+                    yield ArchiveError(f'"{member.name}" would be refused: {error.message}', member=member.name)
 
     def extract(self, target: Path) -> frozenset[str]:
         """Write every member below ``target``, an empty private folder, and return the names of the files."""
@@ -136,18 +147,10 @@ def open_archive(path: Path, budgets: Budgets = DEFAULT_BUDGETS, *, sha256: str 
                 raise ArchiveError(f'"{path.name}" is a folder, and sha256 pins a file')
             yield Archive(path, FolderReader(path, budgets), budgets)
             return
-        with _opened(path) as stream:
-            yield from _open_file(path, stream, budgets, sha256)
-
-
-def _open_file(path: Path, stream: IO[bytes], budgets: Budgets, sha256: str | None) -> Iterator[Archive]:
-    before = os.fstat(stream.fileno())
-    _judge_digest(path, stream, sha256)
-    reader = ZipReader(stream, budgets) if _is_zip(path, stream) else TarReader(stream, budgets)
-    yield Archive(path, reader, budgets, stream)
-    after = os.fstat(stream.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise ArchiveError(f'"{path.name}" was written to while it was read')
+        with opened(path) as stream:
+            if sha256 is not None:
+                _judge_digest(path, digest_of_file(stream), sha256)
+            yield Archive(path, _reader(path.name, stream, budgets), budgets, stream)
 
 
 def unpack(path: Path, into: Path, *, sha256: str | None = None, budgets: Budgets = DEFAULT_BUDGETS) -> Unpacked:
@@ -155,7 +158,7 @@ def unpack(path: Path, into: Path, *, sha256: str | None = None, budgets: Budget
 
     A folder is not copied: it is used where it is. After any failure ``into`` is as it was.
     """
-    with _private_folder(path, into) as draft, open_archive(path, budgets, sha256=sha256) as archive:
+    with private_folder(path, into) as draft, open_archive(path, budgets, sha256=sha256) as archive:
         root = archive.root
         names = archive.names() if root else archive.extract(draft.create())
         container = archive.container
@@ -174,47 +177,6 @@ def read_member(path: Path, name: str, *, limit: int, budgets: Budgets = DEFAULT
         return archive.read(name, limit)
 
 
-class _Draft:
-    """A folder that only this user may enter, made when it is needed."""
-
-    def __init__(self, into: Path) -> None:
-        self._into = into
-        self.path: Path | None = None
-
-    def create(self) -> Path:
-        """Make the folder beside the one it will become."""
-        self.path = Path(tempfile.mkdtemp(prefix=f".{self._into.name}.", dir=self._into.parent))
-        return self.path
-
-
-@contextmanager
-def _private_folder(path: Path, into: Path) -> Iterator[_Draft]:
-    """Offer a folder that becomes ``into`` if the block ends well, and vanishes if not."""
-    draft = _Draft(into)
-    try:
-        yield draft
-        if draft.path:
-            draft.path.rename(into)
-    except OSError as error:
-        raise ArchiveError(f'cannot unpack "{path.name}" to "{into}": {error.strerror or error}') from error
-    finally:
-        if draft.path:
-            shutil.rmtree(draft.path, ignore_errors=True)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        # Without O_NONBLOCK the opening of a pipe would wait for a writer for ever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        raise UnreadableInputError(f'cannot read "{path}": {error.strerror}') from error
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnreadableInputError(f'"{path}" is no plain file')
-        yield stream
-
-
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Put the name of the archive before a refusal that speaks of its inside."""
@@ -228,40 +190,13 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _is_zip(path: Path, stream: IO[bytes]) -> bool:
-    """Whether it is a zip and not a gzip tar, by its first bytes; raise ``ArchiveError`` if it is neither."""
-    stream.seek(0)
-    magic = stream.read(4)
-    if magic in _ZIP_MAGICS:
-        return True
-    if magic.startswith(_GZIP_MAGIC):
-        return False
-    if not magic:
-        raise ArchiveError(f'"{path.name}" is empty')
-    stream.seek(max(0, stream.seek(0, os.SEEK_END) - _TAIL))
-    has_zip = _ZIP_MAGICS[1] in stream.read()
-    what = "has bytes before the zip that it ends in" if has_zip else "is neither a zip nor a gzip tar"
-    raise ArchiveError(f'"{path.name}" {what}')
+def _reader(name: str, stream: IO[bytes], budgets: Budgets) -> Reader:
+    return ZipReader(stream, budgets) if is_zip(stream, name) else TarReader(stream, budgets)
 
 
-def _judge_digest(path: Path, stream: IO[bytes], wanted: str | None) -> None:
-    if wanted is None:
-        return
-    found = _digest_of_whole(stream)
+def _judge_digest(path: Path, found: str, wanted: str) -> None:
     if found != wanted.lower():
         raise ArchiveError(f'"{path.name}" is not the archive that sha256 pins: it has {found}')
-
-
-def _digest_of_whole(stream: IO[bytes]) -> str:
-    stream.seek(0)
-    return _digest(iter(lambda: stream.read(CHUNK), b""))
-
-
-def _digest(chunks: Iterator[bytes]) -> str:
-    digest = hashlib.sha256()
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _bounded(member: Member, content: Iterator[bytes], limit: int) -> bytes:

@@ -80,7 +80,9 @@ def read_contents(path: Path, model_store: Path | None) -> Contents:
             raise ArchiveError(f"it has neither {WAR_MANIFEST} nor {MAR_MANIFEST}", hint=hint)
         model = parse_mar_manifest(raw) if kind == "mar" else None
         container, sha256 = archive.container, archive.sha256()
+        nested = tuple(fault.message for fault in archive.nested_faults())
     about = _about_workflow(path, members, model_store) if model is None else _about_model(model, members)
+    about["warnings"] += nested
     return Contents(
         path=path,
         kind=kind,
