@@ -3,7 +3,9 @@
 Iterative throughout, for the text decides how deep it goes. Aliases share the node they name, and what a full
 expansion would hold is counted as they come, so that a small text cannot become a large value later.
 
-Invariant: knows no YAML library; whoever owns the parser calls ``scalar``, ``open``, ``close`` and ``alias``.
+Called once for each of up to a quarter of a million values: hence the positional arguments.
+
+Invariant: knows no YAML library; whoever owns the parser calls ``scalar``, ``open_*``, ``close`` and ``alias``.
 """
 
 from collections.abc import Callable
@@ -34,6 +36,10 @@ _SCALAR_TAGS = {
 }
 
 
+Properties = tuple[str | None, str | None]
+"""What YAML lets stand before a value: a tag, an anchor."""
+
+
 class BudgetSpentError(Exception):
     """The text holds more than is read; the finding stands in the composer's list."""
 
@@ -51,12 +57,12 @@ class _Frame:
 
     __slots__ = ("anchor", "expanded", "height", "is_flow", "is_mapping", "keys", "pending", "start", "values")
 
-    def __init__(self, start: int, *, is_mapping: bool, is_flow: bool, anchor: str | None, expanded: int) -> None:
+    def __init__(self, start: int, is_mapping: bool, is_flow: bool) -> None:
         self.start = start
         self.is_mapping = is_mapping
         self.is_flow = is_flow
-        self.anchor = anchor
-        self.expanded = expanded
+        self.anchor: str | None = None
+        self.expanded = 0
         self.height = 0
         self.keys: list[Node] = []
         self.values: list[Node] = []
@@ -83,32 +89,42 @@ class Composer:
         """Offset of the innermost bracket that is not closed yet."""
         return next((frame.start for frame in reversed(self._stack) if frame.is_flow), None)
 
-    def scalar(self, start: int, end: int, text: str, *, is_plain: bool, tag: str | None, anchor: str | None) -> None:
+    def scalar(self, start: int, end: int, text: str, is_plain: bool, properties: Properties | None) -> None:
         """Take one word or text."""
         start += self.offset
         end += self.offset
         kind = kind_of(text) if is_plain else Kind.TEXT
-        if tag is not None:
-            kind = self._tagged_kind(text, tag, start, end)
-        node = Scalar(start, end, text, kind, is_plain=is_plain)
+        if properties is None:
+            node = Scalar(start, end, text, kind, is_plain)
+        else:
+            tag, anchor = properties
+            node = Scalar(start, end, text, self._tagged_kind(kind, text, tag, (start, end)), is_plain)
+            if anchor is not None:
+                self._anchors[anchor] = _Anchored(node=node, weight=1, height=0)
         self._count(start)
-        if anchor is not None:
-            self._anchors[anchor] = _Anchored(node=node, weight=1, height=0)
         self._add(node)
 
-    def open(self, start: int, *, is_mapping: bool, is_flow: bool, tag: str | None, anchor: str | None) -> None:
-        """Begin a list or a mapping."""
-        start += self.offset
+    def open_mapping(self, start: int, is_flow: bool, properties: Properties | None) -> None:
+        """Begin a mapping."""
+        self._open(_Frame(start + self.offset, is_mapping=True, is_flow=is_flow), properties)
+
+    def open_sequence(self, start: int, is_flow: bool, properties: Properties | None) -> None:
+        """Begin a list."""
+        self._open(_Frame(start + self.offset, is_mapping=False, is_flow=is_flow), properties)
+
+    def _open(self, frame: _Frame, properties: Properties | None) -> None:
+        start = frame.start
         if len(self._stack) >= MAX_DEPTH:
             self._stop("WF106", f"more than {MAX_DEPTH} levels of nesting", start)
-        if tag is not None and tag not in {"!", _CORE + ("map" if is_mapping else "seq")}:
-            self._report(_tag_finding, start, start + 1, tag)
-        self._stack.append(
-            _Frame(start, is_mapping=is_mapping, is_flow=is_flow, anchor=anchor, expanded=self._expanded)
-        )
+        frame.expanded = self._expanded
+        if properties is not None:
+            tag, frame.anchor = properties
+            if tag is not None and tag not in {"!", _CORE + ("map" if frame.is_mapping else "seq")}:
+                self._report(_tag_finding, start, start + 1, tag)
+            if frame.anchor is not None:
+                self._anchors[frame.anchor] = None
+        self._stack.append(frame)
         self._count(start)
-        if anchor is not None:
-            self._anchors[anchor] = None
 
     def close(self, end: int) -> None:
         """End the innermost open list or mapping."""
@@ -203,15 +219,19 @@ class Composer:
         node.keys = [key for key, _ in pairs]
         node.values = [value for _, value in pairs]
 
-    def _tagged_kind(self, text: str, tag: str, start: int, end: int) -> Kind:
+    def _tagged_kind(self, read: Kind, text: str, tag: str | None, place: tuple[int, int]) -> Kind:
+        if tag is None:
+            return read
         kind = _SCALAR_TAGS.get(tag)
         if kind is None:
-            self._report(_tag_finding, start, end, tag)
+            self._report(_tag_finding, *place, tag)
             return Kind.TEXT
-        read = kind_of(text)
-        if kind in {Kind.TEXT, read} or (kind is Kind.FLOAT and read is Kind.INTEGER):
+        if kind is Kind.TEXT:
             return kind
-        self._report(_misfit_finding, start, end, text, kind)
+        read = kind_of(text)
+        if kind is read or (kind is Kind.FLOAT and read is Kind.INTEGER):
+            return kind
+        self._report(_misfit_finding, *place, text, kind)
         return read
 
     def _unusable_alias(self, name: str, start: int, end: int) -> None:

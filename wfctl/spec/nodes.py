@@ -12,7 +12,7 @@ class Scalar:
 
     __slots__ = ("end", "is_plain", "kind", "start", "text")
 
-    def __init__(self, start: int, end: int, text: str, kind: Kind, *, is_plain: bool) -> None:
+    def __init__(self, start: int, end: int, text: str, kind: Kind, is_plain: bool) -> None:
         self.start = start
         self.end = end
         self.text = text

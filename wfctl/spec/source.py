@@ -19,7 +19,7 @@ from yaml.scanner import Scanner
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic, SourceText
 from wfctl.errors import ArchiveError
-from wfctl.spec.compose import BudgetSpentError, Composer, shortened
+from wfctl.spec.compose import BudgetSpentError, Composer, Properties, shortened
 from wfctl.spec.nodes import Mapping, Node, Scalar
 from wfctl.spec.plain import plain_value
 from wfctl.spec.scalars import Kind
@@ -90,14 +90,19 @@ def _hand_over(event: Any, composer: Composer) -> None:
     kind = type(event)
     if kind is yaml.ScalarEvent:
         # libyaml calls the plain style "", the Python parser None.
-        composer.scalar(start, end, event.value, is_plain=not event.style, tag=event.tag, anchor=event.anchor)
-    elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-        is_mapping = kind is yaml.MappingStartEvent
-        composer.open(start, is_mapping=is_mapping, is_flow=bool(event.flow_style), tag=event.tag, anchor=event.anchor)
+        composer.scalar(start, end, event.value, not event.style, _properties(event))
+    elif kind is yaml.MappingStartEvent:
+        composer.open_mapping(start, bool(event.flow_style), _properties(event))
+    elif kind is yaml.SequenceStartEvent:
+        composer.open_sequence(start, bool(event.flow_style), _properties(event))
     elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
         composer.close(end)
     elif kind is yaml.AliasEvent:
         composer.alias(start, end, str(event.anchor))
+
+
+def _properties(event: Any) -> Properties | None:
+    return None if event.tag is None and event.anchor is None else (event.tag, event.anchor)
 
 
 def _refusal(error: yaml.MarkedYAMLError, composer: Composer) -> Refusal:
