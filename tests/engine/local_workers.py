@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import os
+import select
 import time
 from pathlib import Path
 
@@ -107,8 +108,12 @@ def process_is_there(pid: int) -> bool:
 def wait_gone(pids, within_s: float = 2.0) -> list[int]:
     """Wait for processes to end and return those that have not."""
     deadline = time.monotonic() + within_s
-    while left := [pid for pid in pids if process_is_there(pid)]:
-        if time.monotonic() > deadline:
-            return left
-        os.sched_yield()
-    return []
+    pids = list(pids)
+    for pid in pids:
+        try:
+            process = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        select.select([process], [], [], max(0.0, deadline - time.monotonic()))
+        os.close(process)
+    return [pid for pid in pids if process_is_there(pid)]

@@ -55,7 +55,7 @@ def decode_calls(frame: Frame) -> list[Call]:
 
 
 class _CallReader:
-    """Walks through the meta of a batch, and through the bodies beside it."""
+    """Walks through the meta of a batch, and through the bodies behind it."""
 
     def __init__(self, frame: Frame) -> None:
         self._content = frame.content
