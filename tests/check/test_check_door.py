@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wfctl.check.check import check
-from wfctl.check.model import Sources
+from wfctl.check.model import ModelFact, Sources, Surroundings
 from wfctl.diagnostics.catalog import RULES
 from wfctl.diagnostics.model import Severity, SourceText
 
@@ -130,3 +130,16 @@ def test_any_graph_is_either_assembled_or_refused_with_a_reason(dag: dict[str, l
         for node in checked.workflow:
             assert seen.issuperset(node.parents)
             seen.add(node.name)
+
+
+def test_what_lies_around_may_be_gathered_once_the_spec_is_read() -> None:
+    seen = []
+
+    def look(spec):
+        seen.append(list(spec.models))
+        return Surroundings(models={"m1": ModelFact(found=None, places=("here",))})
+
+    spec = SourceText("w.yaml", spec_of("m1: []", "m1"))
+    assert codes(check(Sources(spec=spec), look=look)) == ["WF501"]
+    assert codes(check(Sources(spec=SourceText("w.yaml", "dag: [")), look=look)) == ["WF102"]
+    assert seen == [["m1"]]

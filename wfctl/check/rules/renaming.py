@@ -38,6 +38,8 @@ def renamed_key(subject: Subject, entry: DagEntry) -> tuple[Edit, ...]:
         return ()
     if sum(matches[:1] == (meant,) for matches in subject.names.matches.values()) > 1:
         return ()
+    if any(sum(target.name == entry.name for target in each.targets) > 1 for each in subject.spec.dag):
+        return ()  # a repetition is taken out first, by an edit of its own
     edits = [replacement(span, entry.name, meant) for span in _places(subject, entry.name)]
     return tuple(edit for found in edits for edit in found) if all(edits) else ()
 
