@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from wfctl.spec.soundness import plainly_meets
+from wfctl.spec.soundness import NotPlainError, plain_faults
 
 _PACKAGE = Path(__file__).parent.parent
 _FOLDERS = (_PACKAGE / "schemas", _PACKAGE.parent / "schemas")
@@ -41,8 +41,15 @@ class Fault:
 
 def faults(value: object, schema: Schema) -> Iterator[Fault]:
     """Compare ``value``, of plain JSON types, with ``schema``; in no particular order."""
-    if plainly_meets(value, schema):
-        return
+    try:
+        plain = list(plain_faults(value, schema))
+    except NotPlainError:
+        yield from _faults_by_library(value, schema)
+    else:
+        yield from (Fault(path=path, keyword=word, schema=where, value=what) for path, word, where, what in plain)
+
+
+def _faults_by_library(value: object, schema: Schema) -> Iterator[Fault]:
     for error in _Checker().validator(schema).iter_errors(value):
         for deepest in _deepest(error):
             path = tuple(deepest.absolute_path)
