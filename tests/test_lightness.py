@@ -8,7 +8,7 @@ import pytest
 
 SPEC = """\
 models:
-  m1: {url: m1.mar, batch-size: 4}
+  m1: {url: m1.mar, batch_size: 4}
 dag:
   pre: [m1]
   m1: [post, nowhere]
@@ -47,7 +47,7 @@ def test_validate_leaves_the_heavy_libraries_out(folder: Path) -> None:
     assert not loaded(modules, "wfctl.engine", "wfctl.service", "wfctl.hosting", "wfctl.render")
 
 
-def test_validate_of_a_sound_shape_leaves_the_schema_library_and_the_archive_readers_out(folder: Path) -> None:
+def test_validate_of_a_spec_leaves_the_schema_library_and_the_archive_readers_out(folder: Path) -> None:
     modules = imported_by(wfctl("validate"), folder)
     assert not loaded(modules, "jsonschema", "referencing", "zipfile", "tarfile", "hashlib")
 
