@@ -49,7 +49,8 @@ def test_functions_that_can_be_called_are_left_alone(arguments: str) -> None:
 
 
 def test_a_parameter_by_keyword_only_cannot_be_filled() -> None:
-    assert codes(check_text(spec_of("f: []"), "def f(data, context, *, must):\n    pass\n")) == ["WF404"]
+    found = one(check_text(spec_of("f: []"), "def f(data, context, *, must):\n    pass\n"), "WF404")
+    assert found.message == '"f" is called with data and context, and has a parameter that only a keyword can fill'
 
 
 def test_functions_that_the_dag_does_not_call_are_nobodys_business() -> None:

@@ -56,10 +56,9 @@ def wrong_arity(subject: Subject) -> Iterator[Diagnostic]:
     for fact in subject.used_functions():
         if fact.is_opaque or (fact.required <= _ARGUMENTS and (fact.accepts is None or fact.accepts >= _ARGUMENTS)):
             continue
-        takes = fact.required if fact.required > _ARGUMENTS else fact.accepts
         yield find(
             "WF404",
-            f"{quoted(fact.name)} is called with data and context, and takes {_arguments(takes or 0)}",
+            f"{quoted(fact.name)} is called with data and context, and {_takes(fact)}",
             fact.span,
             help=f'write "def {fact.name}(data, context)"',
             secondary=_use(subject, fact),
@@ -111,8 +110,12 @@ def _file_name(path: str) -> str:
     return path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def _arguments(count: int) -> str:
-    return {0: "no argument", 1: "1 argument"}.get(count, f"{count} arguments")
+def _takes(fact: FunctionFact) -> str:
+    by_position = fact.required if fact.accepts is None else fact.accepts
+    if fact.required > by_position:
+        return "has a parameter that only a keyword can fill"
+    count = fact.required if fact.required > _ARGUMENTS else by_position
+    return f"takes {({0: 'no argument', 1: '1 argument'}).get(count, f'{count} arguments')}"
 
 
 def _use(subject: Subject, fact: FunctionFact) -> tuple[Label, ...]:
