@@ -31,6 +31,12 @@ def test_the_oldest_call_decides_when_to_look_again():
     assert plan_batch(*waiting([5.0, 5.75], batch_size=8, max_batch_delay_ms=1000), 5.9) == (0, 6.0)
 
 
+def test_waiting_for_a_full_batch_leaves_half_of_the_time_out_for_the_answer():
+    times = {"batch_size": 8, "max_batch_delay_ms": 5000, "timeout_ms": 5000}
+    assert plan_batch(*waiting([5.0], **times), 5.0) == (0, 7.5)
+    assert plan_batch(*waiting([5.0], **times), 7.5) == (1, inf)
+
+
 @given(ages=st.lists(st.floats(0, 2), max_size=12), size=st.integers(1, 8), delay_ms=st.integers(0, 1500))
 def test_a_batch_is_due_exactly_when_it_is_full_or_its_oldest_call_waited_long_enough(ages, size, delay_ms):
     now = 100.0

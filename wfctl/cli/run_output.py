@@ -5,15 +5,14 @@ Invariant: standard output carries the answer and nothing else.
 
 import contextlib
 import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import click
 
 from wfctl.cli.console import printable, say, say_styled
-from wfctl.errors import UnreadableInputError, WfctlError
+from wfctl.cli.replace_file import replace_file
+from wfctl.errors import WfctlError
 from wfctl.service.answer import Answer
 
 
@@ -26,36 +25,13 @@ class BinaryAnswerError(WfctlError):
 def write_answer(answer: Answer, target: Path | None) -> None:
     """Write the answer to ``target`` or standard output: as it is, but readable where a person reads it."""
     if target is not None:
-        _write_file(target, answer.body)
+        replace_file(target, answer.body)
         say(f"wrote {len(answer.body)} bytes to {target}")
     elif sys.stdout.isatty():
         click.echo(_for_eyes(answer.body))
     else:
         sys.stdout.buffer.write(answer.body)
         sys.stdout.buffer.flush()
-
-
-def _write_file(target: Path, body: bytes) -> None:
-    """Write by way of a temporary file beside ``target``, so that nobody sees half an answer."""
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise UnreadableInputError(f'"{target}" cannot be written: {(error.strerror or "").lower()}') from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _for_eyes(body: bytes) -> str:

@@ -86,7 +86,8 @@ class NodeState:
         """Place among the leaves, ``-1`` for other nodes."""
         self.as_json = False
         self.batch_size = settings.batch_size
-        self.delay_s = settings.max_batch_delay_ms / 1000
+        # Half of the time-out at most: who waits out all of it for a full batch has no time left to be answered.
+        self.delay_s = min(settings.max_batch_delay_ms, settings.timeout_ms / 2) / 1000
         self.retry_attempts = settings.retry_attempts
         self.timeout_ms = settings.timeout_ms
         self.timeout_s = settings.timeout_ms / 1000
