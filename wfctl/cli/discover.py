@@ -40,7 +40,7 @@ def _own_spec(folder: Path) -> Path:
         message = nothing.message.replace(f'the folder "{folder}"', where)
         others = [] if "several" in message else [name for name in _names(folder) if name.endswith(_ENDINGS)]
         seen = f"; there is {', '.join(others)}" if others else ""
-        raise click.UsageError(f"{message}{seen}: name the file, or call it {SPEC_NAMES[0]}") from nothing
+        raise click.UsageError(f"{message}{seen}; name the file, or call it {SPEC_NAMES[0]}") from nothing
 
 
 def _names(folder: Path) -> list[str]:

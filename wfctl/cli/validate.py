@@ -37,7 +37,9 @@ class _Wishes:
     short_help="Check workflows without running anything.",
     epilog=f"The handler of a spec is {HANDLER_RULE}.",
 )
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), shell_complete=complete_workflows)
+@click.argument(
+    "paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path), shell_complete=complete_workflows
+)
 @click.option("--handler", type=click.Path(path_type=Path), help="The handler file, where it is not beside the spec.")
 @click.option(
     "--model-store",
