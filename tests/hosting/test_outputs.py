@@ -34,7 +34,7 @@ def test_a_tensor_becomes_a_file_that_torch_loads():
     assert torch.equal(torch.load(io.BytesIO(to_bytes(tensor)), weights_only=True), tensor)
 
 
-@pytest.mark.parametrize("value", [{1, 2}, object(), {"a": b"b"}, [torch.zeros(1)], "\ud800", {(1, 2): 3}], ids=repr)
+@pytest.mark.parametrize("value", [{1, 2}, object(), {"a": b"b"}, [torch.zeros(1)], "\ud800", {(1, 2): 3}])
 def test_what_has_no_form_is_refused_with_its_type(value):
     with pytest.raises(UnsupportedOutputError, match=r"type|text"):
         to_bytes(value)

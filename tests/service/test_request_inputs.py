@@ -21,7 +21,7 @@ def test_a_value_becomes_bytes_with_its_natural_type(value, body, content_type) 
     assert encode(value) == (body, content_type)
 
 
-@pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), {"a": float("inf")}])
+@pytest.mark.parametrize("value", [pytest.param(object(), id="object"), {1, 2}, float("nan"), {"a": float("inf")}])
 def test_what_json_cannot_say_is_refused_with_a_hint(value) -> None:
     with pytest.raises(InputError) as refused:
         encode(value)
