@@ -43,7 +43,7 @@ def run() -> None:
             rounds=ROUNDS,
         )
         over = medians["torch"] - medians["import torch"]
-        row("wfctl run, four torch workers, over a bare import torch", f"+{over:.2f} s", "at most 1.0 s for serve")
+        row("wfctl run, four torch workers, over a bare import torch", f"{over:+.2f} s", "at most 1.0 s for serve")
         row("wfctl run, four plain workers, start to answer", f"{medians['plain']:.2f} s", "none")
         with wfctl.open_deployment(torch_chain) as flow:
             times = []
