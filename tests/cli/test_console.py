@@ -2,8 +2,9 @@
 
 import pytest
 
-from wfctl.cli.console import complain, printable
+from wfctl.cli.console import complain
 from wfctl.cli.options import colour_choice, environment_store, is_github_actions
+from wfctl.cli.printable import printable
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report

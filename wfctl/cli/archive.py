@@ -18,7 +18,8 @@ from wfctl.archive.read_sources import Origin, ReadSources, read_sources
 from wfctl.archive.war import created_on, extra_members, folder_members, plan_workflow
 from wfctl.check.check import check
 from wfctl.check.model import Surroundings
-from wfctl.cli.console import answer, printable, say, say_styled
+from wfctl.cli.console import answer, say, say_styled
+from wfctl.cli.printable import printable
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.cli.reporters.summary import counted
 from wfctl.cli.reporters.table import reporter_for

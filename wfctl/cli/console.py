@@ -10,18 +10,8 @@ from typing import TextIO
 import click
 
 from wfctl.cli.options import colour_choice
+from wfctl.cli.printable import printable
 from wfctl.errors import LoadError, RunError, WfctlError
-
-
-def printable(text: str, *, keep: str = "\n") -> str:
-    """Return ``text`` with control and bidirectional characters written as escapes, ``keep`` excepted."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char in keep else _escape(char) for char in text)
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
 
 
 def answer(text: str, *, newline: bool = True) -> None:

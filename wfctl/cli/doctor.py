@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import click
 
-from wfctl.cli.console import answer, printable
+from wfctl.cli.console import answer
 from wfctl.cli.examinations import State, Symptom, examine_machine
 from wfctl.cli.exits import Exit
+from wfctl.cli.printable import printable
 
 _COLOURS = {State.OK: "green", State.LACKING: "cyan", State.DOUBTFUL: "yellow", State.MISSING: "red"}
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from wfctl.cli.console import answer, printable
+from wfctl.cli.console import answer
 from wfctl.cli.inspect_contents import Contents, NodeLine, read_contents
+from wfctl.cli.printable import printable
 from wfctl.cli.reporters.summary import counted
 from wfctl.cli.sizes import columns, human_size
 from wfctl.diagnostics.model import Severity

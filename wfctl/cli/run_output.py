@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from wfctl.cli.console import printable, say, say_styled
+from wfctl.cli.console import say, say_styled
+from wfctl.cli.printable import printable
 from wfctl.cli.replace_file import replace_file
 from wfctl.errors import WfctlError
 from wfctl.service.answer import Answer

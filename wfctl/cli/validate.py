@@ -11,11 +11,12 @@ from pathlib import Path
 import click
 
 from wfctl.cli.checkup import STDIN, Change, Examination, examine
-from wfctl.cli.console import answer, complain, printable, say, say_styled, terminal_width
+from wfctl.cli.console import answer, complain, say, say_styled, terminal_width
 from wfctl.cli.discover import HANDLER_RULE
 from wfctl.cli.exits import Exit, exit_for
 from wfctl.cli.fix import rewrite, unified_diff
 from wfctl.cli.options import complete_rules, complete_workflows, environment_store, is_github_actions
+from wfctl.cli.printable import printable
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.cli.reporters.summary import closing
 from wfctl.cli.reporters.table import REPORTERS, reporter_for

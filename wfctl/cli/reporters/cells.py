@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wfctl.cli.console import printable
+from wfctl.cli.printable import printable
 
 TAB_CELLS = 4
 _CUT = "..."

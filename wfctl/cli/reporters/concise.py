@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import click
 
-from wfctl.cli.console import printable
+from wfctl.cli.printable import printable
 from wfctl.cli.reporters.full import COLOURS
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.diagnostics.model import Diagnostic

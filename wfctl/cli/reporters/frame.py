@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import click
 
-from wfctl.cli.console import printable
+from wfctl.cli.printable import printable
 from wfctl.cli.reporters.cells import Shown, cell_width, show, wrap
 from wfctl.diagnostics.model import Span
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import click
 
-from wfctl.cli.console import printable
+from wfctl.cli.printable import printable
 from wfctl.cli.reporters.cells import wrap
 from wfctl.cli.reporters.frame import GUTTER_COLOUR, Mark, draw, last_line
 from wfctl.cli.reporters.interface import Verdict

@@ -6,7 +6,7 @@ Invariant: no text of the user can start a second command or end a property.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wfctl.cli.console import printable
+from wfctl.cli.printable import printable
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.diagnostics.catalog import RULES
 from wfctl.diagnostics.model import Diagnostic, Severity

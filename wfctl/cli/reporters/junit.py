@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from wfctl.cli.console import printable
+from wfctl.cli.printable import printable
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.diagnostics.catalog import RULES
 from wfctl.diagnostics.model import Diagnostic, Severity

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from wfctl import __version__
-from wfctl.cli.console import printable
+from wfctl.cli.printable import printable
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.diagnostics.catalog import RULES, Rule
 from wfctl.diagnostics.model import Diagnostic, Edit, Label, Severity, Span
