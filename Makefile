@@ -10,17 +10,19 @@ setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
 demo: setup
-	PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/digits/demo.sh
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/digits/demo.sh
 
+# loadfile: fixtures that build archives or environments are made once, not once a process.
 test: setup lint
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q --ignore tests/extra
 
+# What needs minutes or more than pip: nothing here is skipped for want of a tool.
 test-extra: setup
-	$(BIN)/python -m pytest -n 2 -q tests/extra
+	$(BIN)/python -m pytest -q tests/extra
 
 lint: setup
 	$(BIN)/ruff check --quiet wfctl tests samples benchmarks

@@ -62,7 +62,7 @@ def test_help_and_version_import_no_command(tmp_path: Path, words: tuple[str, ..
     modules = imported_by(wfctl(*words), tmp_path)
     assert not loaded(modules, "yaml", "jsonschema", "rich", "torch", "wfctl.check", "wfctl.spec", "wfctl.diagnostics")
     ours = {module for module in modules if module.startswith("wfctl.cli.")}
-    assert ours == {"wfctl.cli.main", "wfctl.cli.console", "wfctl.cli.exits", "wfctl.cli.options"}
+    assert ours == {f"wfctl.cli.{name}" for name in ("main", "console", "exits", "options", "printable")}
 
 
 @pytest.mark.parametrize("command", ["run", "validate", "render", "archive", "inspect", "new", "rule", "doctor"])

@@ -40,7 +40,8 @@ def test_schemas_and_pages_travel_in_the_wheel(fresh: Path, tmp_path: Path) -> N
         [fresh / "wfctl", "validate", "--output-format", "json", spec], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1, done.stderr
-    assert "WF302" in {finding["code"] for finding in json.loads(done.stdout)["diagnostics"]}
+    (workflow,) = json.loads(done.stdout)["workflows"]
+    assert "WF302" in {finding["code"] for finding in workflow["diagnostics"]}
     page = subprocess.run([fresh / "wfctl", "rule", "WF302"], capture_output=True, text=True, timeout=60)
     assert page.returncode == 0
     assert "self-loop" in page.stdout
