@@ -56,6 +56,19 @@ def test_schemas_in_the_wheel_are_the_published_ones(fresh: Path) -> None:
     assert {path.name: path.read_bytes() for path in installed.glob("*.json")} == published
 
 
+def test_types_pages_and_templates_travel_in_the_wheel(fresh: Path) -> None:
+    code = "import wfctl, pathlib; print(pathlib.Path(wfctl.__file__).parent)"
+    found = subprocess.run([fresh / "python", "-I", "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    installed = Path(found.stdout.strip())
+    wanted = {path.relative_to(ROOT / "wfctl") for path in (ROOT / "wfctl").rglob("*") if _is_shipped(path)}
+    assert {Path("py.typed"), Path("check/pages/WF301.md")} < wanted
+    assert {path for path in wanted if not (installed / path).is_file()} == set()
+
+
+def _is_shipped(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts and path.suffix != ".mar"
+
+
 def test_the_wheel_says_its_version(fresh: Path) -> None:
     done = subprocess.run([fresh / "wfctl", "--version"], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.startswith("wfctl ")
