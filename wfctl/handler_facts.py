@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic, SourceText, Span
@@ -88,6 +89,9 @@ def _offset(source: SourceText, line: int, column: int) -> int:
 _BASES_WITHOUT_HANDLE = frozenset(
     ("object", "Module", "Dataset", "NamedTuple", "TypedDict", "Enum", "Exception", "ValueError", "RuntimeError")
 )
+_BINDING_WORDS = re.compile(r"globals|exec|[^\0-\x7f]")
+"""Python takes letters of other alphabets for those that they look like."""
+_BEFORE_NAME = re.compile(r"(?:async\s+)?def\s+|[\w.]+\s+as\s+")
 
 
 class _Reader:
@@ -103,15 +107,19 @@ class _Reader:
         """Return what the module offers."""
         for statement in tree.body:
             self._read_statement(statement)
-        self._may_have_any |= "__getattr__" in self._functions or any(
-            isinstance(node, ast.Name) and node.id in {"globals", "exec"} for node in ast.walk(tree)
-        )
+        self._may_have_any |= "__getattr__" in self._functions or self._binds_by_name(tree)
         return HandlerFacts(
             source=self._source,
             functions=self._functions,
             classes=tuple(self._classes),
             handler_classes=tuple(name for name, may_handle in self._classes.items() if may_handle),
             has_star_import=self._may_have_any,
+        )
+
+    def _binds_by_name(self, tree: ast.Module) -> bool:
+        # Few texts hold the words at all, and a walk through a large tree is slow.
+        return _BINDING_WORDS.search(self._source.text) is not None and any(
+            isinstance(node, ast.Name) and node.id in {"globals", "exec"} for node in ast.walk(tree)
         )
 
     def _read_statement(self, statement: ast.stmt) -> None:
@@ -206,11 +214,10 @@ class _Reader:
     def _span(self, node: ast.AST, name: str) -> Span:
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
         text = self._source.line(line)
-        # Columns of the tree count bytes. The name follows "def", "async def" or "import x as".
+        # Columns of the tree count bytes.
         start = len(text.encode()[:column].decode(errors="replace"))
-        word = re.compile(rf"\b{re.escape(name)}\b").search(text, start)
-        start = word.start() if word else start
-        offset = self._source.line_starts[line - 1] + start
+        before = _BEFORE_NAME.match(text, start)
+        offset = self._source.line_starts[line - 1] + (before.end() if before else start)
         return self._source.span(offset, offset + len(name))
 
 
@@ -239,9 +246,12 @@ def surely_fails(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) ->
     Only what runs on every call counts. Any way out of the function before, any new value of the parameter and any
     ``try`` leaves it open, and open means no.
     """
-    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _outside_functions(function)):
-        return False  # a generator runs nothing when it is called
-    return _body_fails(function.body, name) is True
+    return _body_fails(function.body, name) is True and not _is_generator(function)
+
+
+def _is_generator(function: ast.AST) -> bool:
+    """Whether a call runs nothing of the body."""
+    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _outside_functions(function))
 
 
 def _body_fails(body: Iterable[ast.stmt], name: str) -> bool | None:
@@ -271,7 +281,7 @@ def _is_grad_mode(node: ast.expr) -> bool:
 def _leaves_open(statement: ast.stmt, name: str) -> bool:
     if isinstance(statement, ast.Try | ast.TryStar | ast.With):
         return True
-    for node in (statement, *_outside_functions(statement)):
+    for node in chain((statement,), _outside_functions(statement)):
         if isinstance(node, ast.Return | ast.Raise | ast.Await):
             return True
         if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load):
