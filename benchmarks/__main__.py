@@ -2,12 +2,13 @@
 
 import sys
 
-from benchmarks import command_line, large_specs, pictures, workers
+from benchmarks import command_line, large_specs, pictures, relay, workers
 
 BENCHMARKS = {
     "command-line": command_line.run,
     "large-specs": large_specs.run,
     "pictures": pictures.run,
+    "round-trip": relay.run,
     "workers": workers.run,
 }
 
