@@ -211,6 +211,18 @@ def test_a_handler_over_the_budget_is_refused_at_once():
     assert time.process_time() - started < 1
 
 
+def test_names_are_placed_in_linear_time_however_long_the_line():
+    def spent(count):
+        text = ";".join(f"é{number}=y" for number in range(count))
+        started = time.process_time()
+        fact = facts_of(text).functions[f"é{count - 1}"]
+        assert text[fact.span.first : fact.span.beyond] == fact.name
+        return time.process_time() - started
+
+    small = spent(1_000)
+    assert spent(10_000) < 25 * max(small, 0.02)  # ten times the names; a quadratic step would give a hundred
+
+
 def test_warnings_of_the_compiler_do_not_leak():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -99,6 +99,7 @@ class _Reader:
 
     def __init__(self, source: SourceText) -> None:
         self._source = source
+        self._columns = _Columns(source)
         self._functions: dict[str, FunctionFact] = {}
         self._classes: dict[str, bool] = {}
         self._may_have_any = False
@@ -212,13 +213,33 @@ class _Reader:
         return fact
 
     def _span(self, node: ast.AST, name: str) -> Span:
-        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
-        text = self._source.line(line)
-        # Columns of the tree count bytes.
-        start = len(text.encode()[:column].decode(errors="replace"))
-        before = _BEFORE_NAME.match(text, start)
-        offset = self._source.line_starts[line - 1] + (before.end() if before else start)
-        return self._source.span(offset, offset + len(name))
+        start = self._columns.offset(getattr(node, "lineno", 1), getattr(node, "col_offset", 0))
+        before = _BEFORE_NAME.match(self._source.text, start)
+        start = before.end() if before else start
+        return self._source.span(start, start + len(name))
+
+
+class _Columns:
+    """Turns the columns of the tree, which count bytes, into characters.
+
+    Asked from left to right it reads each byte of a line once: a megabyte may stand in one line.
+    """
+
+    def __init__(self, source: SourceText) -> None:
+        self._source = source
+        self._line = 0
+        self._bytes = b""
+        self._column = 0
+        self._characters = 0
+
+    def offset(self, line: int, column: int) -> int:
+        """Return the offset of a column; lines count from 1, columns from 0."""
+        if line != self._line or column < self._column:
+            self._line, self._bytes = line, self._source.line(line).encode()
+            self._column = self._characters = 0
+        self._characters += len(self._bytes[self._column : column].decode(errors="replace"))
+        self._column = column
+        return self._source.line_starts[line - 1] + self._characters
 
 
 def _stored(statement: ast.stmt, context: type[ast.expr_context] = ast.Store) -> Iterator[ast.Name]:
