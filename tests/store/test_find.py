@@ -60,8 +60,8 @@ def test_a_missing_model_names_every_place(places):
     with pytest.raises(StoreError) as caught:
         require_model("absent.mar", places)
     assert 'there is no model "absent.mar"; looked in ' in caught.value.message
-    for folder in places.folders():
-        assert str(folder) in caught.value.message
+    for folder in places.folders:
+        assert folder in caught.value.message
     assert "--model-store" in caught.value.hint
 
 

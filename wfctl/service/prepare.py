@@ -17,6 +17,7 @@ from wfctl.check.model import Surroundings
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError
 from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
+from wfctl.spec.model import WorkflowSpec
 from wfctl.store.find import Places, facts_for, require_model
 from wfctl.workflow import Node, NodeKind, Workflow
 
@@ -95,10 +96,11 @@ def _root(read: ReadSources) -> Path:
 
 
 def _checked(read: ReadSources, places: Places) -> tuple[Workflow, Report]:
-    # Once without the surroundings to learn which models there are, once with what was found of them.
-    first = check(read.sources, compat=True)
-    models = first.spec.models if first.spec else {}
-    checked = check(read.sources, Surroundings(models=facts_for(models, places)), compat=True)
+    def look(spec: WorkflowSpec) -> Surroundings:
+        """Look for the archives that the spec names."""
+        return Surroundings(models=facts_for(spec.models, places))
+
+    checked = check(read.sources, look=look, compat=True)
     if checked.workflow is None:
         raise InvalidWorkflowError(checked.report)
     return checked.workflow, checked.report

@@ -4,9 +4,11 @@ Invariant: a spec cannot reach outside these places, whatever its urls say; only
 """
 
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +19,7 @@ from wfctl.spec.model import ModelSpec
 _REMOTE: Final = frozenset({"http", "https"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Places:
     """Where to look, in this order."""
 
@@ -34,13 +36,23 @@ class Places:
     environment_store: Path | None = None
     """The value of ``WFCTL_MODEL_STORE``."""
 
-    def folders(self) -> Iterator[Path]:
-        """Yield the folders after the archive itself, each once."""
-        seen: set[Path] = set()
+    @cached_property
+    def folders(self) -> Mapping[str, Path]:
+        """Name in messages -> folder, for the folders after the archive itself, each once."""
+        found: dict[Path, Path] = {}
         for folder in (self.beside, self.model_store, self.environment_store):
-            if folder is not None and folder.absolute() not in seen:
-                seen.add(folder.absolute())
-                yield folder
+            if folder is not None:
+                found.setdefault(folder.absolute(), folder)
+        return {str(folder if folder.parts else whole): folder for whole, folder in found.items()}
+
+    @cached_property
+    def _sorted_members(self) -> list[str]:
+        return sorted(self.members)
+
+    def has_folder_inside(self, name: str) -> bool:
+        """Whether files inside the archive lie below ``name``."""
+        index = bisect_left(self._sorted_members, f"{name}/")
+        return any(member.startswith(f"{name}/") for member in self._sorted_members[index : index + 1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +97,13 @@ def find_model(url: str, places: Places) -> Found:
         if member := _member(name, places):
             path = places.unpacked / member if places.unpacked else None
             return Found(url=url, path=path, member=member, tried=tuple(tried))
-    for folder in places.folders():
-        tried.append(str(folder if folder.parts else folder.absolute()))
+    for shown, folder in places.folders.items():
+        tried.append(shown)
         for candidate in _candidates(name):
+            path = folder / candidate
             # Not Path.exists, which raises for a name that is too long for the disk.
-            if os.path.exists(folder / candidate):  # noqa: PTH110
-                return Found(url=url, path=folder / candidate, tried=tuple(tried))
+            if os.path.exists(path):  # noqa: PTH110
+                return Found(url=url, path=path, tried=tuple(tried))
     return Found(url=url, tried=tuple(tried))
 
 
@@ -163,18 +176,18 @@ def _relative(url: str, places: Places) -> str | None:
     scheme = scheme_of(url)
     if scheme in _REMOTE:
         return None
-    path = unquote(urlsplit(url).path) if scheme == "file" else url
-    if "\0" in path or not path.strip():
+    text = unquote(urlsplit(url).path) if scheme == "file" else url
+    if "\0" in text or not text.strip():
         return None
-    if Path(path).is_absolute():
-        return _below(Path(path), places)
-    parts = PurePosixPath(path).parts
-    return None if not parts or ".." in parts else str(PurePosixPath(path))
+    path = Path(text)
+    if path.is_absolute():
+        return _below(path, places)
+    return None if not path.parts or ".." in path.parts else path.as_posix()
 
 
 def _below(path: Path, places: Places) -> str | None:
     """Return the name of an absolute path inside the first place that holds it."""
-    for folder in places.folders():
+    for folder in places.folders.values():
         root = folder.absolute()
         if ".." not in path.parts and path.is_relative_to(root):
             return path.relative_to(root).as_posix()
@@ -184,8 +197,8 @@ def _below(path: Path, places: Places) -> str | None:
 def _candidates(name: str) -> Iterator[str]:
     """Yield the name itself, then its last part: the original looks for ``sub/m.mar`` as ``m.mar`` in its store."""
     yield name
-    base = PurePosixPath(name).name
-    if base not in {"", name}:
+    _, slash, base = name.rpartition("/")
+    if slash:
         yield base
 
 
@@ -193,4 +206,4 @@ def _member(name: str, places: Places) -> str | None:
     if name in places.members:
         return name
     # A model that was never packed: a folder inside the archive.
-    return name if any(member.startswith(f"{name}/") for member in places.members) else None
+    return name if places.has_folder_inside(name) else None
