@@ -3,6 +3,7 @@
 Invariant: an archive is read member by member from one handle; no more is read than the budgets allow.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _UNPACKED: Final = Path("WAR-INF", "MANIFEST.json")
 """As in ``manifest``, which a plain spec does not need."""
 SPEC_NAMES: Final = ("workflow.yaml", "workflow.yml")
-_ENDINGS: Final = frozenset({".yaml", ".yml"})
+_ENDINGS: Final = (".yaml", ".yml")
 _ARCHIVES: Final = (".war", ".tar.gz", ".tgz", ".zip")
 # At the left margin, or anywhere in a text in flow style; a dag deeper in a block is another file's business.
 _DAG: Final = re.compile(r"""^["']?dag["']?[ \t]*:|\A\s*\{(?:.|\n)*?["']?dag["']?[ \t]*:""", re.MULTILINE)
@@ -89,7 +90,7 @@ def find_spec(folder: Path) -> Path:
     for name in SPEC_NAMES:
         if (folder / name).is_file():
             return folder / name
-    found = [path for path in _entries(folder) if path.suffix in _ENDINGS and _has_dag(path)]
+    found = [path for path in _entries(folder, _ENDINGS) if _has_dag(path)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -108,7 +109,7 @@ def find_handler(spec: Path) -> Path | None:
     for name in ("handler.py", f"{spec.stem}_handler.py", f"{spec.stem}.py"):
         if (folder / name).is_file():
             return folder / name
-    others = [path for path in _entries(folder) if path.suffix == ".py"]
+    others = _entries(folder, (".py",))
     return others[0] if len(others) == 1 else None
 
 
@@ -207,9 +208,13 @@ def _file(path: Path) -> bytes:
         raise UnreadableInputError(f'cannot read "{path}": {error.strerror}') from error
 
 
-def _entries(folder: Path) -> list[Path]:
+def _entries(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """Return the files with these endings, sorted; thousands of models may lie beside them."""
+
     def files() -> Iterator[Path]:
-        yield from (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        for name in os.listdir(folder):  # noqa: PTH208 - a path for each model would take longer than the check
+            if name.endswith(endings) and not name.startswith(".") and (folder / name).is_file():
+                yield folder / name
 
     try:
         return sorted(files())
