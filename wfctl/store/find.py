@@ -80,6 +80,8 @@ def is_remote(url: str) -> bool:
 
 def scheme_of(url: str) -> str | None:
     """Return the scheme of a url in lower case, or ``None`` where it has none or cannot be read."""
+    if ":" not in url:  # as nearly always, and quicker than taking it apart
+        return None
     try:
         return urlsplit(url).scheme.lower() or None
     except ValueError:
@@ -94,7 +96,7 @@ def find_model(url: str, places: Places) -> Found:
         return Found(url=url)
     if places.archive is not None:
         tried.append(f"inside {places.archive}")
-        if member := _member(name, places):
+        if member := _member(name.as_posix(), places):
             path = places.unpacked / member if places.unpacked else None
             return Found(url=url, path=path, member=member, tried=tuple(tried))
     for shown, folder in places.folders.items():
@@ -171,7 +173,7 @@ def _listed(places: tuple[str, ...]) -> str:
     return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
 
 
-def _relative(url: str, places: Places) -> str | None:
+def _relative(url: str, places: Places) -> Path | None:
     """Return a url as a path below the places, or ``None`` where it leads out of them."""
     scheme = scheme_of(url)
     if scheme in _REMOTE:
@@ -182,24 +184,23 @@ def _relative(url: str, places: Places) -> str | None:
     path = Path(text)
     if path.is_absolute():
         return _below(path, places)
-    return None if not path.parts or ".." in path.parts else path.as_posix()
+    return None if not path.parts or ".." in path.parts else path
 
 
-def _below(path: Path, places: Places) -> str | None:
-    """Return the name of an absolute path inside the first place that holds it."""
+def _below(path: Path, places: Places) -> Path | None:
+    """Return the rest of an absolute path inside the first place that holds it."""
     for folder in places.folders.values():
         root = folder.absolute()
         if ".." not in path.parts and path.is_relative_to(root):
-            return path.relative_to(root).as_posix()
+            return path.relative_to(root)
     return None
 
 
-def _candidates(name: str) -> Iterator[str]:
+def _candidates(name: Path) -> Iterator[Path]:
     """Yield the name itself, then its last part: the original looks for ``sub/m.mar`` as ``m.mar`` in its store."""
     yield name
-    _, slash, base = name.rpartition("/")
-    if slash:
-        yield base
+    if len(name.parts) > 1:
+        yield Path(name.name)
 
 
 def _member(name: str, places: Places) -> str | None:
