@@ -1,5 +1,9 @@
 """What ends a command is said on standard error, harmlessly."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from wfctl.cli.console import complain
@@ -49,3 +53,25 @@ def test_the_environment_decides_by_values_not_by_presence() -> None:
     assert is_github_actions({"GITHUB_ACTIONS": "true"})
     assert not is_github_actions({"GITHUB_ACTIONS": "false"})
     assert environment_store({"WFCTL_MODEL_STORE": ""}) is None
+
+
+FULL = Path("/dev/full")
+"""A device that takes nothing, as a disk does that is full."""
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["rule"], ["rule", "WF304"], ["render", "flow"], ["run", "flow/input.json"]])
+def test_standard_output_that_takes_no_more_is_told_without_a_traceback(words: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "flow"
+    folder.mkdir()
+    (folder / "workflow.yaml").write_text("dag:\n  only: []\n")
+    (folder / "handler.py").write_text("def only(data, context):\n    return data and [b'1' for _ in data]\n")
+    (folder / "input.json").write_text("1")
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "wfctl", *words], stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, check=False
+        )
+    assert done.returncode == 4
+    assert "error[output-failed]: standard output cannot be written: no space left on device\n" in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+    assert "Exception ignored" not in done.stderr.decode()

@@ -5,18 +5,40 @@ Invariant: everything that came from a user's file is stripped of control charac
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 import click
 
 from wfctl.cli.options import colour_choice
 from wfctl.cli.printable import printable
-from wfctl.errors import LoadError, RunError, WfctlError
+from wfctl.errors import Blame, LoadError, RunError, WfctlError
+
+
+class OutputError(WfctlError):
+    """Standard output takes no more: the disk is full, say."""
+
+    code = "output-failed"
+    blame = Blame.SYSTEM
 
 
 def answer(text: str, *, newline: bool = True) -> None:
     """Write the answer of a command to standard output; ``text`` may be styled and is already printable."""
-    click.echo(text, nl=newline, color=colour_choice())
+    with writing_the_answer():
+        click.echo(text, nl=newline, color=colour_choice())
+
+
+@contextmanager
+def writing_the_answer() -> Iterator[None]:
+    """Translate what standard output may refuse; a reader who left is no failure and passes."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        reason = (failure.strerror or str(failure)).lower()
+        raise OutputError(f"standard output cannot be written: {reason}") from failure
 
 
 def say(text: str) -> None:

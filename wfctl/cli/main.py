@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from wfctl import __version__
-from wfctl.cli.console import complain
+from wfctl.cli.console import OutputError, complain
 from wfctl.cli.exits import Exit, exit_for
 from wfctl.errors import WfctlError
 
@@ -111,6 +111,9 @@ def _run() -> int:  # noqa: PLR0911 - one row per way a command can end
         sys.stdout = None
         return Exit.OK
     except WfctlError as error:
+        if isinstance(error, OutputError):
+            # What standard output did not take is not tried again, and complained about, when Python ends.
+            sys.stdout = None
         complain(error)
         return exit_for(error)
     except Exception:  # noqa: BLE001 - the boundary: whatever else comes here is our own bug

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from wfctl.cli.console import say, say_styled
+from wfctl.cli.console import OutputError, say, say_styled, writing_the_answer
 from wfctl.cli.printable import printable
 from wfctl.cli.replace_file import replace_file
 from wfctl.errors import WfctlError
@@ -28,11 +28,15 @@ def write_answer(answer: Answer, target: Path | None) -> None:
     if target is not None:
         replace_file(target, answer.body)
         say(f"wrote {len(answer.body)} bytes to {target}")
-    elif sys.stdout.isatty():
-        click.echo(_for_eyes(answer.body))
-    else:
-        sys.stdout.buffer.write(answer.body)
-        sys.stdout.buffer.flush()
+        return
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", hint="write the answer to a file with -o FILE")
+    with writing_the_answer():
+        if sys.stdout.isatty():
+            click.echo(_for_eyes(answer.body))
+        else:
+            sys.stdout.buffer.write(answer.body)
+            sys.stdout.buffer.flush()
 
 
 def _for_eyes(body: bytes) -> str:
