@@ -55,7 +55,7 @@ class _Anchored:
 class _Frame:
     """One open list or mapping."""
 
-    __slots__ = ("anchor", "expanded", "height", "is_flow", "is_mapping", "keys", "pending", "start", "values")
+    __slots__ = ("anchor", "expanded", "height", "is_flow", "is_mapping", "parts", "start")
 
     def __init__(self, start: int, is_mapping: bool, is_flow: bool) -> None:
         self.start = start
@@ -64,9 +64,8 @@ class _Frame:
         self.anchor: str | None = None
         self.expanded = 0
         self.height = 0
-        self.keys: list[Node] = []
-        self.values: list[Node] = []
-        self.pending: Node | None = None
+        self.parts: list[Node] = []
+        """Items; keys and values in turn."""
 
 
 class Composer:
@@ -75,14 +74,22 @@ class Composer:
     def __init__(self, source: SourceText, offset: int = 0) -> None:
         self.source = source
         self.offset = offset
-        self.root: Node | None = None
         self.findings: list[Diagnostic] = []
         self.is_broken = False
         """An alias leads nowhere: the tree would say something else than the text."""
         self._stack: list[_Frame] = []
         self._anchors: dict[str, _Anchored | None] = {}
-        self._nodes = 0
-        self._expanded = 0
+        self._document: list[Node] = []
+        self._open_parts = self._document
+        """Where the next node goes: the parts of the innermost open list or mapping."""
+        self._values = 0
+        self._repeated = 0
+        """Values that aliases bring beyond those written."""
+
+    @property
+    def root(self) -> Node | None:
+        """The tree, once it is whole."""
+        return self._document[0] if self._document else None
 
     @property
     def open_bracket(self) -> int | None:
@@ -93,16 +100,14 @@ class Composer:
         """Take one word or text."""
         start += self.offset
         end += self.offset
-        kind = kind_of(text) if is_plain else Kind.TEXT
-        if properties is None:
-            node = Scalar(start, end, text, kind, is_plain)
-        else:
+        node = Scalar(start, end, text, kind_of(text) if is_plain else Kind.TEXT, is_plain)
+        if properties is not None:
             tag, anchor = properties
-            node = Scalar(start, end, text, self._tagged_kind(kind, text, tag, (start, end)), is_plain)
+            node.kind = self._tagged_kind(node.kind, text, tag, (start, end))
             if anchor is not None:
                 self._anchors[anchor] = _Anchored(node=node, weight=1, height=0)
+        self._open_parts.append(node)
         self._count(start)
-        self._add(node)
 
     def open_mapping(self, start: int, is_flow: bool, properties: Properties | None) -> None:
         """Begin a mapping."""
@@ -116,7 +121,7 @@ class Composer:
         start = frame.start
         if len(self._stack) >= MAX_DEPTH:
             self._stop("WF106", f"more than {MAX_DEPTH} levels of nesting", start)
-        frame.expanded = self._expanded
+        frame.expanded = self._values + self._repeated
         if properties is not None:
             tag, frame.anchor = properties
             if tag is not None and tag not in {"!", _CORE + ("map" if frame.is_mapping else "seq")}:
@@ -124,16 +129,17 @@ class Composer:
             if frame.anchor is not None:
                 self._anchors[frame.anchor] = None
         self._stack.append(frame)
+        self._open_parts = frame.parts
         self._count(start)
 
     def close(self, end: int) -> None:
         """End the innermost open list or mapping."""
         frame = self._stack.pop()
+        self._open_parts = self._stack[-1].parts if self._stack else self._document
         end += self.offset
         if not frame.is_flow:
             # A block ends for the parser where the next thing begins, blank lines and comments included.
-            last = frame.values[-1] if frame.values else None
-            end = max(frame.start, last.end) if last is not None else frame.start
+            end = max(frame.start, frame.parts[-1].end) if frame.parts else frame.start
         node: Node
         if frame.is_mapping:
             keys, values = self._own_pairs(frame)
@@ -141,10 +147,10 @@ class Composer:
             if any(key.kind is Kind.MERGE for key in keys):
                 self._merge(node)
         else:
-            node = Sequence(frame.start, end, frame.values)
+            node = Sequence(frame.start, end, frame.parts)
         height = frame.height + 1
         if frame.anchor is not None:
-            weight = self._expanded - frame.expanded
+            weight = self._values + self._repeated - frame.expanded
             self._anchors[frame.anchor] = _Anchored(node=node, weight=weight, height=height)
         self._add(node, height)
 
@@ -156,41 +162,32 @@ class Composer:
         if anchored is None:
             self._unusable_alias(name, start, end)
             return
-        self._count(start, anchored.weight)
-        if self._expanded - self._nodes > MAX_EXPANDED:
+        self._count(start)
+        self._repeated += anchored.weight - 1
+        if self._repeated > MAX_EXPANDED:
             self._stop("WF105", f"aliases expand to more than {MAX_EXPANDED:,} values", start, end)
         if len(self._stack) + anchored.height > MAX_DEPTH:
             self._stop("WF106", f"aliases nest more than {MAX_DEPTH} levels", start, end)
         self._add(anchored.node, anchored.height)
 
-    def _count(self, start: int, weight: int = 1) -> None:
-        self._nodes += 1
-        self._expanded += weight
-        if self._nodes > MAX_VALUES:
+    def _count(self, start: int) -> None:
+        self._values += 1
+        if self._values > MAX_VALUES:
             self._stop("WF108", f"more than {MAX_VALUES:,} values", start)
 
-    def _add(self, node: Node, height: int = 0) -> None:
-        if not self._stack:
-            self.root = node
-            return
-        frame = self._stack[-1]
-        frame.height = max(frame.height, height)
-        if not frame.is_mapping:
-            frame.values.append(node)
-        elif frame.pending is None:
-            frame.pending = node
-        else:
-            frame.keys.append(frame.pending)
-            frame.values.append(node)
-            frame.pending = None
+    def _add(self, node: Node, height: int) -> None:
+        self._open_parts.append(node)
+        if self._stack:
+            self._stack[-1].height = max(self._stack[-1].height, height)
 
     def _own_pairs(self, frame: _Frame) -> tuple[list[Scalar], list[Node]]:
         """Return the pairs of a closed mapping; of a key that stands twice the last, as every reader takes it."""
         pairs: dict[tuple[Kind, str], tuple[Scalar, Node]] = {}
         first: dict[tuple[Kind, str], Scalar] = {}
-        if _are_distinct(frame.keys):
-            return cast("list[Scalar]", frame.keys), frame.values
-        for key, value in zip(frame.keys, frame.values, strict=True):
+        keys, values = frame.parts[::2], frame.parts[1::2]
+        if _are_distinct(keys):
+            return cast("list[Scalar]", keys), values
+        for key, value in zip(keys, values, strict=True):
             if not isinstance(key, Scalar):
                 self._report(_key_finding, key)
                 continue
@@ -238,7 +235,7 @@ class Composer:
         self.is_broken = True
         self._report(_inner_alias_finding if name in self._anchors else _unknown_alias_finding, start, end, name)
         self._count(start)
-        self._add(Scalar(start, end, "", Kind.NULL, is_plain=True))
+        self._open_parts.append(Scalar(start, end, "", Kind.NULL, is_plain=True))
 
     def _report(self, make: Callable[..., Diagnostic], *told: object) -> None:
         if len(self.findings) < MAX_FINDINGS:

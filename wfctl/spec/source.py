@@ -37,16 +37,8 @@ class _PythonParser(Reader, Scanner, Parser):
 
 
 def _events(text: str) -> Iterator[Any]:
-    parser: Any = _parser(text)
-    while parser.check_event():
-        yield parser.get_event()
-
-
-def _parser(text: str) -> object:
-    if not yaml.__with_libyaml__:
-        return _PythonParser(text)
-    parser: object = yaml.cyaml.CParser(text)  # type: ignore[attr-defined]  # the stubs leave it out
-    return parser
+    make: Any = yaml.cyaml.CParser if yaml.__with_libyaml__ else _PythonParser  # type: ignore[attr-defined]  # no stub
+    return iter(make(text).get_event, None)
 
 
 def compose(source: SourceText) -> tuple[Node | None, tuple[Diagnostic, ...]]:
