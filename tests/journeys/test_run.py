@@ -87,6 +87,26 @@ def test_a_wrong_input_is_a_clear_error(flow, wfctl, words, hint) -> None:
     assert done.stdout == b""
 
 
+@pytest.mark.parametrize("how", [[], ["--inline"]])
+def test_what_handlers_log_from_info_on_is_shown_as_it_is_there(flow, wfctl, how) -> None:
+    handler = """
+        import logging
+
+        logger = logging.getLogger("mine")
+        logger.info("loading")
+
+        def only(data, context):
+            logger.debug("silent")
+            logger.info("data is %s", type(data).__name__)
+            return data and [b"answer"]
+    """
+    done = wfctl("run", *how, "-w", flow(ONE, handler), "-", stdin=b"x")
+    assert done.stdout == b"answer"
+    assert done.stderr.decode().splitlines() == [
+        f"[only] {line}" for line in ("loading", "data is NoneType", "data is list")
+    ]
+
+
 def test_what_handlers_print_never_mixes_with_the_answer(flow, wfctl) -> None:
     handler = """
         import ctypes, logging, os, sys

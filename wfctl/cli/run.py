@@ -7,7 +7,7 @@ import click
 from wfctl.cli.console import say
 from wfctl.cli.discover import find_workflow
 from wfctl.cli.run_input import STDIN, read_parts
-from wfctl.cli.run_output import show_line, show_timings, write_answer
+from wfctl.cli.run_output import show_line, show_logs, show_timings, write_answer
 
 
 @click.command(epilog="Exit codes: 0 answered, 1 not a sound workflow, 2 usage, 3 a handler failed, 4 system.")
@@ -64,6 +64,8 @@ def command(
     from wfctl.service.deployment import open_deployment
 
     parts = read_parts(source, fields, content_type)
+    if inline:
+        show_logs()
     deployment = open_deployment(
         _workflow(workflow, source),
         handler=handler,

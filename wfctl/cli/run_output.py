@@ -5,6 +5,7 @@ Invariant: standard output carries the answer and nothing else.
 
 import contextlib
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -55,6 +56,20 @@ def show_line(node: str, stream: str, line: str) -> None:
     """Write a line that a handler printed, its node's name in front."""
     mark = click.style(f"[{printable(node, keep='')}]", fg="yellow" if stream == "stderr" else "blue")
     say_styled(f"{mark} {printable(line, keep=chr(9))}")
+
+
+class _AsPrinted(logging.Handler):
+    """Prints what is logged: while a node's code runs, standard output is that node's, else it is the answer's."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        stream = sys.stderr if sys.stdout is sys.__stdout__ else sys.stdout
+        print(self.format(record), file=stream)
+
+
+def show_logs() -> None:
+    """Show what handlers of an inline run log, from the level that workers show."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO, handlers=[_AsPrinted()])
 
 
 def show_timings(answer: Answer) -> None:

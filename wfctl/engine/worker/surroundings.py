@@ -6,6 +6,7 @@ Invariant: runs once, before any user code, in a process that serves one node on
 import ctypes
 import faulthandler
 import io
+import logging
 import os
 import resource
 import signal
@@ -55,6 +56,8 @@ def take_streams(stdout: int, stderr: int) -> None:
     # New ones: what the server's were opened on may have been a file, and these are pipes.
     sys.stdout = _opened(_STDOUT)
     sys.stderr = _opened(_STDERR)
+    # As in the original: what handlers log from INFO on is part of their output.
+    logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.INFO)
     # A crash of a native library then names the Python line that called it.
     faulthandler.enable()
 
