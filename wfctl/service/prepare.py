@@ -4,8 +4,6 @@ Everything here may take long (disks, digests) and belongs in a thread, never on
 Invariant: nothing of the user is imported; after a failure no temporary folder is left.
 """
 
-import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from wfctl.check.model import Surroundings
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError
 from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
+from wfctl.service.workplace import Workplace, open_workplace
 from wfctl.spec.model import WorkflowSpec
 from wfctl.store.find import Places, facts_for, require_model
 from wfctl.workflow import Node, NodeKind, Workflow
@@ -40,12 +39,12 @@ class Prepared:
     plan: ExecutionPlan
     report: Report
     """What the check found short of errors."""
-    folder: Path
-    """Private temporary folder with what was unpacked."""
+    workplace: Workplace
+    """What was unpacked lies here."""
 
     def remove(self) -> None:
         """Delete what was unpacked; harmless if it is gone already."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.workplace.remove()
 
 
 def prepare(request: Request) -> Prepared:
@@ -54,7 +53,8 @@ def prepare(request: Request) -> Prepared:
     What TorchServe tolerates is tolerated here: findings that are no errors stand in the report. Raises
     ``InvalidWorkflowError``, ``ArchiveError``, ``StoreError``, ``UnreadableInputError``.
     """
-    folder = Path(tempfile.mkdtemp(prefix="wfctl-"))
+    workplace = open_workplace()
+    folder = workplace.folder
     try:
         (folder / "models").mkdir()
         read = _unpacked(read_sources(request.path, handler=request.handler), folder / "workflow")
@@ -62,9 +62,9 @@ def prepare(request: Request) -> Prepared:
         workflow, report = _checked(read, places)
         code = {node.name: _code(node, read, places, folder) for node in workflow}
         plan = make_plan(workflow, name=read.name, code=code, startup_timeout_s=request.startup_timeout_s)
-        return Prepared(plan=plan, report=report, folder=folder)
+        return Prepared(plan=plan, report=report, workplace=workplace)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        workplace.remove()
         raise
 
 

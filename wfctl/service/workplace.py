@@ -1,0 +1,84 @@
+"""The private temporary folder of one deployment, and the clearing away of those whose owner was killed.
+
+A folder is held by a lock on a file in it for as long as its process lives; the kernel lets go of the lock however
+the process ends. Invariant: only folders of this user that nobody holds are removed.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_PREFIX = "wfctl-"
+_LOCK = ".held"
+_YOUNG_S = 60.0
+"""A folder this new may not be locked yet."""
+
+
+class Workplace:
+    """A folder that goes with its process; made by ``open_workplace``."""
+
+    def __init__(self, folder: Path, held: int) -> None:
+        self.folder = folder
+        self._held = held
+
+    def remove(self) -> None:
+        """Delete the folder; harmless if that was done already."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
+
+
+def open_workplace() -> Workplace:
+    """Make a private folder below the system's temporary folder, and remove those that were left behind there."""
+    clear_left_behind(Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    held = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    _is_locked(held)
+    return Workplace(folder, held)
+
+
+def clear_left_behind(below: Path, *, young_s: float = _YOUNG_S) -> None:
+    """Remove the folders of deployments that are no more."""
+    for folder in _candidates(below, young_s):
+        try:
+            lock = os.open(folder / _LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        except OSError:
+            continue  # not one of ours, or just going
+        try:
+            if _is_locked(lock):
+                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(lock)
+
+
+def _candidates(below: Path, young_s: float) -> Iterator[Path]:
+    newest = time.time() - young_s
+    for folder in below.glob(f"{_PREFIX}*"):
+        try:
+            found = folder.lstat()
+        except OSError:
+            continue
+        if not folder.is_symlink() and found.st_uid == _user() and found.st_mtime <= newest:
+            yield folder
+
+
+def _user() -> int:
+    return os.getuid() if sys.platform != "win32" else 0
+
+
+def _is_locked(lock: int) -> bool:
+    """Take the lock if nobody holds it, and say whether that went well."""
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
