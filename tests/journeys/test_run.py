@@ -206,6 +206,14 @@ def _read_until(handle: int, wanted: bytes, seconds: float = 30.0) -> bytes:
     return seen
 
 
+def _rest(handle: int) -> bytes:
+    """Return what a terminal still shows after its program has ended."""
+    try:
+        return os.read(handle, 65536)
+    except OSError:
+        return b""
+
+
 def _in_terminal(argv: list[str]) -> tuple[int, int]:
     pid, handle = pty.fork()
     if pid == 0:
@@ -268,6 +276,31 @@ def test_ctrl_c_in_a_terminal_ends_every_process_within_two_seconds(flow) -> Non
     while _alive(pids[1:]) and time.monotonic() - started < 5:
         time.sleep(0.01)
     assert time.monotonic() - started < 2
+    os.close(handle)
+
+
+def test_ctrl_c_while_a_node_loads_leaves_nothing_and_says_no_more_than_that(flow, tmp_path, monkeypatch) -> None:
+    handler = """
+        import signal
+        print("loading .", flush=True)
+        signal.pause()
+
+        def only(data, context): ...
+    """
+    folder = flow(ONE, handler)
+    (folder / "in.txt").write_text("x")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    pid, handle = _in_terminal([str(WFCTL), "run", "-w", str(folder), str(folder / "in.txt")])
+    _read_until(handle, b" .")
+    assert list((tmp_path / "temporary").iterdir())
+    os.write(handle, b"\x03")
+    seen = _read_until(handle, b"interrupted\r\n")
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert seen.replace(b"\r\n", b"\n").split() == [b"^C", b"interrupted"]
+    assert _rest(handle) == b""
+    assert list((tmp_path / "temporary").iterdir()) == []
     os.close(handle)
 
 

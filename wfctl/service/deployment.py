@@ -198,7 +198,7 @@ class Deployment:
         if self._stack is not None:
             raise NotOpenError("a deployment is opened once", hint="call open_deployment again for another one")
         async with AsyncExitStack() as stack:
-            prepared = await asyncio.to_thread(prepare, self._request)
+            prepared = await _prepared(self._request)
             stack.push_async_callback(asyncio.to_thread, prepared.remove)
             backend = _backend(inline=self._inline)
             self._engine = await stack.enter_async_context(
@@ -214,6 +214,18 @@ class Deployment:
         self._engine = None
         if self._stack is not None:
             await self._stack.aclose()
+
+
+async def _prepared(request: Request) -> Prepared:
+    """Prepare in a thread, which nothing can interrupt: a caller who gives up waits for it and takes it down."""
+    work = asyncio.ensure_future(asyncio.to_thread(prepare, request))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        if not work.cancelled() and work.exception() is None:
+            work.result().remove()
+        raise
 
 
 def _backend(*, inline: bool) -> WorkerBackend:

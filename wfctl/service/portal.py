@@ -8,7 +8,8 @@ backend the user's handlers then run in the main thread, where ``breakpoint()`` 
 import asyncio
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -46,18 +47,46 @@ class ThreadPortal:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` on the loop's thread and wait for it."""
-        future = self.submit(work)
+        """Run ``work`` on the loop's thread and wait for it; if the wait is interrupted, cancel it and see it end."""
+        outcome: Future[T] = Future()
+        tasks: list[asyncio.Task[T]] = []
+
+        def begin() -> None:
+            tasks.append(self._loop.create_task(work))
+            tasks[0].add_done_callback(partial(_tell, outcome))
+
+        def give_up() -> None:
+            tasks[0].cancel()
+
+        self._loop.call_soon_threadsafe(begin)
         try:
-            return future.result()
+            return outcome.result()
         except BaseException:
-            future.cancel()
+            if not outcome.done():
+                # What it started (processes, folders) is taken down by the work itself, and that needs the loop.
+                self._loop.call_soon_threadsafe(give_up)
+                wait([outcome])
             raise
 
     def stop(self) -> None:
         """End the loop and its thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+
+async def _end_of(task: "asyncio.Task[Any]") -> None:
+    await asyncio.wait([task])
+
+
+def _tell(outcome: "Future[T]", task: "asyncio.Task[T]") -> None:
+    """Hand the end of a task to whoever waits outside the loop."""
+    if task.cancelled():
+        outcome.cancel()
+        outcome.set_running_or_notify_cancel()  # only this wakes those who wait for it
+    elif (error := task.exception()) is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(task.result())
 
 
 class InlinePortal:
@@ -76,8 +105,20 @@ class InlinePortal:
         return future
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work`` to its end here."""
-        return self._runner.run(work)
+        """Run ``work`` to its end here; Ctrl-C in a handler stops the loop, and ``work`` is then cancelled."""
+        tasks: list[asyncio.Task[T]] = []
+
+        async def begin() -> T:
+            tasks.append(asyncio.ensure_future(work))
+            return await tasks[0]
+
+        try:
+            return self._runner.run(begin())
+        except KeyboardInterrupt:
+            # Nobody will answer what the handler was called with: closing must not wait for it.
+            if tasks and tasks[0].cancel():
+                self._runner.run(_end_of(tasks[0]))
+            raise
 
     def stop(self) -> None:
         """End the loop."""
