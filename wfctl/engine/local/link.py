@@ -173,7 +173,8 @@ class WorkerLink:
         answers: list[CallAnswer] = []
         for frame in frames:
             if frame.kind is FrameKind.ANSWERS:
-                answers += decode_answers(frame)
+                found = decode_answers(frame)
+                answers = answers + found if answers else found
             else:
                 self._take_report(frame)
         if answers:

@@ -27,6 +27,16 @@ class Outbox:
         if self._pending:
             self._pending.extend(buffers)
             return
+        if len(buffers) == 1:  # the usual case, and with room in the socket the queue is not needed
+            try:
+                sent = self._stream.send(buffers[0])
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return
+            if sent == len(buffers[0]):
+                return
+            buffers = (memoryview(buffers[0])[sent:],)
         self._pending.extend(buffers)
         self._flush()
         if self._pending:

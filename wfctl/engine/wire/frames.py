@@ -75,6 +75,7 @@ class FrameDecoder:
         self._max_meta = max_meta
         self._max_body = max_body
         self._scratch = bytearray(_SCRATCH)
+        self._place = memoryview(self._scratch)
         self._begin = 0
         self._end = 0
         # A frame that does not fit into the scratch space is received into the bytearray that the frame will own.
@@ -87,7 +88,8 @@ class FrameDecoder:
             return memoryview(self._large.content)[self._filled :]
         if self._begin == self._end:
             self._begin = self._end = 0
-        return memoryview(self._scratch)[self._end :]
+            return self._place
+        return self._place[self._end :]
 
     def advance(self, size: int) -> list[Frame]:
         """Take note of ``size`` new bytes and return the frames that are now whole."""
@@ -105,9 +107,9 @@ class FrameDecoder:
         frames: list[Frame] = []
         rest = memoryview(received)
         while rest:
-            with self.get_buffer() as place:
-                size = min(len(place), len(rest))
-                place[:size] = rest[:size]
+            place = self.get_buffer()
+            size = min(len(place), len(rest))
+            place[:size] = rest[:size]
             frames += self.advance(size)
             rest = rest[size:]
         return frames
@@ -122,7 +124,8 @@ class FrameDecoder:
         scratch, begin, end = self._scratch, self._begin, self._end
         while end - begin >= _HEAD.size:
             magic, kind, count, meta_size, body_size = _HEAD.unpack_from(scratch, begin)
-            self._check(magic, kind, meta_size, body_size)
+            if magic != _MAGIC or kind not in _KINDS or meta_size > self._max_meta or body_size > self._max_body:
+                raise _fault(magic, kind, meta_size + body_size)
             start = begin + _HEAD.size
             stop = start + meta_size + body_size
             if stop > end:
@@ -135,16 +138,10 @@ class FrameDecoder:
         self._keep(begin)
         return frames
 
-    def _check(self, magic: bytes, kind: int, meta_size: int, body_size: int) -> None:
-        if magic != _MAGIC or kind not in _KINDS:
-            raise FrameError("found bytes that begin no frame")
-        if meta_size > self._max_meta or body_size > self._max_body:
-            raise FrameError(f"found a frame of {meta_size + body_size} bytes, which is more than allowed")
-
     def _enlarge(self, kind: FrameKind, count: int, meta_size: int, body_size: int, start: int) -> None:
         content = bytearray(meta_size + body_size)
         self._filled = self._end - start
-        content[: self._filled] = memoryview(self._scratch)[start : self._end]
+        content[: self._filled] = self._place[start : self._end]
         self._large = Frame(kind, count, meta_size, content)
         self._begin = self._end = 0
 
@@ -155,6 +152,12 @@ class FrameDecoder:
             self._scratch[:size] = self._scratch[begin : self._end]
             begin, self._end = 0, size
         self._begin = begin
+
+
+def _fault(magic: bytes, kind: int, size: int) -> FrameError:
+    if magic != _MAGIC or kind not in _KINDS:
+        return FrameError("found bytes that begin no frame")
+    return FrameError(f"found a frame of {size} bytes, which is more than allowed")
 
 
 def drop_sent(pending: deque[Buffer], sent: int) -> None:

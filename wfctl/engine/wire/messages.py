@@ -1,13 +1,13 @@
 """What frames say: batches of calls, their answers, and how a worker's start went.
 
 Numbers travel in fixed records, what is rare as JSON, payloads as they are behind them; the parent never looks into
-a payload.
+a payload. Names come from clients: half a surrogate pair must not end a worker.
 Invariant: whatever a frame holds, reading it gives the message or a ``FrameError``.
 """
 
 import json
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wfctl.engine.call import Call, CallAnswer, CallError, Part
@@ -22,8 +22,6 @@ _ANSWER = struct.Struct("<QiIQQQ")
 _AS_JSON = 1
 _NO_TYPE = -1
 _SUCCESS = 200
-# Names come from clients: half a surrogate pair must not end a worker.
-_UTF8 = ("utf-8", "surrogatepass")
 
 
 def encode_calls(calls: Sequence[Call]) -> list[Buffer]:
@@ -31,81 +29,67 @@ def encode_calls(calls: Sequence[Call]) -> list[Buffer]:
     meta: list[bytes] = []
     bodies: list[Buffer] = []
     for call in calls:
-        request_id = call.request_id.encode(*_UTF8)
+        request_id = call.request_id.encode("utf-8", "surrogatepass")
         headers = json.dumps(dict(call.headers)).encode("ascii") if call.headers else b""
         flags = _AS_JSON if call.as_json else 0
-        meta += (_CALL.pack(call.call_id, flags, len(request_id), len(headers), len(call.parts)), request_id, headers)
+        meta.append(_CALL.pack(call.call_id, flags, len(request_id), len(headers), len(call.parts)))
+        meta += (request_id, headers) if headers else (request_id,)
         for part in call.parts:
-            name = part.name.encode(*_UTF8)
-            kind = None if part.content_type is None else part.content_type.encode(*_UTF8)
-            meta += (_PART.pack(len(name), _NO_TYPE if kind is None else len(kind), len(part.body)), name, kind or b"")
-            bodies.append(part.body)
+            name, body = part.name.encode("utf-8", "surrogatepass"), part.body
+            if part.content_type is None:
+                meta += (_PART.pack(len(name), _NO_TYPE, len(body)), name)
+            else:
+                kind = part.content_type.encode("utf-8", "surrogatepass")
+                meta += (_PART.pack(len(name), len(kind), len(body)), name, kind)
+            bodies.append(body)
     return encode_frame(FrameKind.CALLS, len(calls), b"".join(meta), bodies)
 
 
 def decode_calls(frame: Frame) -> list[Call]:
     """Return the calls of one batch; bodies own their memory, and the frame is used up."""
-    reader = _CallReader(frame)
     try:
-        calls = [reader.call() for _ in range(frame.count)]
-        reader.finish()
+        return _calls_in(frame)
     except (struct.error, UnicodeDecodeError, ValueError, RecursionError) as reason:
         raise FrameError(f"found a batch that cannot be read: {reason}") from reason
+
+
+def _calls_in(frame: Frame) -> list[Call]:
+    # One flat walk, for it is on the path of every call. What would lie past the end reads as nothing, and that the
+    # sizes were wrong is seen at the end.
+    content, meta_size, size = frame.content, frame.meta_size, len(frame.content)
+    at, body_at = 0, meta_size
+    calls: list[Call] = []
+    for _ in range(frame.count):
+        call_id, flags, id_size, headers_size, part_count = _CALL.unpack_from(content, at)
+        begin, at = at + _CALL.size, at + _CALL.size + id_size
+        request_id = content[begin:at].decode("utf-8", "surrogatepass")
+        headers = json.loads(content[at : at + headers_size]) if headers_size else {}
+        at += headers_size
+        parts: list[Part] = []
+        for _ in range(part_count):
+            name_size, type_size, body_size = _PART.unpack_from(content, at)
+            begin, at = at + _PART.size, at + _PART.size + name_size
+            name = content[begin:at].decode("utf-8", "surrogatepass")
+            kind = None
+            if type_size >= 0:
+                kind = content[at : at + type_size].decode("utf-8", "surrogatepass")
+                at += type_size
+            begin, body_at = body_at, body_at + body_size
+            is_all = at == meta_size == begin and body_at == size
+            parts.append(Part(name, _body(content, begin, body_at, is_all=is_all), kind))
+        calls.append(Call(call_id, parts, headers, request_id, as_json=bool(flags & _AS_JSON)))
+    if at != meta_size or body_at != size:
+        raise FrameError("its sizes do not add up")
     return calls
 
 
-class _CallReader:
-    """Walks through the meta of a batch, and through the bodies behind it."""
-
-    def __init__(self, frame: Frame) -> None:
-        self._content = frame.content
-        self._meta_size = frame.meta_size
-        self._size = len(frame.content)
-        self._at = 0
-        self._body_at = frame.meta_size
-
-    def call(self) -> Call:
-        call_id, flags, id_size, headers_size, part_count = self._numbers(_CALL)
-        request_id = self._text(id_size)
-        headers = json.loads(self._bytes(headers_size)) if headers_size else {}
-        parts = [self._part() for _ in range(part_count)]
-        return Call(call_id, parts, headers, request_id, as_json=bool(flags & _AS_JSON))
-
-    def finish(self) -> None:
-        if self._at != self._meta_size or self._body_at != self._size:
-            raise FrameError("its sizes do not add up")
-
-    def _part(self) -> Part:
-        name_size, type_size, body_size = self._numbers(_PART)
-        name = self._text(name_size)
-        kind = None if type_size == _NO_TYPE else self._text(type_size)
-        return Part(name, self._body(body_size), kind)
-
-    def _body(self, size: int) -> bytes | bytearray:
-        begin, end = self._body_at, self._body_at + size
-        if end > self._size:
-            raise FrameError("a body is cut short")
-        self._body_at = end
-        if begin == self._meta_size == self._at and end == self._size:
-            # The last part is the only one with a body: what the frame owns is handed on, without a copy.
-            del self._content[:begin]
-            return self._content
-        with memoryview(self._content) as view:
-            return bytes(view[begin:end])
-
-    def _numbers(self, record: struct.Struct) -> tuple[Any, ...]:
-        numbers = record.unpack_from(self._content, self._at)
-        self._at += record.size
-        return numbers
-
-    def _text(self, size: int) -> str:
-        return self._bytes(size).decode(*_UTF8)
-
-    def _bytes(self, size: int) -> bytearray:
-        begin, self._at = self._at, self._at + size
-        if self._at > self._meta_size or size < 0:
-            raise FrameError("its description is cut short")
-        return self._content[begin : self._at]
+def _body(content: bytearray, begin: int, end: int, *, is_all: bool) -> bytes | bytearray:
+    if is_all:
+        # The last part is the only one with a body: what the frame owns is handed on, without a copy.
+        del content[:begin]
+        return content
+    with memoryview(content) as view:
+        return bytes(view[begin:end])
 
 
 def encode_answers(answers: Sequence[CallAnswer]) -> list[Buffer]:
@@ -129,28 +113,30 @@ def encode_answers(answers: Sequence[CallAnswer]) -> list[Buffer]:
 def decode_answers(frame: Frame) -> list[CallAnswer]:
     """Return the answers in a frame."""
     try:
-        return list(_answers_in(frame))
+        return _answers_in(frame)
     except (struct.error, ValueError, RecursionError, TypeError, AttributeError) as reason:
         raise FrameError(f"found answers that cannot be read: {reason}") from reason
 
 
-def _answers_in(frame: Frame) -> Iterator[CallAnswer]:
+def _answers_in(frame: Frame) -> list[CallAnswer]:
     extra_at = frame.count * _ANSWER.size
     body_at = frame.meta_size
     if extra_at > frame.meta_size:
         raise FrameError("its records are cut short")
     view = memoryview(frame.content)
-    for record in _ANSWER.iter_unpack(view[:extra_at]):
-        call_id, status, extra_size, body_size, started_ns, finished_ns = record
-        body = bytes(view[body_at : body_at + body_size])
+    answers: list[CallAnswer] = []
+    for at in range(0, extra_at, _ANSWER.size):
+        call_id, status, extra_size, body_size, started_ns, finished_ns = _ANSWER.unpack_from(view, at)
+        begin, body_at = body_at, body_at + body_size
+        body = bytes(view[begin:body_at])
         answer = CallAnswer(call_id, status=status, body=body, started_ns=started_ns, finished_ns=finished_ns)
         if extra_size:
             _add_extra(answer, json.loads(bytes(view[extra_at : extra_at + extra_size])))
             extra_at += extra_size
-        body_at += body_size
-        yield answer
+        answers.append(answer)
     if extra_at != frame.meta_size or body_at != len(view):
         raise FrameError("its sizes do not add up")
+    return answers
 
 
 def _extra_of(answer: CallAnswer) -> bytes:

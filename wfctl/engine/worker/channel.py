@@ -6,7 +6,7 @@ Invariant: no event loop and no threads; user code runs between two calls of thi
 import os
 import socket
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder, FrameError, drop_sent
 
@@ -26,17 +26,21 @@ class Channel:
 
     def receive(self) -> Frame | None:
         """Wait for the next frame; ``None`` at the end of the stream."""
+        decoder = self._decoder
         while not self._frames:
-            size = self._stream.recv_into(self._decoder.get_buffer())
+            size = self._stream.recv_into(decoder.get_buffer())
             if not size:
-                if self._decoder.is_between_frames:
+                if decoder.is_between_frames:
                     return None
                 raise FrameError("the stream ended inside a frame")
-            self._frames += self._decoder.advance(size)
+            self._frames += decoder.advance(size)
         return self._frames.popleft()
 
-    def send(self, buffers: Iterable[Buffer]) -> None:
+    def send(self, buffers: Sequence[Buffer]) -> None:
         """Write one frame."""
+        if len(buffers) == 1:
+            self._stream.sendall(buffers[0])
+            return
         pending = deque(buffers)
         while pending:
             sent = self._stream.sendmsg([pending[at] for at in range(min(len(pending), _MOST_BUFFERS))])
