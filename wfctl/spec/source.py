@@ -58,7 +58,7 @@ def compose(source: SourceText) -> tuple[Node | None, tuple[Diagnostic, ...]]:
 def _feed(composer: Composer, source: SourceText, findings: list[Diagnostic]) -> Node | None:
     try:
         for event in _events(source.text[composer.offset :]):
-            if composer.root is not None and isinstance(event, yaml.DocumentStartEvent):
+            if isinstance(event, yaml.DocumentStartEvent) and composer.root is not None:
                 findings.append(_second_document(source, composer.offset + _start(event)))
                 break
             _hand_over(event, composer)
