@@ -131,6 +131,26 @@ def test_what_handlers_print_never_mixes_with_the_answer(flow, wfctl) -> None:
     assert any("a log line" in line and line.startswith("[only] ") for line in lines)
 
 
+def test_what_handlers_write_past_python_never_mixes_with_the_answer_inline_either(flow, wfctl) -> None:
+    handler = """
+        import ctypes, os, subprocess, sys
+
+        def only(data, context):
+            if data is None:
+                return None
+            print("a print")
+            ctypes.CDLL(None).puts(b"from C")
+            os.write(1, b"raw bytes\\n")
+            sys.__stdout__.write("past the stream\\n")
+            subprocess.run(["echo", "from a program"])
+            return [b"answer"]
+    """
+    done = wfctl("run", "--inline", "-w", flow(ONE, handler), "-", stdin=b"x")
+    assert done.stdout == b"answer"
+    lines = done.stderr.decode().splitlines()
+    assert {"[only] a print", "from C", "raw bytes", "past the stream", "from a program"} <= set(lines)
+
+
 def test_the_answer_is_byte_for_byte_the_leafs(flow, wfctl, tmp_path) -> None:
     handler = "def only(data, context):\n    return None if data is None else [bytes(range(256))]\n"
     folder = flow(ONE, handler)
@@ -301,6 +321,29 @@ def test_ctrl_c_while_a_node_loads_leaves_nothing_and_says_no_more_than_that(flo
     assert seen.replace(b"\r\n", b"\n").split() == [b"^C", b"interrupted"]
     assert _rest(handle) == b""
     assert list((tmp_path / "temporary").iterdir()) == []
+    os.close(handle)
+
+
+@pytest.mark.parametrize(
+    ("spec", "handler"),
+    [
+        (ONE, "def only(data, context):\n    if data:\n        print('busy', flush=True)\n        time.sleep(600)\n"),
+        (ONE, "print('busy', flush=True)\ntime.sleep(600)\ndef only(data, context): ...\n"),
+    ],
+    ids=["in a handler", "in loading"],
+)
+def test_ctrl_c_ends_an_inline_run_at_once_and_without_a_traceback(flow, spec, handler) -> None:
+    folder = flow(spec, f"import time\n{handler}")
+    (folder / "in.txt").write_text("x")
+    pid, handle = _in_terminal([str(WFCTL), "run", "--inline", "-w", str(folder), str(folder / "in.txt")])
+    _read_until(handle, b"busy")
+    started = time.monotonic()
+    os.write(handle, b"\x03")
+    said = _read_until(handle, b"interrupted")
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert time.monotonic() - started < 2
+    assert b"Traceback" not in said
     os.close(handle)
 
 

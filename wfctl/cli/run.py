@@ -1,5 +1,6 @@
 """``wfctl run``: a workflow on disk, an input, an answer."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -7,7 +8,7 @@ import click
 from wfctl.cli.console import say
 from wfctl.cli.discover import find_workflow
 from wfctl.cli.run_input import STDIN, read_parts
-from wfctl.cli.run_output import show_line, show_logs, show_timings, write_answer
+from wfctl.cli.run_output import kept_for_the_answer, show_line, show_logs, show_timings, write_answer
 
 
 @click.command(epilog="Exit codes: 0 answered, 1 not a sound workflow, 2 usage, 3 a handler failed, 4 system.")
@@ -74,7 +75,7 @@ def command(
         startup_timeout_s=startup_timeout,
         on_output=show_line,
     )
-    with deployment as opened:
+    with kept_for_the_answer() if inline else nullcontext(), deployment as opened:
         for sentence in opened.limits:
             say(f"note: {sentence}")
         answer = opened.predict_parts(parts)

@@ -6,7 +6,9 @@ Invariant: standard output carries the answer and nothing else.
 import contextlib
 import json
 import logging
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -50,6 +52,23 @@ def _for_eyes(body: bytes) -> str:
     with contextlib.suppress(ValueError, RecursionError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     return printable(text, keep="\n\t")
+
+
+@contextlib.contextmanager
+def kept_for_the_answer() -> Iterator[None]:
+    """Send to standard error what handlers in this process write past Python: C code, programs that they start."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        if os.name == "posix":
+            from ctypes import CDLL
+
+            CDLL(None).fflush(None)  # what C holds back would come out at the exit, behind the answer
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def show_line(node: str, stream: str, line: str) -> None:
