@@ -56,6 +56,15 @@ class SourceText:
 
     def position(self, offset: int) -> "Position":
         """Return the place of the character at ``offset``; offsets beyond the text give its end."""
+        found = self._positions.get(offset)
+        return found or self._positions.setdefault(offset, self._count(offset))
+
+    @cached_property
+    def _positions(self) -> dict[int, "Position"]:
+        # What draws a finding asks for its places again and again.
+        return {}
+
+    def _count(self, offset: int) -> "Position":
         offset = max(0, min(offset, len(self.text)))
         line = max(1, bisect_right(self.line_starts, offset))
         return Position(line=line, column=max(0, offset - self.line_starts[line - 1]) + 1, offset=offset)
