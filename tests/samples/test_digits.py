@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from sample_nodes import SAMPLES, answers, bodies, function_node, hosted, in_shell, model_node
@@ -103,6 +104,14 @@ def test_weights_are_committed_and_small():
     listed = subprocess.run(["git", "ls-files", "."], cwd=DIGITS, check=True, capture_output=True, text=True).stdout
     assert {path.relative_to(DIGITS).as_posix() for path in weights} <= set(listed.split())
     assert sum(path.stat().st_size for path in weights) < 1_000_000
+
+
+@pytest.mark.parametrize("name", ["digits/cnn/cnn_weights.pt", "digits/mlp/mlp.pt", "languages/identify/weights.pt"])
+def test_weights_say_nothing_of_the_machine_they_were_trained_on(name):
+    with zipfile.ZipFile(SAMPLES / name) as archive:
+        told = b"".join(archive.read(member) for member in archive.namelist() if "/data/" not in member)
+    assert b"site-packages" not in told
+    assert str(SAMPLES.parent).encode() not in told
 
 
 def test_the_digit_can_be_shown(sample):
