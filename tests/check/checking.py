@@ -7,7 +7,7 @@ from wfctl.check.model import Checked, ModelFact, Sources, Surroundings
 from wfctl.check.page import Example
 from wfctl.diagnostics.model import Diagnostic, SourceText
 from wfctl.diagnostics.report import Report
-from wfctl.spec.parse import parse_spec
+from wfctl.spec.model import WorkflowSpec
 from wfctl.spec.text import read_spec_text
 
 
@@ -16,8 +16,11 @@ def check_example(example: Example, *, spec_name: str = "workflow.yaml", compat:
     if isinstance(source, Diagnostic):
         return Checked(spec=None, dag=None, handler=None, workflow=None, report=Report.of([source]))
     handler = None if example.handler is None else SourceText(example.handler_name, example.handler)
-    surroundings = Surroundings(models=_facts(source, example.store))
-    return check(Sources(spec=source, handler=handler), surroundings, compat=compat)
+
+    def look(spec: WorkflowSpec) -> Surroundings:
+        return Surroundings(models=None if example.store is None else _facts(spec, example.store))
+
+    return check(Sources(spec=source, handler=handler), look=look, compat=compat)
 
 
 def check_text(spec: str, handler: str | None = None, **options) -> Checked:
@@ -32,11 +35,8 @@ def read_store(text: str) -> Mapping[str, str | None]:
     return {name: digest or None for name, _, digest in (line.partition(" ") for line in text.splitlines())}
 
 
-def _facts(source: SourceText, store: Mapping[str, str | None] | None) -> Mapping[str, ModelFact] | None:
+def _facts(spec: WorkflowSpec, store: Mapping[str, str | None]) -> Mapping[str, ModelFact]:
     """What a store room would say: every local url looked up by name."""
-    spec, _ = parse_spec(source)
-    if store is None or spec is None:
-        return None
     return {
         model.name: ModelFact(
             found=f"models/{model.url}" if model.url in store else None,

@@ -23,61 +23,62 @@ def _timed(spec: str, handler: str | None = None) -> tuple[float, Checked]:
     return time.process_time() - start, checked
 
 
-def test_ten_thousand_nodes_are_checked_in_linear_time() -> None:
+def test_thousands_of_nodes_are_checked_in_linear_time() -> None:
     check_text(_layered(10))  # imports, and the schema
-    small, _ = _timed(_layered(2_000))
-    large, checked = _timed(_layered(10_000))
+    small, _ = _timed(_layered(800))
+    large, checked = _timed(_layered(4_000))
     assert codes(checked) == []
     assert checked.workflow is not None
-    assert large < 10 * max(small, 0.1)  # five times the nodes; a quadratic step would give twenty-five
+    assert large < 10 * max(small, 0.05)  # five times the nodes; a quadratic step would give twenty-five
 
 
 def test_everything_to_everything_is_a_few_circles() -> None:
-    names = [f"m{number}" for number in range(200)]
+    names = [f"m{number}" for number in range(100)]
     both = (f"{name}: [{', '.join(other for other in names if other != name)}]" for name in names)
     found = codes(check_text(spec_of("\n".join(both), *names)))
     assert set(found) == {"WF301"}
     assert len(found) <= 10
 
 
-def test_five_hundred_nodes_all_connected() -> None:
-    names = [f"m{number}" for number in range(500)]
+def test_two_hundred_nodes_may_all_be_connected() -> None:
+    names = [f"m{number}" for number in range(200)]
     forward = (f"{name}: [{', '.join(names[index + 1 :])}]" for index, name in enumerate(names))
     assert check_text(spec_of("\n".join(forward), *names)).workflow is not None
 
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_chain_of_many_thousand_names_needs_no_recursion(*, closed: bool) -> None:
-    count = 20_000
+    count = 5_000  # Python's own limit is 1,000
     chain = "".join(f"  n{number}: [n{number + 1}]\n" for number in range(count))
     end = f"  n{count}: [n0]\n" if closed else ""
     found = codes(check_text("models: {}\ndag:\n" + chain + end))
     assert sorted(found) == (["WF301", "WF401"] if closed else ["WF401"])
 
 
-def test_more_names_than_any_spec_has_are_refused_before_the_rules() -> None:
-    chain = "".join(f"  n{number}: [n{number + 1}]\n" for number in range(100_000))
+def test_more_names_than_any_spec_has_are_refused_before_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wfctl.spec.compose.MAX_VALUES", 2_500)
+    chain = "".join(f"  n{number}: [n{number + 1}]\n" for number in range(1_000))
     assert codes(check_text("models: {}\ndag:\n" + chain)) == ["WF108"]
 
 
 def test_thousands_of_mistyped_names_get_few_guesses_and_all_findings() -> None:
-    models = [f"model_{number}" for number in range(3_000)]
+    models = [f"model_{number}" for number in range(1_000)]
     dag = "\n".join(f"{name}: [{name.replace('e', '')}]" for name in models)
     spent, checked = _timed(spec_of(dag, *models), FUNCTION)
     found = [d for d in checked.report if d.code == "WF304"]
-    assert len(found) == 3_000
+    assert len(found) == 1_000
     assert 1 <= sum("did you mean" in (d.help or "") for d in found) <= 100
     assert spent < 20
 
 
 def test_thousands_of_faults_of_each_kind_are_all_told() -> None:
-    circles = "".join(f"  a{number}: [b{number}]\n  b{number}: [a{number}]\n" for number in range(2_000))
-    assert Counter(codes(check_text("models: {}\ndag:\n" + circles)))["WF301"] == 2_000
-    repeats = spec_of("a: [" + "b, " * 5_000 + "b]", "a", "b")
-    assert Counter(codes(check_text(repeats))) == {"WF303": 5_000}
-    islands = [f"m{number}" for number in range(2_000)]
+    circles = "".join(f"  a{number}: [b{number}]\n  b{number}: [a{number}]\n" for number in range(1_500))
+    assert Counter(codes(check_text("models: {}\ndag:\n" + circles)))["WF301"] == 1_500
+    repeats = spec_of("a: [" + "b, " * 3_000 + "b]", "a", "b")
+    assert Counter(codes(check_text(repeats))) == {"WF303": 3_000}
+    islands = [f"m{number}" for number in range(1_500)]
     assert Counter(codes(check_text(spec_of("\n".join(f"{name}: []" for name in islands), *islands)))) == {
-        "WF306": 1_999
+        "WF306": 1_499
     }
 
 
@@ -102,6 +103,6 @@ def test_names_with_escapes_markup_and_a_megabyte_come_out_short_and_printable()
 
 
 def test_a_handler_of_many_functions_is_no_burden() -> None:
-    handler = "".join(f"def f{number}(data, context): return data\n" for number in range(5_000))
-    dag = "\n".join(f"f{number}: [f{number + 1}]" for number in range(4_999))
+    handler = "".join(f"def f{number}(data, context): return data\n" for number in range(3_000))
+    dag = "\n".join(f"f{number}: [f{number + 1}]" for number in range(2_999))
     assert codes(check_text(spec_of(dag), handler)) == []

@@ -50,8 +50,8 @@ def test_a_knot_of_everything_ends_after_bounded_work() -> None:
     assert 1 <= len(list(circles(dag))) <= 10
 
 
-def test_a_circle_of_a_hundred_thousand_nodes_needs_no_recursion() -> None:
-    count = 100_000
+def test_a_circle_of_many_thousand_nodes_needs_no_recursion() -> None:
+    count = 10_000
     dag = Dag.from_edges((), ((str(n), str((n + 1) % count)) for n in range(count)))
     (circle,) = circles(dag)
     assert len(circle) == count
