@@ -39,7 +39,7 @@ class ThreadPortal:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.run_until_complete(_wind_up(self._loop))
         self._loop.close()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
@@ -48,6 +48,9 @@ class ThreadPortal:
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` on the loop's thread and wait for it; if the wait is interrupted, cancel it and see it end."""
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("the engine cannot be waited for from its own thread; await apredict there")
         outcome: Future[T] = Future()
         tasks: list[asyncio.Task[T]] = []
 
@@ -69,9 +72,18 @@ class ThreadPortal:
             raise
 
     def stop(self) -> None:
-        """End the loop and its thread."""
+        """End the loop and its thread; what still runs there is cancelled."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+
+async def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()
 
 
 async def _end_of(task: "asyncio.Task[Any]") -> None:
