@@ -52,6 +52,10 @@ class Names:
     matches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Unknown name -> close names, best first."""
 
+    def meant(self, name: str) -> str:
+        """Return what an unknown name was most likely meant to be; any other name as it is."""
+        return next(iter(self.matches.get(name, ())), name)
+
     def of_kind(self, *kinds: NameKind) -> tuple[str, ...]:
         """Return the names of these kinds in the order of the dag."""
         return tuple(name for name, kind in self.kinds.items() if kind in kinds)

@@ -25,9 +25,9 @@ def unknown_node(subject: Subject) -> Iterator[Diagnostic]:
             if target.name not in keys and subject.names.kinds[target.name] is NameKind.UNKNOWN:
                 matches = subject.names.matches.get(target.name, ())
                 if matches and matches[0] not in ways:
-                    ways[matches[0]] = (
-                        reachable(subject.dag, matches[:1]) if matches[0] in subject.dag.children else set()
-                    )
+                    # Among all names as they were meant: two edits that are safe alone may close a circle together.
+                    ways[matches[0]] = reachable(subject.mended, matches[:1])
+                closes_circle = bool(matches) and subject.names.meant(entry.name) in ways[matches[0]]
                 yield find(
                     "WF304",
                     f"{quoted(entry.name)} feeds into {quoted(target.name)}, which is neither a model nor a function",
@@ -35,7 +35,7 @@ def unknown_node(subject: Subject) -> Iterator[Diagnostic]:
                     label="no model, and no function of the handler, has this name",
                     help=did_you_mean(matches) or "name a model, or write a function of this name in the handler",
                     secondary=_homes(subject, matches),
-                    fix=() if matches and entry.name in ways[matches[0]] else renamed_target(subject, entry, target),
+                    fix=() if closes_circle else renamed_target(subject, entry, target),
                 )
 
 

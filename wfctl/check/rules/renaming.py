@@ -26,7 +26,7 @@ def renamed_target(subject: Subject, entry: DagEntry, target: Target) -> tuple[E
     if meant is None or meant == entry.name:
         return ()
     others = dict.fromkeys(other.name for other in entry.targets if other.name != target.name)
-    if any((*subject.names.matches.get(name, ()), name)[0] == meant for name in others):
+    if any(subject.names.meant(name) == meant for name in others):
         return ()
     return replacement(target.span, target.name, meant)
 
