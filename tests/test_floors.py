@@ -14,6 +14,7 @@ FLOORS = {
     "spec": 1,
     "dag": 1,
     "handler_facts": 1,
+    "none_guard": 0,  # reads syntax trees, and stands below the facts made of them
     "workflow": 2,
     "check": 3,
     "render": 3,
