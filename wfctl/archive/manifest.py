@@ -139,7 +139,12 @@ def format_mar_manifest(manifest: MarManifest) -> bytes:
 
 
 def _write_object(value: Mapping[str, Any]) -> bytes:
-    return (json.dumps(_without_nones(value), indent=2, ensure_ascii=False) + "\n").encode()
+    text = json.dumps(_without_nones(value), indent=2, ensure_ascii=False) + "\n"
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        word = ascii(error.object[error.start : error.end])
+        raise ArchiveError(f"the manifest cannot hold {word}: a name in it is no UTF-8 text") from error
 
 
 def _without_nones(value: Mapping[str, Any]) -> dict[str, Any]:

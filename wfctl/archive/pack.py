@@ -29,9 +29,9 @@ def write_archive(target: Path, plan: ArchivePlan, *, compress: bool = False, ov
 
     Members are stored unless ``compress`` is set; compressed bytes may differ between versions of zlib.
     """
-    if target.is_dir():
+    if os.path.isdir(target):  # noqa: PTH112 - not Path.is_dir, which raises for a name that is too long
         raise ArchiveError(f'"{target}" is a folder', hint="remove it, or choose another name")
-    if target.exists() and not overwrite:
+    if os.path.exists(target) and not overwrite:  # noqa: PTH110 - for the same reason
         raise ArchiveError(f'"{target}" already exists', hint="overwrite it with --force/-f")
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     with _beside(target) as stream, zipfile.ZipFile(stream, "w", allowZip64=True) as archive:
@@ -42,7 +42,8 @@ def write_archive(target: Path, plan: ArchivePlan, *, compress: bool = False, ov
 @contextmanager
 def _beside(target: Path) -> Iterator[IO[bytes]]:
     """Open a hidden file that becomes ``target`` if the block ends well, and vanishes if not."""
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
+    # Not all of the name: it may be as long as names can be.
+    partial = target.with_name(f".{target.name[:32]}.{secrets.token_hex(6)}.part")
     try:
         # Plain open, not mkstemp: the archive gets the mode that the user's umask gives any new file.
         with partial.open("xb") as stream:

@@ -11,11 +11,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from wfctl.archive.text_file import read_text_file
 from wfctl.check.model import Sources
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError, UnreadableInputError
-from wfctl.spec.text import MAX_BYTES, read_spec_text
+from wfctl.spec.text import read_spec_text
 
 if TYPE_CHECKING:
     from wfctl.archive.manifest import WarManifest
@@ -69,7 +70,7 @@ def read_sources(path: Path, *, handler: Path | None = None) -> ReadSources:
     Raises ``InvalidWorkflowError`` for bytes that are no text, ``ArchiveError`` for a bad archive, and
     ``UnreadableInputError`` for what is not there.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - not Path.is_dir, which raises for a name that is too long
         if is_unpacked(path):
             return _from_archive(path, handler)
         return _from_spec(find_spec(path), handler, folder=path)
@@ -119,14 +120,15 @@ def workflow_name(text: str) -> str:
 
 
 def _from_spec(spec: Path, handler: Path | None, *, folder: Path | None) -> ReadSources:
+    text = _text(read_text_file(spec), str(spec))
     found = handler or find_handler(spec)
     is_usual = spec.name in SPEC_NAMES
     name = (folder or spec.parent).absolute().resolve().name if folder or is_usual else spec.stem
     return ReadSources(
         origin=Origin.SPEC,
         sources=Sources(
-            spec=_text(_file(spec), str(spec)),
-            handler=None if found is None else _text(_file(found), str(found)),
+            spec=text,
+            handler=None if found is None else _text(read_text_file(found), str(found)),
             handler_wanted="handler.py" if found is None else None,
         ),
         name=workflow_name(name),
@@ -180,7 +182,7 @@ def handler_member(manifest: "WarManifest", names: frozenset[str]) -> str | None
 
 def _handler_text(archive: "Archive", member: str | None, handler: Path | None) -> SourceText | None:
     if handler is not None:
-        return _text(_file(handler), str(handler))
+        return _text(read_text_file(handler), str(handler))
     raw = None if member is None else archive.read(member, archive.budgets.handler_bytes)
     return None if raw is None else _text(raw, f"{archive.root or archive.path}/{member}")
 
@@ -198,14 +200,6 @@ def _text(raw: bytes, name: str) -> SourceText:
     if isinstance(text, SourceText):
         return text
     raise InvalidWorkflowError(Report.of([text]))
-
-
-def _file(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UnreadableInputError(f'cannot read "{path}": {error.strerror}') from error
 
 
 def _entries(folder: Path, endings: tuple[str, ...]) -> list[Path]:

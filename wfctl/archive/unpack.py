@@ -6,6 +6,7 @@ is written to meanwhile is refused.
 Invariant: files are written into a private folder only, which appears whole or, after any failure, not at all.
 """
 
+import os
 import tempfile
 from collections import deque
 from collections.abc import Iterator
@@ -142,7 +143,7 @@ class Archive:
 def open_archive(path: Path, budgets: Budgets = DEFAULT_BUDGETS, *, sha256: str | None = None) -> Iterator[Archive]:
     """Open a zip, a gzip tar or a folder; with ``sha256``, only if it is a file of that digest."""
     with _explained(path):
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - not Path.is_dir, which raises for a name that is too long
             if sha256 is not None:
                 raise ArchiveError(f'"{path.name}" is a folder, and sha256 pins a file')
             yield Archive(path, FolderReader(path, budgets), budgets)

@@ -3,6 +3,7 @@
 The options of the original archiver have its names, so that a script moves by replacing the command.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -107,7 +108,8 @@ def _archive(wishes: _Wishes) -> None:
     read = _read(wishes)
     name = _name(wishes.name or read.name)
     target = target_folder / f"{name}.war"
-    if target.exists() and not (wishes.overwrites or wishes.is_dry):
+    # Not Path.exists, which raises for a name that is too long for the disk.
+    if os.path.exists(target) and not (wishes.overwrites or wishes.is_dry):  # noqa: PTH110
         raise ArchiveError(f'"{target}" already exists', hint="overwrite it with --force/-f, or see --help")
     places = Places(beside=read.folder, model_store=wishes.model_store)
     models = _models(read)
@@ -130,7 +132,7 @@ def _show(target: Path, plan: ArchivePlan) -> None:
 
 
 def _write(target: Path, plan: ArchivePlan, wishes: _Wishes) -> None:
-    if target.exists():
+    if os.path.exists(target):  # noqa: PTH110
         say(f"overwriting {target}")
     write_archive(target, plan, compress=wishes.compresses, overwrite=wishes.overwrites)
     say(f"wrote {target}: {_summary(plan)}")
@@ -144,7 +146,7 @@ def _summary(plan: ArchivePlan) -> str:
 
 
 def _export_folder(path: Path) -> Path:
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112
         raise UnreadableInputError(
             f'the export path "{path}" is not a folder', hint="make it first, or name another with --export-path"
         )

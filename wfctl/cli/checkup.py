@@ -4,22 +4,23 @@ Invariant: what cannot be read becomes part of the verdict, so that one bad path
 """
 
 import gc
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wfctl.archive.read_sources import SPEC_NAMES, Origin, find_handler, read_sources
+from wfctl.archive.text_file import read_text_file
 from wfctl.check.check import check
 from wfctl.check.model import Sources, Surroundings
 from wfctl.cli.discover import find_workflow
 from wfctl.cli.fix import choose_edits, edited
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.cli.selection import Selection
+from wfctl.cli.stdin import read_stdin
 from wfctl.diagnostics.model import Diagnostic, SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
-from wfctl.errors import UnreadableInputError, WfctlError
+from wfctl.errors import WfctlError
 from wfctl.spec.model import WorkflowSpec
 from wfctl.spec.text import MAX_BYTES, read_spec_text
 from wfctl.store.find import Places, facts_for
@@ -121,16 +122,13 @@ def _read(path: Path, how: Examination) -> _Read:
 
 def _read_stdin(how: Examination) -> _Read:
     """Read a spec as if it lay in the current folder; nobody knows where its models are."""
-    spec = read_spec_text(sys.stdin.buffer.read(MAX_BYTES + 1), _STDIN_NAME)
+    spec = read_spec_text(read_stdin(MAX_BYTES + 1), _STDIN_NAME)
     if isinstance(spec, Diagnostic):
         raise InvalidWorkflowError(Report.of([spec]))
     handler = how.handler or find_handler(Path(SPEC_NAMES[0]))
     if handler is None:
         return _Read(path=_STDIN_NAME, sources=Sources(spec=spec, handler_wanted="handler.py"))
-    try:
-        text = read_spec_text(handler.read_bytes(), str(handler))
-    except OSError as failure:
-        raise UnreadableInputError(f'cannot read "{handler}": {failure.strerror}') from failure
+    text = read_spec_text(read_text_file(handler), str(handler))
     if isinstance(text, Diagnostic):
         raise InvalidWorkflowError(Report.of([text]))
     return _Read(path=_STDIN_NAME, sources=Sources(spec=spec, handler=text))

@@ -23,6 +23,17 @@ class OutputError(WfctlError):
     blame = Blame.SYSTEM
 
 
+class SystemRefusalError(WfctlError):
+    """The operating system refused what nobody expected it to refuse."""
+
+    code = "system-refusal"
+    blame = Blame.SYSTEM
+
+    def __init__(self, failure: OSError) -> None:
+        what = f'"{failure.filename}": ' if failure.filename else ""
+        super().__init__(what + (failure.strerror or str(failure)).lower())
+
+
 def answer(text: str, *, newline: bool = True) -> None:
     """Write the answer of a command to standard output; ``text`` may be styled and is already printable."""
     with writing_the_answer():
@@ -42,8 +53,8 @@ def writing_the_answer() -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Write a line of talk to standard error."""
-    click.echo(printable(text), err=True)
+    """Write a line of talk to standard error; a line end in the name of a file must not begin another."""
+    click.echo(printable(text, keep=""), err=True)
 
 
 def say_styled(text: str) -> None:
@@ -54,13 +65,18 @@ def say_styled(text: str) -> None:
 def complain(error: WfctlError) -> None:
     """Write an error that ends the command: what failed, then the user's traceback if there is one, then a hint."""
     message = _show(error) if error.code == "invalid-workflow" else str(error)
-    say_styled(click.style("error", fg="red", bold=True) + f"[{error.code}]: {printable(message)}")
+    say_styled(click.style("error", fg="red", bold=True) + f"[{error.code}]: {_on_lines(message, error)}")
     trace = (error.traceback_text or "").strip() if isinstance(error, (LoadError, RunError)) else ""
     # One line alone is no traceback but an explanation, and stands in the message already.
     if "\n" in trace:
         say_styled(_indented(printable(trace, keep="\n\t")))
     if error.hint:
-        say_styled(click.style("hint", fg="cyan", bold=True) + f": {printable(error.hint)}")
+        say_styled(click.style("hint", fg="cyan", bold=True) + f": {printable(error.hint, keep='')}")
+
+
+def _on_lines(message: str, error: WfctlError) -> str:
+    # Handlers may write several lines; elsewhere a line end is part of a hostile name.
+    return printable(message, keep="\n" if isinstance(error, (LoadError, RunError)) else "")
 
 
 def _show(error: WfctlError) -> str:

@@ -3,6 +3,7 @@
 Invariant: only looks for names; the workflow itself is read by ``wfctl.archive.read_sources``.
 """
 
+import os
 from pathlib import Path
 
 import click
@@ -21,9 +22,10 @@ def find_workflow(path: Path | None) -> Path:
     A folder without a workflow of its own is a wrong use of the command, a file that is not there is not.
     """
     path = path or Path()
-    if path.is_dir():
+    # Not the methods of Path, which raise for a name that is too long for the disk.
+    if os.path.isdir(path):  # noqa: PTH112
         return path if (path / WAR_MANIFEST).is_file() else _own_spec(path)
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110
         raise UnreadableInputError(f'there is no file "{path}"', hint=_look_alike(path))
     if path.suffix == ".mar":
         raise UnreadableInputError(

@@ -3,8 +3,10 @@
 Invariant: the only place that exits the process. A user's mistake never ends in a traceback.
 """
 
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from wfctl import __version__
-from wfctl.cli.console import OutputError, complain
+from wfctl.cli.console import OutputError, SystemRefusalError, complain
 from wfctl.cli.exits import Exit, exit_for
 from wfctl.errors import WfctlError
 
@@ -92,7 +94,14 @@ def main() -> NoReturn:
         # A terminal that cannot show a character of the user's text shows its escape instead of failing.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_run())
+    code = _run()
+    if code == Exit.INTERRUPTED:
+        # All of ours is closed. Python itself may take seconds to end after an import of torch that was cut short.
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            with suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run() -> int:  # noqa: PLR0911 - one row per way a command can end
@@ -116,6 +125,11 @@ def _run() -> int:  # noqa: PLR0911 - one row per way a command can end
             sys.stdout = None
         complain(error)
         return exit_for(error)
+    except OSError as failure:
+        # What nobody below expected of the system: no room for the text of --help, a path that is too long.
+        sys.stdout = None
+        complain(SystemRefusalError(failure))
+        return Exit.SYSTEM
     except Exception:  # noqa: BLE001 - the boundary: whatever else comes here is our own bug
         import traceback
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from wfctl.archive.read_sources import SPEC_NAMES, find_handler, read_sources
+from wfctl.archive.text_file import read_text_file
 from wfctl.check.check import check
 from wfctl.check.model import Checked, Sources
 from wfctl.cli.checkup import STDIN
@@ -20,9 +21,9 @@ from wfctl.cli.exits import Exit
 from wfctl.cli.options import colour_choice, complete_workflows
 from wfctl.cli.replace_file import replace_file
 from wfctl.cli.reporters.summary import counted
+from wfctl.cli.stdin import read_stdin
 from wfctl.diagnostics.model import Diagnostic, Severity, SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
-from wfctl.errors import UnreadableInputError
 from wfctl.render.build import draw
 from wfctl.render.formats import ENDINGS, Form, Paper, form_for, render
 from wfctl.render.model import Drawing
@@ -124,14 +125,11 @@ def _read(path: Path | None, handler: Path | None) -> tuple[str, Sources]:
 
 def _read_stdin(handler: Path | None) -> Sources:
     """Read a spec as if it lay in the current folder."""
-    spec = _text(sys.stdin.buffer.read(MAX_BYTES + 1), _STDIN_NAME)
+    spec = _text(read_stdin(MAX_BYTES + 1), _STDIN_NAME)
     found = handler or find_handler(Path(SPEC_NAMES[0]))
     if found is None:
         return Sources(spec=spec, handler_wanted="handler.py")
-    try:
-        return Sources(spec=spec, handler=_text(found.read_bytes(), str(found)))
-    except OSError as failure:
-        raise UnreadableInputError(f'cannot read "{found}": {failure.strerror}') from failure
+    return Sources(spec=spec, handler=_text(read_text_file(found), str(found)))
 
 
 def _text(raw: bytes, name: str) -> SourceText:
@@ -171,7 +169,7 @@ def _show(drawing: Drawing, wishes: _Wishes) -> None:
 def _can_show_boxes() -> bool:
     """Whether standard output has the characters of boxes; an old locale has not."""
     try:
-        _BOX_CHARACTERS.encode(sys.stdout.encoding or "ascii")
+        _BOX_CHARACTERS.encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
