@@ -256,6 +256,17 @@ def echo(data, context):
 
 
 @on_a_loop
+@pytest.mark.parametrize("ending", ["sys.stdout.close()", "os.close(1)", "sys.stdout = sys.stderr = None"])
+async def test_a_handler_may_close_its_output_and_end_in_good_order(tmp_path, ending):
+    source = f"import atexit, os, sys\n{ECHO}\n".replace("return [", f"{ending}\n    return [")
+    async with opened(write_node(tmp_path, source)) as (backend, told):
+        await backend.start_worker("echo", ONE)
+        backend.send_batch(ONE, [call(1, b"quiet")])
+        assert (await told.answer(1)).body == b"quiet"
+    assert told.lines == []
+
+
+@on_a_loop
 async def test_idle_workers_clean_up_when_the_backend_closes(tmp_path):
     source = ECHO + "import atexit\natexit.register(print, 'cleaned up')\n"
     async with opened(write_node(tmp_path, source)) as (backend, told):

@@ -1,4 +1,5 @@
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -62,6 +63,21 @@ def test_a_frame_fed_byte_by_byte_costs_time_in_proportion():
         return time.process_time() - begun
 
     assert seconds(400_000) < 30 * seconds(40_000)
+
+
+def test_a_large_frame_takes_memory_as_it_arrives_and_not_as_it_was_announced():
+    tracemalloc.start()
+    try:
+        decoder = FrameDecoder()
+        decoder.feed(
+            encoded(bodies=[bytes(10)])[:-14].replace((10).to_bytes(8, "little"), (10**9).to_bytes(8, "little"))
+        )
+        decoder.feed(bytes(300_000))
+        assert len(decoder.get_buffer()) > 0
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * 2**20
 
 
 def test_large_bodies_are_not_copied_when_encoded():

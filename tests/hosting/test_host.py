@@ -140,6 +140,22 @@ def handle(data, context):
     assert "hosting" not in answer.error.traceback_text
 
 
+@pytest.mark.parametrize("kind", ["ValueError", "PredictionException"])
+def test_an_exception_that_quotes_its_input_at_length_is_cut(host, kind):
+    [answer] = host(
+        f"""
+from ts.utils.util import PredictionException
+
+def handle(data, context):
+    if data is not None:
+        raise {kind}("begin" + "x" * 5_000_000 + "end")
+"""
+    ).answer([call()])
+    texts = [answer.error.message, answer.error.traceback_text]
+    assert max(map(len, texts)) < 200_000
+    assert any("begin" in text and "x" * 100 in text and "end" in text[-40:] for text in texts)
+
+
 def test_an_interrupt_from_the_keyboard_is_not_swallowed(host):
     loaded = host("def handle(data, context):\n    if data: raise KeyboardInterrupt\n")
     with pytest.raises(KeyboardInterrupt):

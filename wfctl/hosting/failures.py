@@ -12,6 +12,8 @@ from wfctl.handlers.prediction_exception import PredictionException
 
 _FAILED, UNAVAILABLE, OUT_OF_RESOURCES = 500, 503, 507
 _CLIENT_ERRORS = range(400, 500)
+_LONGEST = 64 * 1024
+"""Characters of a message or a traceback: an exception may quote a whole picture."""
 _OURS = str(Path(__file__).parent)
 
 
@@ -33,7 +35,7 @@ def _own_words(exception: PredictionException) -> tuple[str, int]:
     """Return message and status, also of a subclass that forgot to hand them on."""
     code = getattr(exception, "error_code", None)
     message = getattr(exception, "message", None)
-    return str(_words_of(exception) if message is None else message), code if type(code) is int else _FAILED
+    return _cut(str(_words_of(exception) if message is None else message)), code if type(code) is int else _FAILED
 
 
 def is_out_of_memory(exception: BaseException) -> bool:
@@ -53,13 +55,21 @@ def traceback_of(exception: BaseException) -> str:
     frames = exception.__traceback__
     while frames is not None and not _is_users(frames):
         frames = frames.tb_next
-    return "".join(traceback.format_exception(type(exception), exception, frames)).rstrip()
+    return _cut("".join(traceback.format_exception(type(exception), exception, frames)).rstrip())
 
 
 def last_line_of(exception: BaseException) -> str:
     """Return kind and words of an exception on one line."""
     words = _words_of(exception).strip().splitlines()
-    return f"{type(exception).__name__}: {words[0]}" if words else type(exception).__name__
+    return _cut(f"{type(exception).__name__}: {words[0]}") if words else type(exception).__name__
+
+
+def _cut(text: str) -> str:
+    """Leave out the middle of a text that is too long: what was raised where, and how it ends, are at its ends."""
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{text[:half]} ... ({len(text) - 2 * half} characters left out) ... {text[-half:]}"
 
 
 def _is_users(frame: TracebackType) -> bool:

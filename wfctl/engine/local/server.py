@@ -180,8 +180,10 @@ def _run_worker(stream: socket.socket, given: Mapping[str, str]) -> int:
     finally:
         # What handlers registered for the end (temporary folders, open logs) runs as in any Python process.
         atexit._run_exitfuncs()  # noqa: SLF001
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for output in (sys.stdout, sys.stderr):
+            # Theirs to close or to replace, and nobody is left to be told.
+            with contextlib.suppress(Exception):
+                output.flush()
     return 0
 
 

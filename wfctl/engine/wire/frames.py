@@ -19,6 +19,7 @@ _MAGIC = b"wf"
 MAX_META = 64 * 2**20
 MAX_BODY = 2 * 2**30
 _SCRATCH = 256 * 1024
+_STEP = bytes(2 * 2**20)
 _JOINED = 64 * 1024
 """Frames up to here are joined into one buffer: copying is cheaper than a longer list for the system call."""
 
@@ -78,14 +79,19 @@ class FrameDecoder:
         self._place = memoryview(self._scratch)
         self._begin = 0
         self._end = 0
-        # A frame that does not fit into the scratch space is received into the bytearray that the frame will own.
+        # A frame that does not fit into the scratch space is received into the bytearray that the frame will own. That
+        # grows as bytes arrive: fresh memory costs far more than reading into it, and would hold up the loop at once.
         self._large: Frame | None = None
         self._filled = 0
+        self._wanted = 0
 
     def get_buffer(self) -> memoryview:
         """Return the place for the next bytes, never empty; let go of it before the next call."""
         if self._large is not None:
-            return memoryview(self._large.content)[self._filled :]
+            content = self._large.content
+            if self._filled == len(content):
+                content += _STEP[: self._wanted - self._filled]
+            return memoryview(content)[self._filled :]
         if self._begin == self._end:
             self._begin = self._end = 0
             return self._place
@@ -95,7 +101,7 @@ class FrameDecoder:
         """Take note of ``size`` new bytes and return the frames that are now whole."""
         if self._large is not None:
             self._filled += size
-            if self._filled < len(self._large.content):
+            if self._filled < self._wanted:
                 return []
             frame, self._large = self._large, None
             return [frame]
@@ -110,6 +116,7 @@ class FrameDecoder:
             place = self.get_buffer()
             size = min(len(place), len(rest))
             place[:size] = rest[:size]
+            del place
             frames += self.advance(size)
             rest = rest[size:]
         return frames
@@ -139,9 +146,8 @@ class FrameDecoder:
         return frames
 
     def _enlarge(self, kind: FrameKind, count: int, meta_size: int, body_size: int, start: int) -> None:
-        content = bytearray(meta_size + body_size)
-        self._filled = self._end - start
-        content[: self._filled] = self._place[start : self._end]
+        content = self._scratch[start : self._end]
+        self._filled, self._wanted = len(content), meta_size + body_size
         self._large = Frame(kind, count, meta_size, content)
         self._begin = self._end = 0
 
