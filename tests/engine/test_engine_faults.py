@@ -286,6 +286,15 @@ def test_the_last_run_being_cancelled_ends_the_draining():
     run_clocked(main())
 
 
+def test_an_answer_at_the_very_deadline_is_the_answer():
+    async def main():
+        async with opened(ScriptedBackend({"a": NodeScript(ran_s=1)})) as engine:
+            result = await engine.run(BODY, deadline_s=1)
+            assert result.body == b"body=1"
+
+    run_clocked(main())
+
+
 def test_a_run_may_be_submitted_from_the_callback_of_another():
     async def main():
         async with opened(ScriptedBackend()) as engine:

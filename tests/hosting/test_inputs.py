@@ -32,6 +32,11 @@ def test_a_value_is_decoded_by_its_type_and_kept_as_bytes_otherwise(body, conten
     assert type(found) is type(value)
 
 
+def test_a_bytearray_is_handed_on_without_a_copy():
+    body = bytearray(b"large")
+    assert row_of([Part("body", body)])["body"] is body
+
+
 def test_of_parts_with_one_name_the_last_wins():
     assert row_of([Part("a", b"1"), Part("b", b"2"), Part("a", b"3")]) == {"a": b"3", "b": b"2"}
 

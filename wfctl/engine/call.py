@@ -15,6 +15,7 @@ class Part:
     def __init__(self, name: str, body: bytes | bytearray, content_type: str | None = None) -> None:
         self.name = name
         self.body = body
+        """A bytearray is given away: the handler gets that very one and may change it."""
         self.content_type = content_type
         """``None`` between nodes (the handler gets a bytearray); a string, possibly empty, at the entry,
         where the worker decodes by it."""

@@ -157,9 +157,10 @@ class Engine:
                 async with asyncio.timeout(deadline_s):
                     await future
         except TimeoutError:
-            error = _deadline_error(run, deadline_s)
-            self.withdraw(run)
-            raise error from None
+            if not run.is_settled:  # its answer may have come in this very turn of the loop
+                error = _deadline_error(run, deadline_s)
+                self.withdraw(run)
+                raise error from None
         except asyncio.CancelledError:
             self.withdraw(run)
             raise

@@ -34,7 +34,7 @@ def _value_of(part: Part) -> Any:
                 return part.body.decode("utf-8")
         except (ValueError, RecursionError):
             pass
-    return bytearray(part.body)
+    return part.body if type(part.body) is bytearray else bytearray(part.body)
 
 
 def _bare(content_type: str) -> str:
