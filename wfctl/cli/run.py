@@ -1,12 +1,15 @@
 """``wfctl run``: a workflow on disk, an input, an answer."""
 
-from contextlib import nullcontext
+import sys
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import click
 
 from wfctl.cli.console import say
 from wfctl.cli.discover import find_workflow
+from wfctl.cli.notice import Notice, shown_if_slow
 from wfctl.cli.run_input import STDIN, read_parts
 from wfctl.cli.run_output import kept_for_the_answer, show_line, show_logs, show_timings, write_answer
 
@@ -65,23 +68,33 @@ def command(
     from wfctl.service.deployment import open_deployment
 
     parts = read_parts(source, fields, content_type)
-    if inline:
-        show_logs()
+    loading = Notice("loading ...", sys.stderr)
     deployment = open_deployment(
         _workflow(workflow, source),
         handler=handler,
         model_store=model_store,
         inline=inline,
         startup_timeout_s=startup_timeout,
-        on_output=show_line,
+        on_output=partial(_show_line, loading),
     )
-    with kept_for_the_answer() if inline else nullcontext(), deployment as opened:
+    with ExitStack() as stack:
+        if inline:
+            show_logs()
+            stack.enter_context(kept_for_the_answer())
+        with shown_if_slow(loading):
+            opened = stack.enter_context(deployment)
         for sentence in opened.limits:
             say(f"note: {sentence}")
         answer = opened.predict_parts(parts)
     if verbose:
         show_timings(answer)
     write_answer(answer, output)
+
+
+def _show_line(loading: Notice, node: str, stream: str, line: str) -> None:
+    """Show what a handler printed, below no other line."""
+    loading.end()
+    show_line(node, stream, line)
 
 
 def _workflow(named: Path | None, source: str | None) -> Path:

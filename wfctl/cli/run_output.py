@@ -92,10 +92,18 @@ def show_logs() -> None:
 
 
 def show_timings(answer: Answer) -> None:
-    """Write one line a node: attempts, and milliseconds in the queue, in the handler, on the way, and in all."""
+    """Write one line a node: attempts, and the time in the queue, in the handler, on the way, and in all."""
     width = max([4, *(len(timing.node) for timing in answer.timings)])
-    say(f"{'node':<{width}}  attempts   queued ms  handler ms   travel ms    total ms")
+    head = f"{'node':<{width}}  attempts     waiting     handler      travel       total"
+    say_styled(click.style(head, bold=True))
     for timing in answer.timings:
         travel_s = timing.sent_s + timing.returned_s
         seconds = (timing.queued_s, timing.ran_s, travel_s, timing.total_s)
-        say(f"{timing.node:<{width}}  {timing.attempts:8d}" + "".join(f"{each * 1e3:12.3f}" for each in seconds))
+        say(f"{timing.node:<{width}}  {timing.attempts:8d}" + "".join(f"{_readable(each):>12}" for each in seconds))
+
+
+def _readable(seconds: float) -> str:
+    """Return a time in the unit that suits it; less than a microsecond is nothing."""
+    if seconds < 1e-6:  # noqa: PLR2004 - microseconds, as the sentence above says
+        return "-"
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.2f} ms"
