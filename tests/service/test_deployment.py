@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 import wfctl
+from wfctl.archive.pack import write_archive
+from wfctl.archive.read_sources import read_sources
+from wfctl.archive.war import plan_workflow
 from wfctl.diagnostics.report import InvalidWorkflowError
 from wfctl.errors import DeadlineExceededError, LoadError, RunError, StoreError
 from wfctl.service.deployment import NotOpenError
@@ -148,6 +151,16 @@ def test_an_unsound_workflow_is_refused_with_every_finding(workflow) -> None:
     ):
         pass
     assert "WF304" in {finding.code for finding in refused.value.report}
+
+
+def test_findings_in_an_archive_stand_under_its_name_and_not_that_of_a_temporary_folder(workflow, tmp_path) -> None:
+    handler = "def a(data):\n    return data\n"
+    war = tmp_path / "flow.war"
+    write_archive(war, plan_workflow(read_sources(workflow("dag:\n  a: [nope]\n", handler))))
+    with pytest.raises(InvalidWorkflowError) as refused, wfctl.open_deployment(war):
+        pass
+    named = {finding.code: finding.span.source.name for finding in refused.value.report}
+    assert (named["WF304"], named["WF404"]) == (f"{war}/workflow.yaml", f"{war}/handler.py")
 
 
 def test_a_model_that_is_nowhere_names_the_places_tried(workflow) -> None:

@@ -11,7 +11,8 @@ from wfctl.archive.manifest import MAR_MANIFEST, MarManifest, parse_mar_manifest
 from wfctl.archive.read_sources import Origin, ReadSources, read_sources
 from wfctl.archive.unpack import open_archive, unpack
 from wfctl.check.check import check
-from wfctl.check.model import Surroundings
+from wfctl.check.model import Sources, Surroundings
+from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError
 from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
@@ -75,8 +76,18 @@ def _unpacked(read: ReadSources, target: Path) -> ReadSources:
     unpack(read.archive, target)
     inside = read_sources(target)
     handler = read.handler_path or inside.handler_path
-    sources = replace(inside.sources, handler=read.sources.handler)
+    sources = _named_as(read.sources, inside.sources)
+    if read.handler_path is not None:  # the user's own, in place of the one inside
+        sources = replace(sources, handler=read.sources.handler)
     return replace(inside, archive=read.archive, folder=read.folder, handler_path=handler, sources=sources)
+
+
+def _named_as(given: Sources, copies: Sources) -> Sources:
+    """Return the copied texts under the names that the user knows, not those of a temporary folder."""
+    handler = copies.handler
+    if handler is not None and given.handler is not None:
+        handler = SourceText(given.handler.name, handler.text)
+    return replace(copies, spec=SourceText(given.spec.name, copies.spec.text), handler=handler)
 
 
 def _places(read: ReadSources, request: Request) -> Places:
