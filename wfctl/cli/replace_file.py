@@ -1,9 +1,11 @@
 """Writes a file whole or not at all.
 
-Invariant: a failure or Ctrl-C leaves the old file as it was, and nothing beside it.
+Invariant: a failure or Ctrl-C leaves the old file as it was, and nothing beside it. What is no file but a device or
+a pipe is written to and never replaced; of a link it is the file behind it that is replaced.
 """
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -12,6 +14,31 @@ from wfctl.errors import UnreadableInputError
 
 def replace_file(target: Path, content: bytes) -> None:
     """Write ``content`` to a temporary file beside ``target``, then move it there."""
+    if _is_special(target):
+        _write_into(target, content)
+    else:
+        _replace(Path(os.path.realpath(target)), content)
+
+
+def _is_special(target: Path) -> bool:
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_into(target: Path, content: bytes) -> None:
+    try:
+        with target.open("wb", buffering=0) as stream:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[stream.write(rest) :]
+    except OSError as failure:
+        raise UnreadableInputError(f'cannot write "{target}": {failure.strerror}') from failure
+
+
+def _replace(target: Path, content: bytes) -> None:
     try:
         number, name = tempfile.mkstemp(prefix=f".{target.name[:64]}.", dir=target.parent)
     except OSError as failure:
@@ -38,3 +65,26 @@ def _mode(target: Path) -> int:
         mask = os.umask(0)
         os.umask(mask)
         return 0o666 & ~mask
+
+
+def _is_device(target: Path) -> bool:
+    """Whether there is something that is no file: ``/dev/null``, or the pipe of a shell's ``>(command)``."""
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_into(target: Path, content: bytes) -> None:
+    try:
+        with open(target, "wb", opener=_without_waiting) as stream:
+            os.set_blocking(stream.fileno(), True)
+            stream.write(content)
+    except OSError as failure:
+        raise UnreadableInputError(f'cannot write "{target}": {failure.strerror}') from failure
+
+
+def _without_waiting(path: str, _flags: int) -> int:
+    # A pipe that nobody reads is an error; without O_NONBLOCK its opening would wait for a reader for ever.
+    return os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
