@@ -76,15 +76,32 @@ def test_the_folder_of_the_input_is_enough(flow, wfctl) -> None:
         (["-i", "nameless"], "name=text"),
         (["-i", "a=@nosuch"], "nosuch"),
         (["-i", "a=b", "-"], "either"),
+        (["."], "name it with -w"),
+        (["some.war"], "name it with -w"),
+        (["broken.json"], "is not JSON: Expecting"),
         (["-i", "a=b", "--content-type", "x/y"], "--content-type"),
     ],
 )
-def test_a_wrong_input_is_a_clear_error(flow, wfctl, words, hint) -> None:
+def test_a_wrong_input_is_a_clear_error(flow, wfctl, tmp_path, words, hint) -> None:
+    (tmp_path / "broken.json").write_text('{"a": 1')
     done = wfctl("run", "-w", flow(ONE, ECHO), *words)
     assert done.returncode in {1, 2}
     assert hint in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
     assert done.stdout == b""
+
+
+def test_a_breakpoint_in_a_worker_is_told_where_it_works(flow, wfctl) -> None:
+    handler = "def only(data, context):\n    if data:\n        breakpoint()\n    return data\n"
+    done = wfctl("run", "-w", flow(ONE, handler), "-", stdin=b"x")
+    assert done.returncode == 3
+    assert "hint: breakpoint() needs a terminal: wfctl run --inline" in done.stderr.decode()
+
+
+def test_a_refused_workflow_is_not_told_of_an_option_that_run_lacks(flow, wfctl) -> None:
+    handler = "def postprocess(data, context): ...\n"
+    said = wfctl("run", "-w", flow("dag:\n  a: [postproces]\n", handler), "-", stdin=b"x").stderr.decode()
+    assert '"postprocess"? (wfctl validate --fix does this)' in said
 
 
 @pytest.mark.parametrize("how", [[], ["--inline"]])

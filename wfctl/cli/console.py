@@ -90,7 +90,10 @@ def _show(error: WfctlError) -> str:
     if not isinstance(error, InvalidWorkflowError):
         return str(error)
     verdict = Verdict(path="the workflow", report=error.report)
-    say_styled(FullReporter(width=terminal_width(sys.stderr)).render([verdict]).rstrip("\n") + "\n")
+    say_styled(
+        FullReporter(width=terminal_width(sys.stderr), mends="wfctl validate --fix").render([verdict]).rstrip("\n")
+        + "\n"
+    )
     return f"the workflow is not valid: {counts([verdict])}"
 
 

@@ -4,6 +4,7 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,12 @@ from wfctl.cli.discover import find_workflow
 from wfctl.cli.notice import Notice, shown_if_slow
 from wfctl.cli.run_input import STDIN, read_parts
 from wfctl.cli.run_output import kept_for_the_answer, show_line, show_logs, show_timings, write_answer
+from wfctl.errors import RunError
+
+if TYPE_CHECKING:
+    from wfctl.engine.call import Part
+    from wfctl.service.answer import Answer
+    from wfctl.service.deployment import Deployment
 
 
 @click.command(epilog="Exit codes: 0 answered, 1 not a sound workflow, 2 usage, 3 a handler failed, 4 system.")
@@ -85,10 +92,19 @@ def command(
             opened = stack.enter_context(deployment)
         for sentence in opened.limits:
             say(f"note: {sentence}")
-        answer = opened.predict_parts(parts)
+        answer = opened.predict_parts(parts) if inline else _answered_by_workers(opened, parts)
     if verbose:
         show_timings(answer)
     write_answer(answer, output)
+
+
+def _answered_by_workers(deployment: "Deployment", parts: tuple["Part", ...]) -> "Answer":
+    try:
+        return deployment.predict_parts(parts)
+    except RunError as error:
+        if (error.traceback_text or "").rstrip().endswith("bdb.BdbQuit"):
+            error.hint = "breakpoint() needs a terminal: wfctl run --inline"
+        raise
 
 
 def _show_line(loading: Notice, node: str, stream: str, line: str) -> None:

@@ -15,6 +15,7 @@ from wfctl.errors import UnreadableInputError
 from wfctl.service.inputs import BYTES_TYPE, JSON_TYPE, TEXT_TYPE
 
 STDIN = "-"
+_WAR = ".war"
 
 
 def read_parts(source: str | None, fields: tuple[str, ...], content_type: str | None) -> tuple[Part, ...]:
@@ -30,7 +31,23 @@ def read_parts(source: str | None, fields: tuple[str, ...], content_type: str | 
     if source == STDIN:
         body = sys.stdin.buffer.read()
         return (Part("body", body, content_type or sniff(body)),)
-    return (Part("body", _read(Path(source)), content_type or guess(Path(source))),)
+    path = Path(source)
+    body = _read(path)
+    if content_type is None and guess(path) == JSON_TYPE:
+        _refuse_broken_json(path, body)
+    return (Part("body", body, content_type or guess(path)),)
+
+
+def _refuse_broken_json(path: Path, body: bytes) -> None:
+    """Stop what would reach the handler as bytes, as all that cannot be decoded does, and puzzle its author."""
+    try:
+        json.loads(body)
+    except RecursionError:
+        return  # JSON, only nested beyond what is decoded
+    except ValueError as error:
+        raise UnreadableInputError(
+            f'"{path}" is not JSON: {error}', hint="--content-type text/plain, say, hands it over as it is"
+        ) from error
 
 
 def _field(word: str) -> Part:
@@ -48,6 +65,8 @@ def _field(word: str) -> Part:
 
 
 def _read(path: Path) -> bytes:
+    if path.is_dir() or path.suffix == _WAR:
+        raise click.UsageError(f'"{path}" is a workflow, not an input: name it with -w, and an INPUT to run it on')
     try:
         return path.read_bytes()
     except OSError as error:

@@ -39,9 +39,13 @@ def archive_not_found(subject: Subject) -> Iterator[Diagnostic]:
             "WF501",
             f"the archive {quoted(url.text)} of model {quoted(model.name)} is not there",
             model.url_span,
-            help="put it beside the spec, or name the folder it is in with --model-store",
-            notes=tuple(f"looked in {place}" for place in fact.places[:_PLACES_SHOWN]),
+            help="put it beside the spec or the .war, or name the folder it is in with --model-store",
+            notes=tuple(_looked(place) for place in fact.places[:_PLACES_SHOWN]),
         )
+
+
+def _looked(place: str) -> str:
+    return f"looked {place}" if place.startswith("inside ") else f"looked in {place}"
 
 
 def unknown_url_scheme(subject: Subject) -> Iterator[Diagnostic]:

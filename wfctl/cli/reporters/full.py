@@ -25,6 +25,8 @@ class FullReporter:
 
     width: int | None = None
     """Columns of the terminal; ``None`` without one: then texts are not wrapped and long lines are cut at 120."""
+    mends: str = "--fix"
+    """What a user types to have the safe edits made."""
 
     def render(self, verdicts: Sequence[Verdict]) -> str:
         """Return one block for each finding, an empty line after each."""
@@ -50,7 +52,7 @@ class FullReporter:
         return "\n".join(lines)
 
     def _footer(self, found: Diagnostic, gutter: int) -> Iterator[str]:
-        mended = "--fix does this" if found.fix else ""
+        mended = f"{self.mends} does this" if found.fix else ""
         if found.help:
             yield from self._remark("help", f"{found.help} ({mended})" if mended else found.help, gutter)
         elif mended:
