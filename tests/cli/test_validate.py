@@ -168,6 +168,14 @@ def test_findings_are_framed_on_standard_output_and_counted_on_standard_error(cl
     assert done.err.splitlines() == ["checked 1 workflow: 1 error", "wfctl rule WF301 tells more about a code"]
 
 
+def test_warnings_alone_are_a_failure(cli: Cli, tmp_path: Path) -> None:
+    folder_with(tmp_path, SOUND.replace("dag:", "  unused: {url: m1.mar}\ndag:"))
+    done = cli("validate")
+    assert done.code == 1
+    assert done.out.startswith("warning[WF307]: ")
+    assert done.err.startswith("checked 1 workflow: 1 warning\n")
+
+
 def test_notes_alone_are_no_failure(cli: Cli, tmp_path: Path) -> None:
     folder_with(tmp_path, ADVICE)
     done = cli("validate")

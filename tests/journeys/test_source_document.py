@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import wfctl as wfctl_package
 from wfctl.archive.mar import write_mar
 
 OK = Path(__file__).parent.parent / "cases" / "ok"
@@ -96,6 +97,20 @@ def test_every_documented_output_type_goes_through_a_run(flow, wfctl, kind) -> N
     done = wfctl("run", "-w", flow("dag:\n  first: [second]\n", handler), "-", stdin=b"x")
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout == expected
+
+
+def test_every_documented_output_type_of_a_model_is_the_answer_too(flow, tmp_path) -> None:
+    values = ", ".join(f"'{kind}': {expression}" for kind, (expression, _) in OUTPUTS.items())
+    code = tmp_path / "model.py"
+    code.write_text(
+        f"VALUES = {{{values}}}\n"
+        "def handle(data, context):\n    return data and [VALUES[row['body'].decode()] for row in data]\n"
+    )
+    folder = flow("models:\n  m: {url: m.mar}\ndag:\n  m: []\n", "")
+    write_mar(folder / "m.mar", model_name="m", handler=code)
+    with wfctl_package.open_deployment(folder) as opened:
+        for kind, (_, expected) in OUTPUTS.items():
+            assert opened.predict(kind.encode()).body == expected
 
 
 def test_a_tensor_goes_through_a_run(flow, wfctl) -> None:
