@@ -235,3 +235,10 @@ def test_warnings_of_the_compiler_do_not_leak():
 def test_any_text_gives_facts_or_a_finding(text):
     facts, findings = read_handler_facts(SourceText("handler.py", text))
     assert (facts is None) == bool(findings)
+
+
+@pytest.mark.parametrize(
+    "chain", ["data" + ".a" * 900, "1" + " + 1" * 900, "data" + "[0]" * 900, "f(data)" + "()" * 900]
+)
+def test_a_chain_of_hundreds_of_links_is_no_claim_about_none(chain):
+    assert facts_of(f"def f(data, context):\n    return {chain}\n").functions["f"].guards_none

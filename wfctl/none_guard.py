@@ -26,7 +26,10 @@ def surely_fails(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str) ->
     Only what runs on every call counts. Any way out of the function before, any new value of the parameter and any
     ``try`` leaves it open, and open means no.
     """
-    return _body_fails(function.body, name) is True and not _is_generator(function)
+    try:
+        return _body_fails(function.body, name) is True and not _is_generator(function)
+    except RecursionError:  # a chain of hundreds of links or operators
+        return False
 
 
 def _is_generator(function: ast.AST) -> bool:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wfctl.archive.budgets import Budgets
+from wfctl.archive.collect import files_below
 from wfctl.archive.unpack import Container, list_members, open_archive, read_member, unpack
 from wfctl.errors import ArchiveError, UnreadableInputError
 
@@ -606,3 +607,50 @@ def test_digests_are_those_of_the_content(tmp_path):
     (tmp_path / "a.war").write_bytes(zip_bytes(Raw(b"w", content, method=DEFLATED)))
     (member,) = list_members(tmp_path / "a.war")
     assert (member.name, member.size, member.sha256) == ("w", 3 << 20, hashlib.sha256(content).hexdigest())
+
+
+def test_many_members_that_each_grow_from_little_are_refused_together(refused):
+    budgets = Budgets(free_bytes=1 << 16, ratio=100)
+    members = [Raw(name=b"m%d" % number, content=bytes(60_000), method=DEFLATED) for number in range(40)]
+    error = refused(zip_bytes(*members), budgets=budgets)
+    assert "unpack to more than" in str(error)
+
+
+def test_many_small_bombs_inside_are_stopped_together(tmp_path):
+    inner = zip_bytes(Raw(name=b"a", content=bytes(60_000), method=DEFLATED))
+    path = tmp_path / "a.war"
+    path.write_bytes(zip_bytes(*(Raw(name=b"m%d.mar" % number, content=inner) for number in range(10))))
+    with open_archive(path, Budgets(free_bytes=150_000, ratio=1)) as archive:
+        faults = [fault.message for fault in archive.nested_faults()]
+    assert len(faults) == 8
+    assert "unpack to more than" in faults[0]
+
+
+def test_a_folder_that_holds_nothing_but_a_link_is_not_left_through_it(tmp_path):
+    (tmp_path / "away").mkdir()
+    (tmp_path / "away" / "secret").write_text("x")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "link").symlink_to("../away")
+    with open_archive(tmp_path / "folder") as archive:
+        assert archive.names() == frozenset()
+
+
+@pytest.fixture
+def deep_folder(tmp_path):
+    """A folder in a folder, a thousand times; removed step by step, as the library's own remover goes too deep too."""
+    where = tmp_path / "deep"
+    where.mkdir()
+    for _ in range(1200):
+        where /= "d"
+        where.mkdir()
+    yield tmp_path / "deep"
+    while where != tmp_path:
+        where.rmdir()
+        where = where.parent
+
+
+def test_a_folder_nested_too_deeply_is_refused(deep_folder):
+    with pytest.raises(ArchiveError, match="too deeply"), open_archive(deep_folder) as archive:
+        archive.names()
+    with pytest.raises(ArchiveError, match="too deeply"):
+        list(files_below(deep_folder))

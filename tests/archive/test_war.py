@@ -13,7 +13,7 @@ from wfctl.archive.pack import write_archive
 from wfctl.archive.read_sources import read_sources
 from wfctl.archive.unpack import list_members
 from wfctl.archive.war import created_on, extra_members, folder_members, plan_workflow
-from wfctl.errors import ArchiveError
+from wfctl.errors import ArchiveError, UnreadableInputError
 
 ROOT = Path(__file__).parent.parent.parent
 SPEC = "# the flow\nmodels:\n  m1: {url: m1.mar}\ndag:\n  pre: [m1]\n  m1: [post]\n"
@@ -177,3 +177,13 @@ def test_our_archive_passes_our_own_door(folder, tmp_path):
         write_archive(path, _plan(folder), compress=compress)
         assert [member.name for member in list_members(path)] == _names(_plan(folder))
         assert read_sources(path).sources.spec.text == SPEC
+
+
+def test_links_that_go_in_circles_or_nowhere_are_refused_by_name(folder):
+    (folder / "circle").symlink_to("circle")
+    with pytest.raises(UnreadableInputError, match="circle"):
+        _plan(folder)
+    (folder / "circle").unlink()
+    (folder / "nowhere").symlink_to("missing")
+    with pytest.raises(UnreadableInputError, match="nowhere"):
+        _plan(folder)

@@ -2,12 +2,10 @@
 
 import os
 import stat
-import threading
 
 import pytest
 
 from wfctl.cli.replace_file import replace_file
-from wfctl.errors import UnreadableInputError
 
 
 def test_a_file_is_replaced_and_keeps_its_rights(tmp_path):
@@ -16,29 +14,6 @@ def test_a_file_is_replaced_and_keeps_its_rights(tmp_path):
     replace_file(tmp_path / "a", b"new")
     assert (tmp_path / "a").read_text() == "new"
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
-
-
-@pytest.mark.timeout(10)
-def test_a_pipe_is_written_to_and_stays(tmp_path):
-    os.mkfifo(tmp_path / "a")
-    found = []
-    reader = os.open(tmp_path / "a", os.O_RDONLY | os.O_NONBLOCK)
-    os.set_blocking(reader, True)
-    with open(reader, "rb") as stream:
-        thread = threading.Thread(target=lambda: found.append(stream.read(3)))
-        thread.start()
-        replace_file(tmp_path / "a", b"new")
-        thread.join()
-    assert found == [b"new"]
-    assert stat.S_ISFIFO((tmp_path / "a").stat().st_mode)
-
-
-@pytest.mark.timeout(10)
-def test_a_pipe_that_nobody_reads_is_an_error_without_waiting(tmp_path):
-    os.mkfifo(tmp_path / "a")
-    with pytest.raises(UnreadableInputError, match="cannot write"):
-        replace_file(tmp_path / "a", b"new")
-    assert os.listdir(tmp_path) == ["a"]
 
 
 def test_a_device_stays_a_device(tmp_path):

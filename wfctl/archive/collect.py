@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from wfctl.archive.names import shortened
 from wfctl.archive.plan import PlannedMember
 from wfctl.errors import ArchiveError, UnreadableInputError
 
 _CACHES: Final = frozenset({"__pycache__", "node_modules"})
 _VIRTUAL_ENVIRONMENT: Final = "pyvenv.cfg"
 _LEFTOVERS: Final = (".pyc", ".pyo", "~")
+_DEEPEST: Final = 200
 
 
 def planned_file(path: Path, name: str) -> PlannedMember:
@@ -40,8 +42,10 @@ def files_below(
         yield planned_file(path, prefix + path.relative_to(folder).as_posix())
 
 
-def _walk(folder: Path, leave_out: Callable[[Path], bool]) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
+def _walk(folder: Path, leave_out: Callable[[Path], bool], depth: int = 0) -> Iterator[Path]:
+    if depth > _DEEPEST:
+        raise ArchiveError(f'"{shortened(str(folder))}" is nested too deeply')
+    for path in sorted(_inside(folder)):
         if _is_litter(path.name) or leave_out(path):
             continue
         if not path.is_dir():
@@ -51,7 +55,14 @@ def _walk(folder: Path, leave_out: Callable[[Path], bool]) -> Iterator[Path]:
         elif path.is_symlink():
             raise ArchiveError(f'"{path}" is a link to a folder', hint="copy the folder there")
         else:
-            yield from _walk(path, leave_out)
+            yield from _walk(path, leave_out, depth + 1)
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise UnreadableInputError(f'cannot read "{folder}": {error.strerror or error}') from error
 
 
 def _is_litter(name: str) -> bool:
@@ -59,7 +70,7 @@ def _is_litter(name: str) -> bool:
 
 
 def _refuse_way_out(path: Path, root: Path) -> None:
-    if path.is_symlink() and not path.resolve().is_relative_to(root):
+    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
         raise ArchiveError(
             f'"{path}" is a link to "{os.readlink(path)}", outside the folder',  # noqa: PTH115 - as it is written
             hint="copy the file there, or name the link itself as an extra file",

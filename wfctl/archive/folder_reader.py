@@ -23,7 +23,10 @@ class FolderReader:
 
     def members(self) -> tuple[Member, ...]:
         """Return every plain file below, by name."""
-        found = sorted(self._files())
+        try:
+            found = sorted(self._files())
+        except RecursionError as error:
+            raise ArchiveError("the folder is nested too deeply") from error
         return tuple(self._member(name) for name in found)
 
     def walk(self, wanted: Wanted = everything) -> Iterator[tuple[Member, Iterator[bytes]]]:
@@ -69,6 +72,6 @@ def _root_of(folder: Path) -> Path:
         inside = list(folder.iterdir())
     except OSError as error:
         raise UnreadableInputError(f'cannot read "{folder}": {error.strerror}') from error
-    if len(inside) == 1 and inside[0].is_dir() and not inside[0].name.endswith("-INF"):
+    if len(inside) == 1 and inside[0].is_dir() and not inside[0].is_symlink() and not inside[0].name.endswith("-INF"):
         return inside[0]
     return folder

@@ -8,10 +8,9 @@ Invariant: files are written into a private folder only, which appears whole or,
 
 import os
 import tempfile
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final
@@ -110,15 +109,16 @@ class Archive:
 
     def nested_faults(self) -> Iterator[ArchiveError]:
         """Yield why archives inside this one would be refused; archives inside those are members like any other."""
+        left = self.budgets.member_limit(0 if self._stream is None else self._stream.seek(0, os.SEEK_END))
         for member, content in self._reader.walk(lambda name: name.endswith(_NESTED)):
             # It has no name on the disk, and is gone when it is closed.
             with tempfile.TemporaryFile() as copy:
                 copy.writelines(content)
                 copy.seek(0)
                 try:
-                    reader = _reader(member.name, copy, self.budgets)
-                    for _, inner in reader.walk():
-                        deque(inner, maxlen=0)
+                    # Thousands of small bombs make a large one: what all of them unpack to is bounded together.
+                    reader = _reader(member.name, copy, replace(self.budgets, total_bytes=max(0, left)))
+                    left -= sum(len(chunk) for _, inner in reader.walk() for chunk in inner)
                 except ArchiveError as error:
                     yield ArchiveError(f'"{member.name}" would be refused: {error.message}', member=member.name)
 

@@ -3,6 +3,7 @@
 Invariant: the texts that are packed are those that were read and checked, not those on the disk a moment later.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -61,7 +62,8 @@ def folder_members(folder: Path, *, but: Iterable[Path], patterns: Sequence[str]
 
     ``patterns`` are compared with the path below the folder and with the name alone.
     """
-    excluded = {path.resolve() for path in but}
+    # Not Path.resolve, which raises for links that go in circles.
+    excluded = {os.path.realpath(path) for path in but}
 
     def leave_out(path: Path) -> bool:
         below = path.relative_to(folder).as_posix()
@@ -69,7 +71,7 @@ def folder_members(folder: Path, *, but: Iterable[Path], patterns: Sequence[str]
             return True
         if path.is_dir():
             return path.name == Path(WAR_MANIFEST).parent.name or (path / MAR_MANIFEST).is_file()
-        return path.suffix in _ARCHIVES or path.resolve() in excluded
+        return path.suffix in _ARCHIVES or os.path.realpath(path) in excluded
 
     yield from files_below(folder, leave_out=leave_out)
 

@@ -73,14 +73,16 @@ def _read_table(stream: IO[bytes], contents: Contents, budgets: Budgets) -> list
     stream.seek(contents.offset)
     table = stream.read(contents.size)
     names, rows, position, total = NameSet(), [], 0, 0
+    # Members may each grow far from little: what all of them may is bounded by the file.
+    limit = min(budgets.total_bytes, budgets.member_limit(contents.offset))
     for _ in range(contents.entries):
         row, position = _central(table, position)
         if row.name:
             names.add(row.name, is_folder=row.is_folder)
         _judge(row, budgets)
         total += row.size
-        if total > budgets.total_bytes:
-            raise ArchiveError(f"the members unpack to more than {budgets.total_bytes:,} bytes", member=row.name)
+        if total > limit:
+            raise ArchiveError(f"the members unpack to more than {limit:,} bytes", member=row.name)
         rows.append(row)
     if position != len(table):
         raise ArchiveError("the table of contents holds more than its members")

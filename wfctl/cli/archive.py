@@ -5,7 +5,7 @@ The options of the original archiver have its names, so that a script moves by r
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from wfctl.archive.war import created_on, extra_members, folder_members, plan_wo
 from wfctl.check.check import check
 from wfctl.check.model import Surroundings
 from wfctl.cli.console import answer, say, say_styled
+from wfctl.cli.discover import find_workflow
 from wfctl.cli.printable import printable
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.cli.reporters.summary import counted
@@ -122,7 +123,8 @@ def _archive(wishes: _Wishes) -> None:
         embedded=[_embedded(model, places) for model in models.values()] if wishes.embeds else (),
         created_on=created_on(wishes.source_date_epoch),
     )
-    _show(target, plan) if wishes.is_dry else _write(target, plan, wishes)
+    left_out = [] if wishes.embeds else [model.url for model in models.values() if model.url]
+    _show(target, plan) if wishes.is_dry else _write(target, plan, wishes, left_out)
 
 
 def _show(target: Path, plan: ArchivePlan) -> None:
@@ -131,12 +133,14 @@ def _show(target: Path, plan: ArchivePlan) -> None:
     say(f"would write {target}: {_summary(plan)}")
 
 
-def _write(target: Path, plan: ArchivePlan, wishes: _Wishes) -> None:
+def _write(target: Path, plan: ArchivePlan, wishes: _Wishes, left_out: Sequence[str]) -> None:
     if os.path.exists(target):  # noqa: PTH110
         say(f"overwriting {target}")
     write_archive(target, plan, compress=wishes.compresses, overwrite=wishes.overwrites)
     say(f"wrote {target}: {_summary(plan)}")
     say(f"sha256 {sha256_of(target)}")
+    if left_out:
+        say(f"not inside: {', '.join(left_out)}; take them along, or put them inside with --embed-models")
     if wishes.compresses:
         say("compressed: another version of zlib may give other bytes")
 
@@ -165,6 +169,8 @@ def _name(name: str) -> str:
 def _read(wishes: _Wishes) -> ReadSources:
     if wishes.folder is not None and wishes.spec_file is not None:
         raise click.UsageError("give a FOLDER or --spec-file, not both")
+    if wishes.spec_file is None:
+        find_workflow(wishes.folder)  # complains as all commands do where there is none
     read = read_sources(wishes.spec_file or wishes.folder or Path(), handler=wishes.handler)
     if read.origin is Origin.ARCHIVE:
         raise UnsupportedError(f'"{read.archive}" is an archive already', hint="wfctl inspect shows what is inside")
@@ -192,8 +198,9 @@ def _check(read: ReadSources, models: Mapping[str, ModelSpec], places: Places, w
 
 def _extra_files(read: ReadSources, wishes: _Wishes) -> Iterator[Path]:
     """Yield the extra files; scripts name the spec or the handler among them too."""
-    own = {path.resolve() for path in (read.spec_path, read.handler_path) if path is not None}
-    yield from (path for path in wishes.extra_files if path.resolve() not in own)
+    # Not Path.resolve, which raises for links that go in circles.
+    own = {os.path.realpath(path) for path in (read.spec_path, read.handler_path) if path is not None}
+    yield from (path for path in wishes.extra_files if os.path.realpath(path) not in own)
 
 
 def _rest_of_folder(

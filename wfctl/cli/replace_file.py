@@ -65,26 +65,3 @@ def _mode(target: Path) -> int:
         mask = os.umask(0)
         os.umask(mask)
         return 0o666 & ~mask
-
-
-def _is_device(target: Path) -> bool:
-    """Whether there is something that is no file: ``/dev/null``, or the pipe of a shell's ``>(command)``."""
-    try:
-        mode = target.stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-
-
-def _write_into(target: Path, content: bytes) -> None:
-    try:
-        with open(target, "wb", opener=_without_waiting) as stream:
-            os.set_blocking(stream.fileno(), True)
-            stream.write(content)
-    except OSError as failure:
-        raise UnreadableInputError(f'cannot write "{target}": {failure.strerror}') from failure
-
-
-def _without_waiting(path: str, _flags: int) -> int:
-    # A pipe that nobody reads is an error; without O_NONBLOCK its opening would wait for a reader for ever.
-    return os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
