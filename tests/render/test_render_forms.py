@@ -1,7 +1,10 @@
 """Mermaid, Markdown, DOT and JSON, and the table of forms."""
 
 import json
+import random
 import re
+import time
+from itertools import pairwise
 from pathlib import PurePath
 
 import pytest
@@ -137,3 +140,16 @@ def test_every_form_has_an_ending() -> None:
 def test_ten_thousand_nodes_come_out_in_every_form(form: Form) -> None:
     edges = [(f"n{number // 3}", f"n{number}") for number in range(1, 10_000)]
     assert render(drawing(edges), form)
+
+
+@pytest.mark.parametrize("form", Form)
+def test_a_thousand_nodes_on_thirty_ranks_are_drawn_within_two_seconds(form: Form) -> None:
+    chance = random.Random(7)
+    ranks = [[f"n{rank}_{number}" for number in range(33)] for rank in range(30)]
+    edges = [(chance.choice(above), name) for above, below in pairwise(ranks) for name in below]
+    edges += [(chance.choice(above), chance.choice(below)) for above, below in pairwise(ranks) for _ in range(18)]
+    begun = time.process_time()
+    text = render(drawing(edges, alone=[name for rank in ranks for name in rank]), form, Paper(width=1_200))
+    assert time.process_time() - begun < 2
+    assert "not drawn" not in text
+    assert all(name in text for name in ("n0_0", "n15_16", "n29_32"))
