@@ -1,7 +1,7 @@
 """Compares values with the plain part of JSON Schema, which is nearly all that the published schemas use.
 
-Loading the library takes longer than all the rest of a check. It stays the judge of whatever is not plain; a test
-holds that both say the same.
+A test holds that the library says the same. Where a value meets none of several alternatives that is said, and not
+which of them was meant.
 
 Invariant: never guesses; a keyword that is not known here raises ``NotPlainError``.
 """
@@ -67,12 +67,8 @@ class _Comparison:
         return made
 
     def _any_of(self, schemas: list[Schema]) -> Judge:
-        def judge(value: object) -> int:
-            if not any(not self.faults(value, schema) for schema in schemas):
-                raise NotPlainError  # which of them was meant is not plain
-            return 0
-
-        return judge
+        # One fault of the whole: which of the alternatives was meant is not plain.
+        return lambda value: all(self.faults(value, schema) for schema in schemas)
 
 
 def _is_whole_number(value: object) -> bool:
