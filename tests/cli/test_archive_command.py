@@ -60,7 +60,11 @@ def test_a_folder_becomes_an_archive_of_its_name(cli, flow, tmp_path):
     ]
     digest = hashlib.sha256((tmp_path / "flow.war").read_bytes()).hexdigest()
     size = sum(map(len, _contents(tmp_path / "flow.war")))
-    assert done.err.splitlines() == [f"wrote flow.war: 4 members, {size} B", f"sha256 {digest}"]
+    assert done.err.splitlines() == [
+        f"wrote flow.war: 4 members, {size} B",
+        f"sha256 {digest}",
+        "not inside: m1.mar; take them along, or put them inside with --embed-models",
+    ]
 
 
 def test_the_current_folder_is_the_default(cli, flow, tmp_path):
@@ -126,7 +130,7 @@ def test_an_existing_archive_is_kept_without_force(cli, flow, tmp_path):
         (["flow", "--spec-file", "flow/workflow.yaml"], 2, "give a FOLDER or --spec-file, not both"),
         (["flow", "--nonsense"], 2, "No such option"),
         (["flow/m1.mar"], 1, "archive of a model"),
-        ([], 1, "holds no workflow"),
+        ([], 2, "the current folder holds no workflow"),
     ],
 )
 def test_a_mistake_is_named_and_writes_nothing(cli, flow, tmp_path, words, code, text):

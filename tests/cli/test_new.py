@@ -44,7 +44,7 @@ def test_the_spec_tells_editors_where_its_schema_is(tmp_path):
 
 def test_the_next_commands_are_named(tmp_path):
     result = new(tmp_path / "w")
-    for words in ("cd ", "wfctl validate", "wfctl render", "wfctl run input.json", "wfctl archive"):
+    for words in ("cd ", "wfctl validate", "wfctl render", "wfctl run input.json", "wfctl archive --embed-models"):
         assert words in result.output
 
 

@@ -24,7 +24,7 @@ _NEXT = (
     ("validate", "is it sound?"),
     ("render", "a picture of it"),
     ("run input.json", "an answer"),
-    ("archive", "a .war to take elsewhere"),
+    ("archive --embed-models", "a .war to take elsewhere"),
 )
 
 
@@ -102,4 +102,4 @@ def _tell(folder: Path, written: list[str]) -> None:
     if folder.resolve() != Path.cwd():
         say(f"  cd {shlex.quote(str(folder))}")
     for arguments, purpose in _NEXT:
-        say(f"  {f'wfctl {arguments}':<22}  # {purpose}")
+        say(f"  {f'wfctl {arguments}':<28}  # {purpose}")
