@@ -17,7 +17,9 @@ def replace_file(target: Path, content: bytes) -> None:
     if _is_special(target):
         _write_into(target, content)
     else:
-        _replace(Path(os.path.realpath(target)), content)
+        # Messages name a plain target as the user wrote it.
+        is_link = os.path.islink(target)  # noqa: PTH114 - Path.is_symlink raises for a name that is too long
+        _replace(Path(os.path.realpath(target)) if is_link else target, content)
 
 
 def _is_special(target: Path) -> bool:
