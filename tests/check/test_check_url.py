@@ -85,3 +85,9 @@ def test_credentials_are_seen(text: str, *, has: bool) -> None:
 )
 def test_archives_are_told_by_their_endings(text: str, *, looks: bool) -> None:
     assert read_url(text).looks_like_archive() is looks
+
+
+def test_a_file_on_this_machine_is_shown_without_a_host_and_may_be_a_folder() -> None:
+    assert read_url("file:///srv/models/m1.zip").shown == "/srv/models/m1.zip"
+    assert read_url("file:///srv/models/m1").looks_like_archive()
+    assert not read_url("file:///srv/models/m1.zip").looks_like_archive()

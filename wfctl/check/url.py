@@ -44,7 +44,7 @@ class Url:
     @property
     def shown(self) -> str:
         """The text without what may be secret: user, password, parameters."""
-        return self.text if self.is_local or self.parts is None else f"{self.parts.hostname}{self.parts.path}"
+        return self.text if self.is_local or self.parts is None else f"{self.parts.hostname or ''}{self.parts.path}"
 
     def malformation(self) -> str | None:
         """Say why this cannot be an address at all, ``None`` if it can."""
@@ -78,7 +78,7 @@ class Url:
         if last.endswith(_ARCHIVE_ENDINGS):
             return True
         _, dot, ending = last.rpartition(".")
-        return self.is_local and (not dot or _VERSION.fullmatch(ending) is not None)
+        return self.scheme in {None, "file"} and (not dot or _VERSION.fullmatch(ending) is not None)
 
 
 def read_url(text: str) -> Url:
