@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from wfctl.render.channel import Wire, assign_tracks, spread
 from wfctl.render.crossing import count_crossings, order_ranks
 from wfctl.render.grid import Grid, lay
-from wfctl.render.layers import BEND_LIMIT, BeyondDrawingError, Layers, layer
+from wfctl.render.layers import BEND_LIMIT, EDGE_LIMIT, BeyondDrawingError, Layers, layer
 from wfctl.render.model import Drawing
 from wfctl.render.plane import Plane, spread_out
 from wfctl.render.ranks import assign_ranks, backward_edges, circles, components
@@ -216,6 +216,13 @@ def test_edges_that_skip_too_many_levels_are_refused_before_they_cost_time() -> 
     with pytest.raises(BeyondDrawingError, match="skip too many levels"):
         layer(drawing([*chain, *skips]))
     assert count * len(skips) // 2 > BEND_LIMIT
+
+
+def test_more_edges_than_a_picture_can_show_are_refused_before_they_cost_time() -> None:
+    dense = [(f"a{a}", f"b{b}") for a in range(101) for b in range(100)]
+    with pytest.raises(BeyondDrawingError, match="10100 edges are too many"):
+        layer(drawing(dense))
+    assert layer(drawing(dense[:EDGE_LIMIT])).count == 200
 
 
 def test_a_thousand_nodes_on_thirty_ranks_are_laid_out() -> None:

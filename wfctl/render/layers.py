@@ -15,6 +15,9 @@ from wfctl.render.ranks import assign_ranks, backward_edges, components
 BEND_LIMIT = 60_000
 """Bends beyond which ordering would take longer than anyone looks at the picture."""
 
+EDGE_LIMIT = 10_000
+"""Edges beyond which a picture is one dark patch, and takes its time to become one."""
+
 
 class BeyondDrawingError(Exception):
     """The graph is too large to be laid out; the reason is the text."""
@@ -101,6 +104,8 @@ class _Bends:
 
 def layer(drawing: Drawing) -> Layers:
     """Lay every connected part of ``drawing`` out in ordered ranks."""
+    if len(drawing.edges) > EDGE_LIMIT:
+        raise BeyondDrawingError(f"{len(drawing.edges)} edges are too many for a picture")
     number = {node.name: index for index, node in enumerate(drawing.nodes)}
     count = len(number)
     ends = [(number[edge.source], number[edge.target]) for edge in drawing.edges]
