@@ -50,3 +50,12 @@ def test_json_holds_one_rule_with_its_page_or_all_without(cli: Cli) -> None:
     }
     every = json.loads(cli("rule", "--output-format", "json").out)
     assert [row["code"] for row in every] == list(RULES)
+
+
+def test_the_beginning_of_codes_lists_them(cli: Cli) -> None:
+    done = cli("rule", "wf6")
+    assert done.code == 0
+    assert {line.split()[0] for line in done.out.splitlines() if line.startswith("  ")} == {
+        code for code in RULES if code.startswith("WF6")
+    }
+    assert done.out.count("xx: ") == 1

@@ -79,6 +79,7 @@ def test_the_folder_of_the_input_is_enough(flow, wfctl) -> None:
         (["."], "name it with -w"),
         (["some.war"], "name it with -w"),
         (["broken.json"], "is not JSON: Expecting"),
+        (["-i", "a=b", "-o", "nosuch/answer"], 'there is no folder "nosuch"'),
         (["-i", "a=b", "--content-type", "x/y"], "--content-type"),
     ],
 )

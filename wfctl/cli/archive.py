@@ -21,6 +21,7 @@ from wfctl.check.check import check
 from wfctl.check.model import Surroundings
 from wfctl.cli.console import answer, say, say_styled
 from wfctl.cli.discover import find_workflow
+from wfctl.cli.options import complete_workflows
 from wfctl.cli.printable import printable
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.cli.reporters.summary import counted
@@ -63,7 +64,7 @@ class _Wishes:
     short_help="Pack a workflow into a .war archive.",
     epilog="The same files give the same bytes on any day and machine; SOURCE_DATE_EPOCH sets the date inside.",
 )
-@click.argument("folder", required=False, type=_PATH)
+@click.argument("folder", required=False, type=_PATH, shell_complete=complete_workflows)
 @click.option("--workflow-name", "name", metavar="NAME", help="Name of the workflow; the archive is NAME.war.")
 @click.option("--spec-file", type=_PATH, metavar="FILE", help="Pack this spec and what is named, not a whole folder.")
 @click.option("--handler", type=_PATH, metavar="FILE", help="The handler, where it is not beside the spec.")

@@ -4,7 +4,7 @@ Invariant: the pages are those of ``wfctl.check``; nothing is explained here.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
@@ -35,14 +35,16 @@ _FORMS = ("text", "json")
 def command(*, code: str | None, form: str) -> None:
     """Explain a finding's code.
 
-    CODE is a code (WF301) or a name (cyclic-edge); without one all codes are listed.
+    CODE is a code (WF301) or a name (cyclic-edge); its beginning (WF3) lists a family, and without one all codes are
+    listed.
     """
-    rule = None if code is None else _found(code)
+    listed = [row for row in RULES.values() if code is None or row.code.startswith(code.upper())]
+    rule = None if code is None or len(listed) > 1 else _found(code)
     if form == "json":
-        rows = [_record(row) for row in RULES.values()] if rule is None else _record(rule, read_page(rule.code))
+        rows = [_record(row) for row in listed] if rule is None else _record(rule, read_page(rule.code))
         answer(json.dumps(rows, indent=2))
     elif rule is None:
-        answer("\n".join(_list(terminal_width())))
+        answer("\n".join(_list(listed, terminal_width())))
     else:
         _explain(rule, read_page(rule.code))
 
@@ -65,14 +67,14 @@ def _record(rule: Rule, page: Page | None = None) -> dict[str, object]:
     return row if page is None else {**row, "page": page.text}
 
 
-def _list(width: int | None) -> Iterator[str]:
-    names = max(len(rule.name) for rule in RULES.values())
+def _list(rules: Sequence[Rule], width: int | None) -> Iterator[str]:
+    names = max(len(rule.name) for rule in rules)
     indent = len("  WF000  ") + names + len("  warning  ")
     for start, title in FAMILIES.items():
-        yield click.style(f"{start}xx: {title}", bold=True)
-        for rule in RULES.values():
-            if not rule.code.startswith(start):
-                continue
+        family = [rule for rule in rules if rule.code.startswith(start)]
+        if family:
+            yield click.style(f"{start}xx: {title}", bold=True)
+        for rule in family:
             severity = click.style(f"{rule.severity.word:<7}", fg=COLOURS[rule.severity])
             lead = f"  {rule.code}  {rule.name:<{names}}  {severity}  "
             for line in wrap(rule.summary, width and max(width - indent, 20)):

@@ -11,8 +11,9 @@ import click
 from wfctl.cli.console import say
 from wfctl.cli.discover import find_workflow
 from wfctl.cli.notice import Notice, shown_if_slow
+from wfctl.cli.options import complete_workflows
 from wfctl.cli.run_input import STDIN, read_parts
-from wfctl.cli.run_output import kept_for_the_answer, show_line, show_logs, show_timings, write_answer
+from wfctl.cli.run_output import expect_folder_of, kept_for_the_answer, show_line, show_logs, show_timings, write_answer
 from wfctl.errors import RunError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     "-w",
     "--workflow",
     type=click.Path(path_type=Path),
+    shell_complete=complete_workflows,
     help="A spec, a folder or a .war; without it the workflow of this folder, then of INPUT's folder.",
 )
 @click.option("--handler", type=click.Path(path_type=Path), help="The handler, where it is not beside the spec.")
@@ -48,8 +50,9 @@ if TYPE_CHECKING:
     "--startup-timeout",
     type=click.FloatRange(min=0.1),
     default=120.0,
+    metavar="SECONDS",
     show_default=True,
-    help="Seconds for loading a worker.",
+    help="For loading a worker.",
 )
 def command(
     *,
@@ -75,6 +78,8 @@ def command(
     from wfctl.service.deployment import open_deployment
 
     parts = read_parts(source, fields, content_type)
+    if output is not None:
+        expect_folder_of(output)
     loading = Notice("loading ...", sys.stderr)
     deployment = open_deployment(
         _workflow(workflow, source),

@@ -16,7 +16,7 @@ import click
 from wfctl.cli.console import OutputError, say, say_styled, writing_the_answer
 from wfctl.cli.printable import printable
 from wfctl.cli.replace_file import replace_file
-from wfctl.errors import WfctlError
+from wfctl.errors import UnreadableInputError, WfctlError
 from wfctl.service.answer import Answer
 
 
@@ -24,6 +24,12 @@ class BinaryAnswerError(WfctlError):
     """An answer that is not text would reach a terminal."""
 
     code = "binary-answer"
+
+
+def expect_folder_of(target: Path) -> None:
+    """Refuse an answer's file that could not be made, before anything runs."""
+    if not target.parent.is_dir():
+        raise UnreadableInputError(f'cannot write "{target}": there is no folder "{target.parent}"')
 
 
 def write_answer(answer: Answer, target: Path | None) -> None:
