@@ -18,7 +18,7 @@ _SHELLS = ("bash", "zsh", "fish")
 def command(ctx: click.Context, *, shell: str) -> None:
     """Print the completion script of a shell.
 
-    It completes commands, options, workflow files, rule codes and nodes.
+    It completes commands, options and their choices, workflow files and rule codes.
     """
     from wfctl.cli.main import COMPLETION_VARIABLE, PROGRAM
 
