@@ -106,3 +106,12 @@ def test_a_handler_without_an_end_does_not_fill_the_memory(folder: Path, words):
 def test_a_spec_written_by_another_command_is_read(folder: Path):
     code, text = shell("wfctl validate <(cat workflow.yaml) --handler handler.py", folder)
     assert code == 0, text
+
+
+def test_a_field_that_is_no_text_arrives_as_it_was_given(cli: Cli, folder: Path):
+    (folder / "handler.py").write_text(
+        "def pre(data, context):\n    return None if data is None else [bytes(data[0]['a']).hex()]\n\n\n"
+        "def post(data, context):\n    return None if data is None else [bytes(data[0]['body'])]\n"
+    )
+    done = cli("run", "-i", os.fsdecode(b"a=\xff\xfe"))
+    assert (done.code, done.out) == (0, "fffe")

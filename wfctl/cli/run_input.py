@@ -5,6 +5,7 @@ Invariant: reads what the user named and nothing else; what it cannot read is a 
 
 import json
 import mimetypes
+import os
 import sys
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def _field(word: str) -> Part:
     if value.startswith("@"):
         path = Path(value[1:])
         return Part(name, _read(path), guess(path))
-    return Part(name, value.encode(), "")
+    # What the shell passed, also where it is no UTF-8.
+    return Part(name, os.fsencode(value), "")
 
 
 def _read(path: Path) -> bytes:
