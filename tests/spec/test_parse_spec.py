@@ -306,3 +306,10 @@ def test_no_value_makes_reading_fail(value):
     for finding in report:
         assert finding.span is not None
         assert "\n" not in finding.message
+
+
+def test_a_list_where_a_mapping_belongs_is_told_to_drop_its_dashes() -> None:
+    _, report = parse_spec(SourceText("workflow.yaml", "models:\n  - m: {url: m.mar}\ndag:\n  - m: [f]\n"))
+    assert [(found.code, found.help) for found in report] == [
+        ("WF201", 'write "name: ..." lines, without the dashes')
+    ] * 2

@@ -35,4 +35,14 @@ def is_slip(word: str, meant: str) -> bool:
     """Whether ``word`` is so near to ``meant`` that only the fingers slipped."""
     from difflib import SequenceMatcher
 
-    return len(word) >= _LONG_ENOUGH and SequenceMatcher(None, word, meant).ratio() >= _SURENESS
+    if len(word) < _LONG_ENOUGH:
+        return False
+    return _is_swap(word, meant) or SequenceMatcher(None, word, meant).ratio() >= _SURENESS
+
+
+def _is_swap(word: str, meant: str) -> bool:
+    """Whether two letters that stand side by side changed places."""
+    if len(word) != len(meant):
+        return False
+    start = next((at for at, letter in enumerate(word) if letter != meant[at]), len(word))
+    return meant == word[:start] + word[start : start + 2][::-1] + word[start + 2 :] and word != meant

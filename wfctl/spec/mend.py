@@ -97,6 +97,8 @@ def mend_type(source: SourceText, node: Node, schema: Schema) -> Mend:
     """Return how a value of the wrong type becomes one of the right type."""
     types = schema.get("type", ())
     wanted_type = types if isinstance(types, str) else next(iter(types), "")
+    if isinstance(node, Sequence) and wanted_type == "object":
+        return 'write "name: ..." lines, without the dashes', ()
     if not isinstance(node, Scalar):
         return _NOTHING
     if node.kind is Kind.NULL:
