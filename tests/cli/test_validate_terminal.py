@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -74,6 +75,12 @@ def test_pages_are_set_in_type_on_a_terminal(folder: Path) -> None:
     assert "```" not in text
     assert all(len(line.rstrip()) <= 60 for line in text.splitlines())
     assert "\x1b[3" not in on_terminal(folder, "rule", "WF301", columns=60, env={"NO_COLOR": "1"})
+
+
+def test_examples_of_a_page_stand_without_rows_of_empty_lines(folder: Path) -> None:
+    lines = [line.strip() for line in click.unstyle(on_terminal(folder, "rule", "WF304", columns=80)).splitlines()]
+    assert lines[lines.index("Bad") + 1 :][:2] == ["", "models:"]
+    assert all(one or other for one, other in pairwise(lines))
 
 
 def test_the_list_of_rules_fits_the_terminal(folder: Path) -> None:

@@ -87,11 +87,10 @@ def _explain(rule: Rule, page: Page) -> None:
     if terminal_width() is None:
         answer(page.text, newline=False)
         return
-    from rich.console import Console
-    from rich.markdown import Markdown
+    from wfctl.cli.rule_page import show_page
 
     _, _, body = page.text.partition("\n")  # the first line is the heading
     heading = click.style(rule.code, fg=COLOURS[rule.severity], bold=True) + click.style(f" {rule.name}", bold=True)
     mild = ", a warning under --compat" if rule.tolerated else ""
     answer(f"{heading} ({rule.severity.word}{mild})\n")
-    Console(no_color=colour_choice() is False).print(Markdown(body.strip(), code_theme="ansi_dark"))
+    show_page(body.strip(), is_coloured=colour_choice() is not False)
