@@ -348,5 +348,5 @@ def _request_ids() -> Callable[[], str]:
     """
     digits = os.urandom(16).hex()
     beginning = f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) % 4]}{digits[17:20]}-"
-    numbers = count(int(digits[20:30], 16))
-    return lambda: f"{beginning}{next(numbers):012x}"
+    numbers = count(int(f"8{digits[20:31]}", 16))  # always twelve digits, so that none need be filled in
+    return lambda: f"{beginning}{next(numbers):x}"
