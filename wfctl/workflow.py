@@ -1,10 +1,10 @@
 """The workflow: spec, graph and handler facts joined into one sound value.
 
-Invariant: a ``Workflow`` is sound. Only ``assemble`` makes one, and only from a spec without errors.
+Invariant: a ``Workflow`` is sound. Only ``assemble`` makes one, from a spec without errors, and ``up_to`` cuts it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from wfctl.dag.graph import Dag
@@ -83,3 +83,21 @@ def assemble(spec: WorkflowSpec, dag: Dag) -> Workflow:
         )
 
     return Workflow(nodes=tuple(node(name) for name in topological(dag)), extension=spec.extension)
+
+
+def up_to(workflow: Workflow, name: str) -> Workflow:
+    """Return the part of a workflow whose answer is that of node ``name``: it, and all that feeds into it.
+
+    Raises ``KeyError`` for a node that there is not.
+    """
+    by_name = {node.name: node for node in workflow}
+    needed = {by_name[name].name}
+    for node in reversed(workflow.nodes):  # children first, so one pass finds every ancestor
+        if node.name in needed:
+            needed.update(node.parents)
+    kept = (
+        replace(node, children=tuple(child for child in node.children if child in needed and node.name != name))
+        for node in workflow
+        if node.name in needed
+    )
+    return replace(workflow, nodes=tuple(kept))

@@ -378,3 +378,12 @@ def test_a_reader_that_leaves_is_no_error(flow) -> None:
     assert process.wait(timeout=30) in {0, -signal.SIGPIPE}
     assert "Traceback" not in complaint
     process.stderr.close()
+
+
+def test_until_shows_what_a_node_in_the_middle_returns(flow, wfctl) -> None:
+    handler = "def first(data, context):\n    return data and [b'middle']\n\ndef second(data, context):\n    return data and [b'end']\n"
+    folder = flow("dag:\n  first: [second]\n", handler)
+    assert wfctl("run", "-w", folder, "--until", "first", "-", stdin=b"x").stdout == b"middle"
+    done = wfctl("run", "-w", folder, "--until", "frist", "-", stdin=b"x")
+    assert done.returncode == 1
+    assert 'did you mean "first"?' in done.stderr.decode()

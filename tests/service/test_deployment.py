@@ -16,6 +16,7 @@ from wfctl.archive.war import plan_workflow
 from wfctl.diagnostics.report import InvalidWorkflowError
 from wfctl.errors import DeadlineExceededError, LoadError, RunError, StoreError
 from wfctl.service.deployment import NotOpenError
+from wfctl.service.prepare import UnknownNodeError
 
 CHAIN = "dag:\n  first: [second]\n"
 HANDLER = """
@@ -213,3 +214,48 @@ def test_the_public_names_are_lazy() -> None:
     code = "import sys, wfctl; print('wfctl.engine.engine' in sys.modules); wfctl.open_deployment; wfctl.Answer"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_until_a_node_answers_with_its_output_and_loads_nothing_behind_it(workflow) -> None:
+    spec = "dag:\n  start: [left, right]\n  left: [end]\n  right: [end]\n"
+    handler = """
+        def start(data, context):
+            return None if data is None else [b"s" for _ in data]
+
+        def left(data, context):
+            return None if data is None else [bytes(row["body"]) + b"l" for row in data]
+
+        def right(data, context):
+            raise SystemExit("not loaded")
+
+        def end(data, context):
+            raise SystemExit("not loaded")
+    """
+    with wfctl.open_deployment(workflow(spec, handler), until="left") as flow:
+        assert flow.nodes == ("start", "left")
+        assert flow.predict(b"").body == b"sl"
+
+
+def test_until_an_unknown_node_suggests_the_one_that_was_meant(workflow) -> None:
+    flow = wfctl.open_deployment(workflow(CHAIN, HANDLER), until="secnd")
+    with pytest.raises(UnknownNodeError) as refused, flow:
+        pass
+    assert refused.value.hint == 'did you mean "second"?'
+
+
+def test_the_door_is_typed_for_callers(tmp_path: Path) -> None:
+    caller = tmp_path / "caller.py"
+    caller.write_text(
+        "import wfctl\n"
+        "def ask(path: str) -> bytes:\n"
+        "    with wfctl.open_deployment(path) as flow:\n"
+        "        answer: wfctl.Answer = flow.predict({'x': 1})\n"
+        "        bodies: list[bytes] = [each.body for each in flow.predict_many([1, 2])]\n"
+        "    return answer.body + bodies[0]\n"
+        "async def ask_there(path: str) -> str:\n"
+        "    async with wfctl.open_deployment(path) as flow:\n"
+        "        return (await flow.apredict(b'')).text\n"
+    )
+    argv = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", caller]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=110, cwd=Path(wfctl.__file__).parent.parent)
+    assert done.returncode == 0, done.stdout

@@ -18,7 +18,7 @@ _SHELLS = ("bash", "zsh", "fish")
 def command(ctx: click.Context, *, shell: str) -> None:
     """Print the completion script of a shell.
 
-    It completes commands, options and their choices, workflow files and rule codes.
+    It completes commands, options and their choices, workflow files, nodes and rule codes.
     """
     from wfctl.cli.main import COMPLETION_VARIABLE, PROGRAM
 

@@ -74,7 +74,7 @@ def complete_rules(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 def complete_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:
-    """Complete the name of a node of the workflow that stands on the line, or else of the current folder."""
+    """Complete the name of a node of the workflow that is named on the line, or else of the current folder."""
     del param
     from click.shell_completion import CompletionItem
 
@@ -82,7 +82,7 @@ def complete_nodes(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 def _workflow_on_line(ctx: click.Context) -> Path:
-    values = (ctx.params.get(name) for name in ("workflow", "path", "source"))
+    values = (ctx.params.get(name) for name in ("workflow", "path"))
     return next((Path(value) for value in values if isinstance(value, str | Path)), Path())
 
 

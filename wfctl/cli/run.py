@@ -11,7 +11,7 @@ import click
 from wfctl.cli.console import say
 from wfctl.cli.discover import find_workflow
 from wfctl.cli.notice import Notice, shown_if_slow
-from wfctl.cli.options import complete_workflows
+from wfctl.cli.options import complete_nodes, complete_workflows
 from wfctl.cli.run_input import STDIN, read_parts
 from wfctl.cli.run_output import expect_folder_of, kept_for_the_answer, show_line, show_logs, show_timings, write_answer
 from wfctl.errors import RunError
@@ -44,6 +44,12 @@ if TYPE_CHECKING:
 )
 @click.option("--content-type", metavar="TYPE", help="Of INPUT; by default what its name tells.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the answer to a file.")
+@click.option(
+    "--until",
+    metavar="NODE",
+    shell_complete=complete_nodes,
+    help="Answer with the output of this node; what comes after it is not loaded.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show the times of every node on standard error.")
 @click.option("--inline", is_flag=True, help="Run every node in this process, for breakpoint() and profilers.")
 @click.option(
@@ -63,6 +69,7 @@ def command(
     fields: tuple[str, ...],
     content_type: str | None,
     output: Path | None,
+    until: str | None,
     verbose: bool,
     inline: bool,
     startup_timeout: float,
@@ -85,6 +92,7 @@ def command(
         _workflow(workflow, source),
         handler=handler,
         model_store=model_store,
+        until=until,
         inline=inline,
         startup_timeout_s=startup_timeout,
         on_output=partial(_show_line, loading),

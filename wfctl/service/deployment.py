@@ -50,6 +50,7 @@ def open_deployment(
     *,
     handler: str | PathLike[str] | None = None,
     model_store: str | PathLike[str] | None = None,
+    until: str | None = None,
     inline: bool = False,
     startup_timeout_s: float = 120.0,
     on_output: OutputSink = write_output,
@@ -61,9 +62,10 @@ def open_deployment(
     7
 
     ``handler`` names the handler file where it does not lie beside the spec; ``model_store`` is a further folder to
-    look for models in. ``inline`` runs every node in this process, for ``breakpoint()`` and profilers; without it
-    each node has worker processes of its own. ``startup_timeout_s`` bounds the loading of one worker. ``on_output``
-    gets each line that user code prints.
+    look for models in. ``until`` makes the output of one node the answer: only it and what feeds into it is loaded.
+    ``inline`` runs every node in this process, for ``breakpoint()`` and profilers; without it each node has worker
+    processes of its own. ``startup_timeout_s`` bounds the loading of one worker. ``on_output`` gets each line that user
+    code prints.
 
     Entering it raises ``InvalidWorkflowError`` with the whole report, ``ArchiveError``, ``StoreError`` for a model
     that is nowhere, or ``LoadError`` with the traceback of the code that failed to load.
@@ -72,6 +74,7 @@ def open_deployment(
         path=Path(path),
         handler=None if handler is None else Path(handler),
         model_store=None if model_store is None else Path(model_store),
+        until=until,
         startup_timeout_s=startup_timeout_s,
     )
     return Deployment(request, inline=inline, on_output=on_output)

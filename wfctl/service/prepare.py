@@ -11,15 +11,22 @@ from wfctl.archive.manifest import MAR_MANIFEST, MarManifest, parse_mar_manifest
 from wfctl.archive.read_sources import Origin, ReadSources, read_sources
 from wfctl.archive.unpack import open_archive, unpack
 from wfctl.check.check import check
+from wfctl.check.closest import closest
 from wfctl.check.model import Sources, Surroundings
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
-from wfctl.errors import ArchiveError
+from wfctl.errors import ArchiveError, WfctlError
 from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
 from wfctl.service.workplace import Workplace, open_workplace
 from wfctl.spec.model import WorkflowSpec
 from wfctl.store.find import Places, facts_for, require_model
-from wfctl.workflow import Node, NodeKind, Workflow
+from wfctl.workflow import Node, NodeKind, Workflow, up_to
+
+
+class UnknownNodeError(WfctlError):
+    """A node is asked for that the workflow does not have."""
+
+    code = "unknown-node"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +37,8 @@ class Request:
     """A spec, a folder, or a ``.war``."""
     handler: Path | None = None
     model_store: Path | None = None
+    until: str | None = None
+    """The node whose output is the answer; ``None`` for the leaves."""
     startup_timeout_s: float = 120.0
 
 
@@ -60,13 +69,24 @@ def prepare(request: Request) -> Prepared:
         (folder / "models").mkdir()
         read = _unpacked(read_sources(request.path, handler=request.handler), folder / "workflow")
         places = _places(read, request)
-        workflow, report = _checked(read, places)
+        whole, report = _checked(read, places)
+        workflow = whole if request.until is None else _cut(whole, request.until)
         code = {node.name: _code(node, read, places, folder) for node in workflow}
         plan = make_plan(workflow, name=read.name, code=code, startup_timeout_s=request.startup_timeout_s)
         return Prepared(plan=plan, report=report, workplace=workplace)
     except BaseException:
         workplace.remove()
         raise
+
+
+def _cut(workflow: Workflow, until: str) -> Workflow:
+    try:
+        return up_to(workflow, until)
+    except KeyError:
+        names = [node.name for node in workflow]
+        close = closest(until, names)
+        hint = f'did you mean "{close[0]}"?' if close else f"the nodes are {', '.join(names[:20])}"
+        raise UnknownNodeError(f'there is no node "{until}" in the workflow', hint=hint) from None
 
 
 def _unpacked(read: ReadSources, target: Path) -> ReadSources:
