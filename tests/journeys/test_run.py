@@ -75,6 +75,8 @@ def test_the_folder_of_the_input_is_enough(flow, wfctl) -> None:
         (["nosuch.json"], "nosuch.json"),
         (["-i", "nameless"], "name=text"),
         (["-i", "a=@nosuch"], "nosuch"),
+        (["/dev/zero"], "no end"),
+        (["-i", "a=@/dev/zero"], "no end"),
         (["-i", "a=b", "-"], "either"),
         (["."], "name it with -w"),
         (["some.war"], "name it with -w"),
@@ -387,3 +389,12 @@ def test_until_shows_what_a_node_in_the_middle_returns(flow, wfctl) -> None:
     done = wfctl("run", "-w", folder, "--until", "frist", "-", stdin=b"x")
     assert done.returncode == 1
     assert 'did you mean "first"?' in done.stderr.decode()
+
+
+def test_a_closed_standard_input_is_a_clear_error(flow) -> None:
+    folder = flow(ONE, ECHO)
+    done = subprocess.run(
+        ["sh", "-c", f'exec "{WFCTL}" run -w "{folder}" - <&-'], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "closed" in done.stderr

@@ -6,11 +6,11 @@ Invariant: reads what the user named and nothing else; what it cannot read is a 
 import json
 import mimetypes
 import os
-import sys
 from pathlib import Path
 
 import click
 
+from wfctl.cli.stdin import read_stdin
 from wfctl.engine.call import Part
 from wfctl.errors import UnreadableInputError
 from wfctl.service.inputs import BYTES_TYPE, JSON_TYPE, TEXT_TYPE
@@ -30,7 +30,7 @@ def read_parts(source: str | None, fields: tuple[str, ...], content_type: str | 
     if source is None:
         raise click.UsageError("what shall it run on? Name an INPUT file, `-` for standard input, or -i name=text")
     if source == STDIN:
-        body = sys.stdin.buffer.read()
+        body = read_stdin()
         return (Part("body", body, content_type or sniff(body)),)
     path = Path(source)
     body = _read(path)
@@ -69,6 +69,8 @@ def _field(word: str) -> Part:
 def _read(path: Path) -> bytes:
     if path.is_dir() or path.suffix == _WAR:
         raise click.UsageError(f'"{path}" is a workflow, not an input: name it with -w, and an INPUT to run it on')
+    if path.is_char_device() and not path.samefile("/dev/stdin"):
+        raise UnreadableInputError(f'"{path}" is a device, which has no end', hint="INPUT is a file or a pipe")
     try:
         return path.read_bytes()
     except OSError as error:
