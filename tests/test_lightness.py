@@ -75,7 +75,9 @@ def test_the_package_alone_imports_nothing(tmp_path: Path) -> None:
     assert loaded(modules, "wfctl") == {"wfctl"}
 
 
-@pytest.mark.parametrize("module", ["wfctl.engine.worker.start", "wfctl.engine.worker.loop", "wfctl.engine.local.server"])
+@pytest.mark.parametrize(
+    "module", ["wfctl.engine.worker.start", "wfctl.engine.worker.loop", "wfctl.engine.local.server"]
+)
 def test_a_worker_imports_no_shell_and_no_server(tmp_path: Path, module: str) -> None:
     modules = imported_by(f"import {module}", tmp_path)
     assert not loaded(modules, "click", "rich", "jsonschema", "yaml", "asyncio", "multiprocessing")

@@ -78,6 +78,15 @@ def test_predict_many_draws_inputs_only_as_answers_leave(workflow) -> None:
         answers.close()
 
 
+def test_predict_many_says_that_its_deployment_was_closed(workflow) -> None:
+    handler = "def only(data, context):\n    return None if data is None else [row['body'] for row in data]\n"
+    with wfctl.open_deployment(workflow("dag:\n  only: []\n", handler)) as flow:
+        answers = flow.predict_many(range(50), window=2)
+        assert next(answers).json() == 0
+    with pytest.raises(NotOpenError):
+        list(answers)
+
+
 def test_it_opens_on_the_callers_event_loop(workflow) -> None:
     async def ask() -> list[dict]:
         async with wfctl.open_deployment(workflow(CHAIN, HANDLER)) as flow:

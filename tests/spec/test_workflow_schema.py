@@ -9,6 +9,7 @@ from jsonschema.validators import extend
 from spec_texts import MODELS, PARALLEL, SEQUENTIAL, documented_defaults
 
 from wfctl.diagnostics.model import SourceText
+from wfctl.errors import InternalError
 from wfctl.spec.model import SETTING_FIELDS, Extension, WorkerSettings
 from wfctl.spec.parse import parse_spec
 from wfctl.spec.plain import json_value
@@ -131,3 +132,8 @@ def test_short_cuts_find_what_the_library_finds(value):
     # Where none of several alternatives is met, ours may point into the one that was meant.
     assert all(any(path[: len(each)] == each for path in found) for each in expected)
     assert all(any(path[: len(each)] == each for each in expected) for path in found)
+
+
+def test_a_schema_that_is_not_installed_is_named() -> None:
+    with pytest.raises(InternalError, match="no-such-schema"):
+        load_schema("no-such-schema")

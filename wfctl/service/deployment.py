@@ -145,10 +145,10 @@ class Deployment:
 
         The first input that fails raises where its answer would stand; what was running then is withdrawn.
         """
-        portal = _open(self._portal)
         running: deque[Any] = deque()
         try:
             for value in values:
+                portal = _open(self._portal)  # asked each time: the caller may close it between two answers
                 running.append(portal.submit(self.apredict(value, content_type=content_type)))
                 if len(running) >= window:
                     yield running.popleft().result()

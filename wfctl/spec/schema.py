@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
+from wfctl.errors import InternalError
 from wfctl.spec.soundness import NotPlainError, Path, plain_faults
 
 _PACKAGE = pathlib.Path(__file__).parent.parent
@@ -23,8 +24,11 @@ Schema = dict[str, Any]
 
 def load_schema(name: str) -> Schema:
     """Return the published schema ``name``, such as ``workflow-spec``."""
-    path = next(path for folder in _FOLDERS if (path := folder / f"{name}.json").is_file())
-    return cast("Schema", json.loads(path.read_text(encoding="utf-8")))
+    for folder in _FOLDERS:
+        path = folder / f"{name}.json"
+        if path.is_file():
+            return cast("Schema", json.loads(path.read_text(encoding="utf-8")))
+    raise InternalError(f'the schema "{name}" is not where wfctl is installed', hint="install wfctl again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
