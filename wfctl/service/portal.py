@@ -59,10 +59,15 @@ class ThreadPortal:
             tasks[0].add_done_callback(partial(_tell, outcome))
 
         def give_up() -> None:
-            tasks[0].cancel()
+            if tasks:
+                tasks[0].cancel()
+            else:  # interrupted before it was begun
+                work.close()
+                outcome.cancel()
+                outcome.set_running_or_notify_cancel()
 
-        self._loop.call_soon_threadsafe(begin)
         try:
+            self._loop.call_soon_threadsafe(begin)
             return outcome.result()
         except BaseException:
             if not outcome.done():
