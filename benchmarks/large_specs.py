@@ -32,6 +32,18 @@ def write_spec(folder: Path, dag: dict[str, list[str]]) -> Path:
     return spec
 
 
+def write_models(folder: Path, nodes: int) -> Path:
+    """Write a chain of models, each with an archive of its own beside the spec."""
+    names = [f"m{index}" for index in range(nodes)]
+    for name in names:
+        (folder / f"{name}.mar").touch()
+    spec = folder / "models.yaml"
+    models = "".join(f"  {name}: {{url: {name}.mar}}\n" for name in names)
+    edges = "".join(f"  {a}: [{b}]\n" for a, b in itertools.pairwise(names))
+    spec.write_text(f"models:\n{models}dag:\n{edges}")
+    return spec
+
+
 def write_alias_nest(path: Path) -> None:
     """Write a few hundred bytes whose aliases stand for half a billion values."""
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
@@ -52,10 +64,16 @@ def write_long_scalar(path: Path) -> None:
             file.write("x" * 1_000_000)
 
 
+def write_many_values(path: Path) -> None:
+    """Write more values than a spec may hold."""
+    path.write_text("dag: [" + "x," * 300_000 + "]")
+
+
 HOSTILE = {
     "alias nest": write_alias_nest,
     "100,000 brackets": write_brackets,
     "50 MB scalar": write_long_scalar,
+    "300,000 values": write_many_values,
 }
 
 
@@ -68,7 +86,11 @@ def run() -> None:
         small.write_text("dag:\n  only: []\n")
         base = [spawn([*command, str(small)]) for _ in range(2)][-1]
         figure = spawn([*command, str(write_spec(folder, layered(NODES, ranks=100, edges_per_node=1.5)))])
-        row(f"validate {NODES:,} nodes", f"{figure.wall_s:.2f} s, {figure.peak_mb:.0f} MB", "2 s, 200 MB")
+        row(f"validate {NODES:,} functions", f"{figure.wall_s:.2f} s, {figure.peak_mb:.0f} MB", "2 s, 200 MB")
+        models = folder / "models"
+        models.mkdir()
+        figure = spawn([*command, str(write_models(models, NODES))])
+        row(f"validate {NODES:,} models", f"{figure.wall_s:.2f} s, {figure.peak_mb:.0f} MB", "2 s, 200 MB")
         for what, write in HOSTILE.items():
             path = folder / "hostile" / "hostile.yaml"
             path.parent.mkdir(exist_ok=True)
