@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent / "wfctl"
 FLOORS = {
     "errors": -1,  # values that even F0 may raise
     "diagnostics": 0,
+    "plain_file": 0,
     "spec": 1,
     "dag": 1,
     "handler_facts": 1,

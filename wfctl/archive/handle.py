@@ -5,7 +5,6 @@ Invariant: a path is opened once; whatever stands there later is another file.
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import IO, Final
 
 from wfctl.archive.member import CHUNK
 from wfctl.errors import ArchiveError, UnreadableInputError
+from wfctl.plain_file import only_plain
 
 _ZIP_MAGICS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -23,16 +23,13 @@ _TAIL: Final = 1 << 17
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a plain file; raise ``ArchiveError`` if it was written to before the block ended well."""
     try:
-        # Without O_NONBLOCK the opening of a pipe would wait for a writer for ever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        stream = open(path, "rb", opener=only_plain)  # noqa: SIM115 - the block below closes it
     except OSError as error:
         raise UnreadableInputError(f'cannot read "{path}": {error.strerror}') from error
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnreadableInputError(f'"{path}" is no plain file')
-        before = os.fstat(descriptor)
+    with stream:
+        before = os.fstat(stream.fileno())
         yield stream
-        after = os.fstat(descriptor)
+        after = os.fstat(stream.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise ArchiveError(f'"{path.name}" was written to while it was read')
 

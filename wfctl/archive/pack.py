@@ -15,6 +15,7 @@ from typing import IO, Final
 
 from wfctl.archive.plan import ArchivePlan, PlannedMember
 from wfctl.errors import ArchiveError, UnreadableInputError
+from wfctl.plain_file import only_plain
 
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _MODE: Final = stat.S_IFREG | 0o644
@@ -75,15 +76,6 @@ def _open_source(member: PlannedMember) -> IO[bytes]:
     if isinstance(member.source, bytes):
         return BytesIO(member.source)
     try:
-        return open(member.source, "rb", opener=_only_files)
+        return open(member.source, "rb", opener=only_plain)
     except OSError as error:
         raise UnreadableInputError(f'cannot read "{member.source}": {error.strerror or error}') from error
-
-
-def _only_files(path: str, flags: int) -> int:
-    # Without O_NONBLOCK the opening of a FIFO would wait for a writer for ever.
-    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(0, "it is no plain file")
-    return descriptor

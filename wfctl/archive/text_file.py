@@ -9,22 +9,18 @@ from pathlib import Path
 from typing import IO
 
 from wfctl.errors import UnreadableInputError
+from wfctl.plain_file import without_waiting
 from wfctl.spec.text import MAX_BYTES
 
 
 def read_text_file(path: Path) -> bytes:
     """Return the start of a file; a pipe is taken only where it is open already, as for ``<(command)`` of a shell."""
     try:
-        with open(path, "rb", opener=_without_waiting) as stream:
+        with open(path, "rb", opener=without_waiting) as stream:
             _judge(path, stream)
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise UnreadableInputError(f'cannot read "{path}": {error.strerror}') from error
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    # Without O_NONBLOCK the opening of a pipe would wait for a writer for ever.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _judge(path: Path, stream: IO[bytes]) -> None:
