@@ -52,3 +52,18 @@ def test_every_command_is_in_the_readme() -> None:
 
     missing = [name for name in COMMANDS if f"wfctl {name}" not in README]
     assert not missing
+
+
+def test_the_finding_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"^```text\n(error\[.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    spec = (
+        "models:\n  m1:\n    url: m1.mar\n  m2:\n    url: m2.mar\ndag:\n"
+        "  pre_processing: [m1, m2]\n  m2: [postprocessing]\n  m1: [postprocesing]\n"
+    )
+    (tmp_path / "workflow.yaml").write_text(spec)
+    (tmp_path / "handler.py").write_text(
+        "def pre_processing(data, context):\n    return data\n\ndef postprocessing(data, context):\n    return data\n"
+    )
+    argv = [Path(sys.executable).parent / "wfctl", "validate", "--select", "WF304"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == shown.strip()

@@ -22,7 +22,12 @@ def closest(word: str, candidates: Sequence[str], *, count: int = 3) -> tuple[st
 
     near = [name for name in candidates if len(name) <= _LONGEST]
     folded = [name for name in near if name.lower() == word.lower()]
-    return tuple(folded[:count]) or tuple(get_close_matches(word, near, n=count, cutoff=_LIKENESS))
+    if folded:
+        return tuple(folded[:count])
+    matches = get_close_matches(word, near, n=count, cutoff=_LIKENESS)
+    # One that only the fingers missed leaves no doubt, unless there is a second such.
+    slips = tuple(match for match in matches if is_slip(word, match))
+    return slips if len(slips) == 1 else tuple(matches)
 
 
 def closest_of_all(words: Iterable[str], candidates: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
