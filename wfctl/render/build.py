@@ -7,12 +7,12 @@ stands in no edge is drawn alone.
 from collections.abc import Iterator, Mapping, Sequence
 
 from wfctl.dag.graph import Dag
+from wfctl.dag.knots import knots
 from wfctl.diagnostics.catalog import RULES
 from wfctl.diagnostics.model import Severity, Span
 from wfctl.diagnostics.report import Report
 from wfctl.handler_facts import HandlerFacts
 from wfctl.render.model import Drawing, DrawnEdge, DrawnNode, Shape
-from wfctl.render.ranks import circles
 from wfctl.spec.model import WorkerSettings, WorkflowSpec
 
 _Place = tuple[str, int, int]
@@ -84,15 +84,14 @@ def _time(milliseconds: int) -> str:
 
 
 def _edges(graph: Dag, spec: WorkflowSpec, report: Report) -> Iterator[DrawnEdge]:
-    number = {name: index for index, name in enumerate(graph.nodes)}
-    pairs = [(parent, child) for parent in graph.nodes for child in graph.children[parent]]
-    circle = circles(len(number), [(number[a], number[b]) for a, b in pairs])
+    knot_of = {name: index for index, knot in enumerate(knots(graph.nodes, graph.children)) for name in knot}
+    pairs = ((parent, child) for parent in graph.nodes for child in graph.children[parent])
     said = _edge_faults(spec, report)
     for source, target in pairs:
         fault = said.get((source, target))
         if source == target:
             fault = _named("WF302")
-        elif circle[number[source]] == circle[number[target]]:
+        elif source in knot_of and knot_of[source] == knot_of.get(target):
             fault = _named("WF301")
         yield DrawnEdge(source=source, target=target, fault=fault)
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from wfctl.check.circles import circles
 from wfctl.check.subject import Subject
 from wfctl.check.wording import listed, quoted
+from wfctl.dag.circles import circles
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic, Edit, Label, Span
 from wfctl.spec.model import Target

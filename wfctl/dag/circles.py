@@ -4,14 +4,13 @@ Invariant: pure and iterative; the same graph gives the same circles in the same
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from wfctl.dag.graph import Dag
+from wfctl.dag.knots import Children, knots
 
 _MOST_OF_ONE_KNOT = 10  # after so many, mending some shows the rest better than a list does
 _EDGES_WALKED = 200_000
-
-_Children = Mapping[str, Iterable[str]]
 
 
 def circles(dag: Dag) -> Iterator[tuple[str, ...]]:
@@ -21,7 +20,7 @@ def circles(dag: Dag) -> Iterator[tuple[str, ...]]:
     and what is still a knot is searched again: so circles that share a node each get their turn.
     """
     order = {name: index for index, name in enumerate(dag.nodes)}
-    for knot in sorted(_knots(dag.nodes, dag.children), key=lambda names: min(order[name] for name in names)):
+    for knot in sorted(knots(dag.nodes, dag.children), key=lambda names: min(order[name] for name in names)):
         yield from _of_one_knot(knot, dag, order)
 
 
@@ -38,11 +37,11 @@ def _of_one_knot(knot: list[str], dag: Dag, order: Mapping[str, int]) -> Iterato
         yield circle
         left -= 1
         del children[circle[-1]][circle[0]]
-        rest = _knots(found, {name: [c for c in children[name] if c in members] for name in found})
+        rest = knots(found, {name: [c for c in children[name] if c in members] for name in found})
         waiting.extend(sorted(rest, key=lambda names: min(order[name] for name in names), reverse=True))
 
 
-def _shortest(start: str, members: set[str], children: _Children) -> tuple[str, ...]:
+def _shortest(start: str, members: set[str], children: Children) -> tuple[str, ...]:
     """Return the shortest way from ``start`` back to it, breadth first; there is one in a knot."""
     came_from: dict[str, str] = {}
     queue = deque([start])
@@ -62,46 +61,3 @@ def _way_to(name: str, start: str, came_from: Mapping[str, str]) -> tuple[str, .
     while way[-1] != start:
         way.append(came_from[way[-1]])
     return tuple(reversed(way))
-
-
-def _knots(nodes: Iterable[str], children: _Children) -> list[list[str]]:
-    """Return the groups of two and more nodes that all reach each other (Tarjan's components, without recursion)."""
-    knots: list[list[str]] = []
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    is_open: set[str] = set()
-    for root in nodes:
-        if root in index:
-            continue
-        path = [(root, iter(children[root]))]
-        index[root] = low[root] = len(index)
-        stack.append(root)
-        is_open.add(root)
-        while path:
-            name, rest = path[-1]
-            for child in rest:
-                if child not in index:
-                    index[child] = low[child] = len(index)
-                    stack.append(child)
-                    is_open.add(child)
-                    path.append((child, iter(children[child])))
-                    break
-                if child in is_open:
-                    low[name] = min(low[name], index[child])
-            else:
-                path.pop()
-                if path:
-                    low[path[-1][0]] = min(low[path[-1][0]], low[name])
-                if low[name] == index[name]:
-                    knots.append(_closed(name, stack, is_open))
-    return [knot for knot in knots if len(knot) > 1]
-
-
-def _closed(name: str, stack: list[str], is_open: set[str]) -> list[str]:
-    knot = []
-    while True:
-        knot.append(stack.pop())
-        is_open.discard(knot[-1])
-        if knot[-1] == name:
-            return knot

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfctl.check.circles import circles
+from wfctl.dag.circles import circles
 from wfctl.dag.graph import Dag
 from wfctl.dag.order import topological
 
