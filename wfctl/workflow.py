@@ -62,11 +62,6 @@ class Workflow:
         """The nodes whose outputs make the answer."""
         return tuple(node for node in self.nodes if node.is_leaf)
 
-    @property
-    def has_functions(self) -> bool:
-        """Whether a handler file is needed."""
-        return any(node.kind is NodeKind.FUNCTION for node in self.nodes)
-
 
 def assemble(spec: WorkflowSpec, dag: Dag) -> Workflow:
     """Join a sound spec and its acyclic graph: a name found in ``models`` is a model, any other a function."""

@@ -1,4 +1,4 @@
-"""Orders of graphs: topological order, levels, reachability, knots."""
+"""Orders of graphs: topological order, reachability, knots."""
 
 import time
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wfctl.dag.graph import Dag
 from wfctl.dag.knots import knots
-from wfctl.dag.order import levels, reachable, topological
+from wfctl.dag.order import reachable, topological
 
 names = st.sampled_from("abcdefgh")
 edges = st.lists(st.tuples(names, names), max_size=25)
@@ -25,16 +25,11 @@ def test_nodes_stand_in_the_order_of_their_first_naming():
     assert dag.leaves == ("b", "d")
 
 
-def test_levels_count_the_longest_way():
-    assert levels(graph("ab", "bc", "ac", "cd")) == {"a": 0, "b": 1, "c": 2, "d": 3}
-
-
 def test_graphs_of_ten_thousand_nodes_take_no_recursion_and_little_time():
     chain = [(str(n), str(n + 1)) for n in range(10_000)]
     started = time.process_time()
     line, ring = Dag.from_edges((), chain), Dag.from_edges((), [*chain, ("10000", "0")])
     assert len(topological(line)) == 10_001
-    assert levels(line)["10000"] == 10_000
     assert knots(line.nodes, line.children) == []
     assert [set(knot) for knot in knots(ring.nodes, ring.children)] == [set(ring.nodes)]
     assert reachable(ring, ["5000"]) == set(ring.nodes)

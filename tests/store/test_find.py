@@ -83,7 +83,7 @@ def test_a_missing_model_names_every_place(places):
 )
 def test_a_url_that_leads_out_is_looked_for_nowhere(places, tmp_path, url):
     found = find_model(url.format(root=tmp_path), places)
-    assert not found.is_found
+    assert (found.path, found.member) == (None, None)
     assert not found.tried
     with pytest.raises(StoreError, match="leads out of the places"):
         require_model(url.format(root=tmp_path), places)
@@ -105,7 +105,8 @@ def test_a_model_on_another_machine_is_not_fetched_and_the_way_out_is_named(plac
 
 def test_odd_urls_are_names_like_any_other(places):
     for url in ("http:", "a:b:c", "http://[", "m" * 5000, "~/m.mar", "$HOME"):
-        assert not find_model(url, places).is_found
+        found = find_model(url, places)
+        assert (found.path, found.member) == (None, None)
 
 
 def test_the_same_folder_is_asked_once(tmp_path):

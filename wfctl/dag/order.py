@@ -1,4 +1,4 @@
-"""Orders of a graph: topological order, levels, reachability. All iterative, all linear or nearly so."""
+"""Orders of a graph: topological order and reachability. All iterative, all linear or nearly so."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -19,14 +19,6 @@ def topological(dag: Dag) -> tuple[str, ...]:
             if not waiting[child]:
                 ready.append(child)
     return tuple(found)
-
-
-def levels(dag: Dag) -> dict[str, int]:
-    """Return for each node (off cycles) the length of the longest way from an entry."""
-    depth: dict[str, int] = {}
-    for name in topological(dag):
-        depth[name] = max((depth[parent] + 1 for parent in dag.parents[name]), default=0)
-    return depth
 
 
 def reachable(dag: Dag, starts: Iterable[str]) -> set[str]:

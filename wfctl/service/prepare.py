@@ -7,9 +7,10 @@ Invariant: nothing of the user is imported; after a failure no temporary folder 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wfctl.archive.budgets import DEFAULT_BUDGETS
 from wfctl.archive.manifest import MAR_MANIFEST, MarManifest, parse_mar_manifest
 from wfctl.archive.read_sources import Origin, ReadSources, read_sources
-from wfctl.archive.unpack import open_archive, unpack
+from wfctl.archive.unpack import read_member, unpack
 from wfctl.check.check import check
 from wfctl.check.closest import closest
 from wfctl.check.model import Sources, Surroundings
@@ -174,8 +175,7 @@ def _model_code(node: Node, archive: Path, root: Path) -> CodeUnit:
 
 
 def _manifest(root: Path) -> MarManifest:
-    with open_archive(root) as archive:
-        raw = archive.read(MAR_MANIFEST, archive.budgets.manifest_bytes)
+    raw = read_member(root, MAR_MANIFEST, limit=DEFAULT_BUDGETS.manifest_bytes)
     if raw is None:
         raise ArchiveError(f'the archive has no "{MAR_MANIFEST}"', member=MAR_MANIFEST)
     return parse_mar_manifest(raw)

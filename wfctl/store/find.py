@@ -67,11 +67,6 @@ class Found:
     tried: tuple[str, ...] = ()
     """The places looked at, as messages name them, the one where it was found included."""
 
-    @property
-    def is_found(self) -> bool:
-        """Whether there is anything."""
-        return self.path is not None or self.member is not None
-
 
 def is_remote(url: str) -> bool:
     """Whether a url names another machine."""
