@@ -135,11 +135,10 @@ def worker_ready(state: CoreState, worker_id: WorkerId, pid: int, now: float) ->
 def worker_failed(state: CoreState, worker_id: WorkerId, error: WfctlError, now: float) -> list[Command]:
     """Take note that a worker did not start; try again later, or give the node up."""
     commands: list[Command] = []
-    worker = state.workers.pop(worker_id, None)
+    worker = _forget_worker(state, worker_id)
     if worker is None:
         return commands
     node = worker.node
-    del node.workers[worker_id]
     node.load_failures += 1
     if node.load_failures >= MAX_LOAD_FAILURES:
         node.load_error = error
@@ -152,11 +151,10 @@ def worker_failed(state: CoreState, worker_id: WorkerId, error: WfctlError, now:
 def worker_lost(state: CoreState, worker_id: WorkerId, reason: str, now: float) -> list[Command]:
     """Fail the attempts a dead worker had, and have it replaced."""
     commands: list[Command] = []
-    worker = state.workers.pop(worker_id, None)
+    worker = _forget_worker(state, worker_id)
     if worker is None:
         return commands
     node = worker.node
-    del node.workers[worker_id]
     if worker in node.free:
         node.free.remove(worker)
     failure = CallError(f"the worker died: {reason}")
@@ -233,6 +231,14 @@ def _expire_calls(state: CoreState, worker: WorkerSlot, now: float, commands: li
     if worker.state is WorkerState.READY and _kill_at(worker) <= now:
         worker.state = WorkerState.KILLED
         commands.append(KillWorker(worker.worker_id))
+
+
+def _forget_worker(state: CoreState, worker_id: WorkerId) -> WorkerSlot | None:
+    """Take a worker out of the books; ``None`` if it is not in them any more."""
+    worker = state.workers.pop(worker_id, None)
+    if worker is not None:
+        del worker.node.workers[worker_id]
+    return worker
 
 
 def _replace_worker(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
