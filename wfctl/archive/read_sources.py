@@ -119,18 +119,23 @@ def workflow_name(text: str) -> str:
     return _NOT_IN_NAME.sub("_", text).lstrip("_-.") or "workflow"
 
 
+def sources_of(raw: bytes, name: str, handler: Path | None) -> Sources:
+    """Return the texts of a spec whose bytes were read, and of its handler; ``None`` where there is no handler."""
+    return Sources(
+        spec=_text(raw, name),
+        handler=None if handler is None else _text(read_text_file(handler), str(handler)),
+        handler_wanted="handler.py" if handler is None else None,
+    )
+
+
 def _from_spec(spec: Path, handler: Path | None, *, folder: Path | None) -> ReadSources:
-    text = _text(read_text_file(spec), str(spec))
+    raw = read_text_file(spec)
     found = handler or find_handler(spec)
     is_usual = spec.name in SPEC_NAMES
     name = (folder or spec.parent).absolute().resolve().name if folder or is_usual else spec.stem
     return ReadSources(
         origin=Origin.SPEC,
-        sources=Sources(
-            spec=text,
-            handler=None if found is None else _text(read_text_file(found), str(found)),
-            handler_wanted="handler.py" if found is None else None,
-        ),
+        sources=sources_of(raw, str(spec), found),
         name=workflow_name(name),
         folder=spec.parent,
         spec_path=spec,

@@ -30,7 +30,7 @@ from wfctl.cli.sizes import columns, human_size
 from wfctl.diagnostics.model import Severity
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError, StoreError, UnreadableInputError, UnsupportedError
-from wfctl.spec.model import ModelSpec
+from wfctl.spec.model import ModelSpec, WorkflowSpec
 from wfctl.spec.parse import parse_spec
 from wfctl.store.digest import sha256_of
 from wfctl.store.find import Places, facts_for, find_model, require_model
@@ -114,9 +114,7 @@ def _archive(wishes: _Wishes) -> None:
     if os.path.exists(target) and not (wishes.overwrites or wishes.is_dry):  # noqa: PTH110
         raise ArchiveError(f'"{target}" already exists', hint="overwrite it with --force/-f, or see --help")
     places = Places(beside=read.folder, model_store=wishes.model_store)
-    models = _models(read)
-    if wishes.checks:
-        _check(read, models, places, wishes)
+    models = _checked_models(read, places, wishes) if wishes.checks else _models(read)
     plan = plan_workflow(
         read,
         name=name,
@@ -183,18 +181,24 @@ def _models(read: ReadSources) -> Mapping[str, ModelSpec]:
     return {} if spec is None else spec.models
 
 
-def _check(read: ReadSources, models: Mapping[str, ModelSpec], places: Places, wishes: _Wishes) -> None:
-    """Print what is wrong, notes left out, and refuse a workflow with errors."""
+def _checked_models(read: ReadSources, places: Places, wishes: _Wishes) -> Mapping[str, ModelSpec]:
+    """Print what is wrong, notes left out, and refuse a workflow with errors; return the models of a sound one."""
     # Models are looked for where the archive will run; here only if they go inside, or their folder was named.
     looks = wishes.embeds or wishes.model_store is not None
-    facts = Surroundings(models=facts_for(models, places)) if looks else Surroundings()
-    report = check(read.sources, facts, compat=wishes.is_compat).report
+
+    def look(spec: WorkflowSpec) -> Surroundings:
+        """Look for the archives that the spec names, where that is wanted."""
+        return Surroundings(models=facts_for(spec.models, places)) if looks else Surroundings()
+
+    checked = check(read.sources, look=look, compat=wishes.is_compat)
+    report = checked.report
     shown = Report(tuple(found for found in report if found.severity is not Severity.NOTE))
     if report.has_errors:
         raise InvalidWorkflowError(shown)
     if shown:
         verdict = Verdict(path=str(read.spec_path or read.folder), report=shown)
         say_styled(reporter_for("full").render([verdict]).rstrip("\n"))
+    return {} if checked.spec is None else checked.spec.models
 
 
 def _extra_files(read: ReadSources, wishes: _Wishes) -> Iterator[Path]:

@@ -9,24 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wfctl.archive.read_sources import SPEC_NAMES, Origin, find_handler, read_sources
-from wfctl.archive.text_file import read_text_file
+from wfctl.archive.read_sources import Origin, read_sources
 from wfctl.check.check import check
 from wfctl.check.model import Sources, Surroundings
 from wfctl.cli.discover import find_workflow
 from wfctl.cli.fix import choose_edits, edited
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.cli.selection import Selection
-from wfctl.cli.stdin import read_stdin
-from wfctl.diagnostics.model import Diagnostic, SourceText
+from wfctl.cli.stdin import STDIN, STDIN_NAME, read_stdin_sources
+from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import WfctlError
 from wfctl.spec.model import WorkflowSpec
-from wfctl.spec.text import MAX_BYTES, read_spec_text
 from wfctl.store.find import Places, facts_for
 
-STDIN = Path("-")
-_STDIN_NAME = "<stdin>"
 _MOST_ROUNDS = 10
 """A fix may uncover a finding that can be fixed too; a fix that brings its own finding back must not go on for ever."""
 
@@ -78,7 +74,7 @@ def examine(path: Path | None, how: Examination) -> Examined:
     name = str(path or Path())
     try:
         where = path if path == STDIN else find_workflow(path)
-        name = _STDIN_NAME if where == STDIN else str(where)
+        name = STDIN_NAME if where == STDIN else str(where)
         read = _read(where, how)
     except InvalidWorkflowError as invalid:  # bytes that are no text
         return Examined(verdict=Verdict(path=name, report=how.selection.of(invalid.report)))
@@ -102,7 +98,8 @@ def _without_collector() -> Iterator[None]:
 
 def _read(path: Path, how: Examination) -> _Read:
     if path == STDIN:
-        return _read_stdin(how)
+        # Nobody knows where its models are.
+        return _Read(path=STDIN_NAME, sources=read_stdin_sources(how.handler))
     read = read_sources(path, handler=how.handler)
     is_archive = read.origin is Origin.ARCHIVE
     return _Read(
@@ -118,20 +115,6 @@ def _read(path: Path, how: Examination) -> _Read:
         spec_file=None if is_archive else read.spec_path,
         handler_file=None if is_archive else read.handler_path,
     )
-
-
-def _read_stdin(how: Examination) -> _Read:
-    """Read a spec as if it lay in the current folder; nobody knows where its models are."""
-    spec = read_spec_text(read_stdin(MAX_BYTES + 1), _STDIN_NAME)
-    if isinstance(spec, Diagnostic):
-        raise InvalidWorkflowError(Report.of([spec]))
-    handler = how.handler or find_handler(Path(SPEC_NAMES[0]))
-    if handler is None:
-        return _Read(path=_STDIN_NAME, sources=Sources(spec=spec, handler_wanted="handler.py"))
-    text = read_spec_text(read_text_file(handler), str(handler))
-    if isinstance(text, Diagnostic):
-        raise InvalidWorkflowError(Report.of([text]))
-    return _Read(path=_STDIN_NAME, sources=Sources(spec=spec, handler=text))
 
 
 def _check(read: _Read, how: Examination) -> Report:

@@ -18,7 +18,7 @@ from wfctl.check.check import check
 from wfctl.check.model import Checked, Surroundings
 from wfctl.diagnostics.report import Report
 from wfctl.errors import ArchiveError
-from wfctl.spec.parse import parse_spec
+from wfctl.spec.model import WorkflowSpec
 from wfctl.store.find import Places, facts_for, find_model, is_remote
 
 _RISKS: Final = {
@@ -101,10 +101,13 @@ def _about_workflow(path: Path, members: tuple[ListedMember, ...], model_store: 
         raise ArchiveError(f"it has no {WAR_MANIFEST}")
     places = Places(members=read.members, archive=path, beside=read.folder, model_store=model_store)
     digests = {member.name: member.sha256 for member in members}
-    spec, _ = parse_spec(read.sources.spec)
-    facts = {} if spec is None else facts_for(spec.models, places, digest_of_member=digests.get)
-    # A model that is not here may be where the archive will run; its node says so, and is no finding.
-    checked = check(read.sources, Surroundings(models={name: fact for name, fact in facts.items() if fact.found}))
+
+    def look(spec: WorkflowSpec) -> Surroundings:
+        """Look for the models; one that is not here may be where the archive will run, and is no finding."""
+        facts = facts_for(spec.models, places, digest_of_member=digests.get)
+        return Surroundings(models={name: fact for name, fact in facts.items() if fact.found})
+
+    checked = check(read.sources, look=look)
     return {
         "summary": (
             ("name", manifest.workflow_name),

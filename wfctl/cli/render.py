@@ -10,26 +10,22 @@ from pathlib import Path
 
 import click
 
-from wfctl.archive.read_sources import SPEC_NAMES, find_handler, read_sources
-from wfctl.archive.text_file import read_text_file
+from wfctl.archive.read_sources import read_sources
 from wfctl.check.check import check
 from wfctl.check.model import Checked, Sources
-from wfctl.cli.checkup import STDIN
 from wfctl.cli.console import answer, say, terminal_width
 from wfctl.cli.discover import HANDLER_RULE, find_workflow
 from wfctl.cli.exits import Exit
 from wfctl.cli.options import colour_choice, complete_workflows
 from wfctl.cli.replace_file import replace_file
 from wfctl.cli.reporters.summary import counted
-from wfctl.cli.stdin import read_stdin
-from wfctl.diagnostics.model import Diagnostic, Severity, SourceText
+from wfctl.cli.stdin import STDIN, read_stdin_sources
+from wfctl.diagnostics.model import Severity
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.render.build import draw
 from wfctl.render.formats import ENDINGS, Form, Paper, form_for, render
 from wfctl.render.model import Drawing
-from wfctl.spec.text import MAX_BYTES, read_spec_text
 
-_STDIN_NAME = "<stdin>"
 _PIPE_WIDTH = 100
 _BOX_CHARACTERS = "┏╭▼▶┄…"
 
@@ -118,25 +114,9 @@ def _form(form: str | None, output: Path | None) -> Form:
 
 def _read(path: Path | None, handler: Path | None) -> tuple[str, Sources]:
     if path == STDIN:
-        return "workflow", _read_stdin(handler)
+        return "workflow", read_stdin_sources(handler)
     read = read_sources(find_workflow(path), handler=handler)
     return read.name, read.sources
-
-
-def _read_stdin(handler: Path | None) -> Sources:
-    """Read a spec as if it lay in the current folder."""
-    spec = _text(read_stdin(MAX_BYTES + 1), _STDIN_NAME)
-    found = handler or find_handler(Path(SPEC_NAMES[0]))
-    if found is None:
-        return Sources(spec=spec, handler_wanted="handler.py")
-    return Sources(spec=spec, handler=_text(read_text_file(found), str(found)))
-
-
-def _text(raw: bytes, name: str) -> SourceText:
-    text = read_spec_text(raw, name)
-    if isinstance(text, Diagnostic):
-        raise InvalidWorkflowError(Report.of([text]))
-    return text
 
 
 def _draw(title: str, checked: Checked) -> Drawing:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from wfctl.cli.checkup import STDIN, Change, Examination, examine
+from wfctl.cli.checkup import Change, Examination, examine
 from wfctl.cli.console import answer, complain, say, say_styled, terminal_width
 from wfctl.cli.discover import HANDLER_RULE
 from wfctl.cli.exits import Exit, exit_for
@@ -21,6 +21,7 @@ from wfctl.cli.reporters.interface import Verdict
 from wfctl.cli.reporters.summary import closing
 from wfctl.cli.reporters.table import REPORTERS, reporter_for
 from wfctl.cli.selection import parse_selection
+from wfctl.cli.stdin import STDIN
 from wfctl.diagnostics.model import Severity
 
 
