@@ -44,6 +44,7 @@ DOORS = {
     "PIL": ("handlers/", "hosting/"),
     "torchvision": ("handlers/", "hosting/"),
     "onnxruntime": ("handlers/", "hosting/"),
+    "captum": ("handlers/",),
     "zipfile": ("archive/",),
     "tarfile": ("archive/",),
     "http": (),
@@ -63,6 +64,7 @@ ALLOWED = {
     "PIL",
     "torchvision",
     "onnxruntime",
+    "captum",
 }
 
 

@@ -24,6 +24,14 @@ class CodeUnit:
     version: str = "1.0"
     config_file: str | None = None
     """Name of the model's configuration below ``model_dir`` (``model-config.yaml``)."""
+    envelope: str | None = None
+    """Name of the envelope around the handler (``json``, ``kserve``); ``None`` for none."""
+    import_paths: tuple[str, ...] = ()
+    """Further absolute folders to import from, after ``model_dir``: privately installed requirements."""
+    is_trusted: bool = True
+    """Whether pickles of the archive may be loaded in full, and not as weights only."""
+    uses_real_ts: bool = False
+    """Whether ``import ts`` finds an installed TorchServe instead of our own modules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,10 +71,13 @@ class Context:
         gpu_id: int | None = None,
         model_yaml_config: Mapping[str, Any] | None = None,
         server_version: str = "0.0",
+        is_trusted: bool = True,
     ) -> None:
         self.model_name = model_name
         self.manifest = None if manifest is None else dict(manifest)
         self.model_yaml_config: dict[str, Any] = dict(model_yaml_config or {})
+        self.is_trusted = is_trusted
+        """Whether pickles of the archive may be loaded in full; ours, the original has no such attribute."""
         self.system_properties: dict[str, Any] = {
             "model_dir": model_dir,
             "gpu_id": gpu_id,

@@ -36,6 +36,7 @@ def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
         gpu_id=gpu_id,
         model_yaml_config=_configuration(node),
         server_version=__version__,
+        is_trusted=node.code.is_trusted,
     )
     return Host(load_entry(node, context), context)
 
