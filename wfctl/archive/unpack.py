@@ -8,7 +8,7 @@ Invariant: files are written into a private folder only, which appears whole or,
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -98,6 +98,18 @@ class Archive:
                 continue
             return _bounded(member, content, limit)
         return None
+
+    def beginnings(self, limit_for: Callable[[str], int]) -> Iterator[tuple[Member, bytes]]:
+        """Yield the first bytes of each file that ``limit_for`` gives a limit above 0, all in one pass."""
+        for member, content in self._reader.walk(lambda name: limit_for(name) > 0):
+            if member.is_folder:
+                continue
+            limit, head = limit_for(member.name), bytearray()
+            for chunk in content:
+                head += chunk[: limit - len(head)]
+                if len(head) >= limit:
+                    break
+            yield member, bytes(head)
 
     def listing(self) -> Iterator[ListedMember]:
         """Yield every file with its digest."""

@@ -104,6 +104,27 @@ _ROWS = (
     Rule("WF904", "several-entries-allowed", _N, "TorchServe demands exactly one entry"),
     Rule("WF905", "function-settings", _N, "TorchServe fixes every function to one worker and batch size 1"),
     Rule("WF906", "model-not-a-store-name", _N, "TorchServe reads models from its store or a URL only"),
+    # WF92x and WF93x: differences that stand on what is inside archives, found by check-compat alone
+    Rule("WF920", "ts-name-not-supported", _E, "a handler imports a name of TorchServe's package that is not here"),
+    Rule("WF921", "built-in-not-supported", _E, "a manifest names a handler of a vendor, built into TorchServe"),
+    Rule("WF922", "several-processes", _E, "TorchServe starts several processes for one model"),
+    Rule("WF923", "server-only-feature", _E, "a handler needs what only TorchServe's server does"),
+    Rule("WF924", "status-fails-node", _N, "TorchServe ignores a status that a handler sets inside a workflow"),
+    Rule("WF925", "response-headers-kept", _N, "TorchServe drops what the last node says of the response"),
+    Rule("WF926", "pieces-joined", _N, "TorchServe uses the first piece of an answer inside a workflow"),
+    Rule("WF927", "refusal-reaches-client", _N, "TorchServe hides the words of a refusal inside a workflow"),
+    Rule("WF928", "no-manifest", _N, "an archive of a model has no manifest"),
+    Rule("WF929", "sleep-over-timeout", _W, "a handler sleeps longer than a try may take"),
+    Rule("WF930", "fetched-model", _W, "TorchServe fetches any model; here it must be allowed and pinned"),
+    Rule("WF931", "child-processes-end", _N, "TorchServe leaves processes alone that a handler started"),
+    Rule("WF932", "written-files-vanish", _N, "TorchServe leaves files that a handler wrote beside its code"),
+    Rule("WF933", "full-unpickling", _N, "more than weights is loaded from archives that are trusted, and no others"),
+    Rule("WF934", "envelope-ignored", _N, "the envelope of a manifest has no effect"),
+    Rule("WF935", "cpp-runtime", _E, "a model is made for TorchServe's C++ runtime"),
+    Rule("WF936", "no-handler", _E, "an archive of a model names no handler"),
+    Rule("WF937", "unusable-model", _E, "an archive of a model is damaged, or lacks what it needs"),
+    Rule("WF938", "extra-needed", _W, "a handler needs an extra of wfctl that is not installed"),
+    Rule("WF939", "library-not-installed", _W, "a handler imports a library that is not installed"),
 )
 
 RULES: dict[str, Rule] = {rule.code: rule for rule in _ROWS}

@@ -1,0 +1,66 @@
+"""What the check of a spec found, as differences; and what its urls say.
+
+Invariant: the findings are the check's; here each gets the half of the sentence that tells of this side.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from wfctl.check.url import read_url
+from wfctl.check.wording import quoted
+from wfctl.compat.found import NOTHING_TO_DO
+from wfctl.compat.model import Row
+from wfctl.diagnostics.catalog import RULES, find
+from wfctl.diagnostics.model import Diagnostic, Severity
+from wfctl.diagnostics.report import Report
+from wfctl.workflow import Node
+
+_DIFFERENCES: Final = "WF9"
+_HERE: Final[Mapping[str, str]] = {
+    "no-models": "; here it runs",
+    "globals-after-models": "; here it applies to all models",
+    "several-leaves": "; here any JSON value, and text, will do",
+    "several-entries-allowed": "; here each gets the input",
+    "function-settings": "; here the settings apply",
+    "model-not-a-store-name": "; here it is found by its path",
+    "none-not-guarded": "; TorchServe refuses such a workflow, here it starts",
+    "zero-workers": "; TorchServe registers it and then fails every request, here it is refused",
+}
+"""Name of a rule -> what becomes of it here; the first sentence tells of TorchServe already."""
+_TOLERATED: Final = "; TorchServe says nothing to this; here it is a warning, and wfctl validate wants --compat"
+_ALSO: Final = frozenset(
+    {"none-not-guarded", "unmet-requirement", "unreadable-requirement", "config-value-ignored"},
+)
+"""Warnings that a person about to move must hear of."""
+
+
+def rows_of(report: Report) -> Iterator[Row]:
+    """Yield what is a difference, or stands in the way; advice about anything else is left out."""
+    for each in report:
+        rule = RULES[each.code]
+        is_difference = each.code.startswith(_DIFFERENCES) or rule.tolerated or rule.name in _ALSO
+        if is_difference or each.severity is Severity.ERROR:
+            clause = _HERE.get(rule.name, _TOLERATED if rule.tolerated else "")
+            yield Row(finding=replace(each, message=each.message + clause, help=_remedy(each)))
+
+
+def fetched_model(node: Node) -> Iterator[Row]:
+    """Tell of a model that is on another machine; what is inside nobody knows."""
+    model = node.model
+    if model is None or model.url is None or model.url_span is None:
+        return
+    url = read_url(model.url)
+    if url.scheme in {"http", "https"} and not url.malformation():
+        words = (
+            f"TorchServe fetches {quoted(url.shown)} unless allowed_urls forbids it;"
+            " here nothing is fetched that is not allowed by name, and what is fetched runs if sha256 pins it"
+        )
+        remedy = "allow the url, and add sha256 to the model; then judge the archive itself"
+        yield Row(finding=find("WF930", words, model.url_span, help=remedy), nodes=(node.name,))
+
+
+def _remedy(finding: Diagnostic) -> str:
+    if finding.severity is Severity.NOTE:
+        return NOTHING_TO_DO
+    return finding.help or "see wfctl rule " + finding.code
