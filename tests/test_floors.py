@@ -25,6 +25,7 @@ FLOORS = {
     "handlers": 4,
     "engine.call": 4,  # what a worker is asked and says: values below the engine itself
     "hosting": 4.5,  # stands on handlers and plan, below the engine's workers
+    "compat": 5,  # judges archives with the checks below it; runs nothing
     "engine": 5,
     "service": 6,
     "cli": 8,

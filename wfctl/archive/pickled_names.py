@@ -18,7 +18,7 @@ _SEVERAL: Final = 4
 
 
 def pickled_names(head: bytes) -> tuple[str, ...]:
-    """Return ``module.name`` for each global of a pickle, or of the pickle that ``torch.save`` puts first in its zip."""
+    """Return ``module.name`` for each global of a pickle, also where ``torch.save`` put it into a zip."""
     stream = BytesIO(_without_zip(head))
     found: dict[str, None] = {}
     for _ in range(_SEVERAL):

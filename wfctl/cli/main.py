@@ -29,6 +29,7 @@ COMPLETION_VARIABLE = "_WFCTL_COMPLETE"
 COMMANDS: Mapping[str, str] = {
     "run": "Run a workflow on an input and print the answer.",
     "validate": "Check workflows without running anything.",
+    "check-compat": "Say what becomes of TorchServe archives here.",
     "render": "Draw the graph of a workflow.",
     "archive": "Pack a workflow into a .war archive.",
     "inspect": "Show what is inside a .war or .mar archive.",

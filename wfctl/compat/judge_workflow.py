@@ -94,9 +94,7 @@ def _functions(path: Path, read: ReadSources, nodes: Mapping[str, Node]) -> Code
         members = frozenset(file.member for file in files)
     code = Code(name="", files=files, members=members, handler=handler, functions=functions)
     if read.origin is Origin.SPEC:  # a folder of work holds more than what runs
-        return Code(
-            name="", files=tuple(needed_files(code)), members=members, handler=handler, functions=functions
-        )
+        return Code(name="", files=tuple(needed_files(code)), members=members, handler=handler, functions=functions)
     return code
 
 

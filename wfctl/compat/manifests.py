@@ -49,7 +49,7 @@ def about_manifest(model: ModelCode, has_library: HasLibrary) -> Iterator[Row]:
         yield from _about_handler(manifest.handler, model, has_library)
     if manifest.envelope is not None:
         words = (
-            f'TorchServe replaces the envelope {quoted(manifest.envelope)} of a manifest by its setting "service_envelope";'
+            f'TorchServe replaces the envelope {quoted(manifest.envelope)} of a manifest by its "service_envelope";'
             " here it has no effect either, and wfctl run --service-envelope is that setting"
         )
         yield _row("WF934", model, words, remedy="use the option if your config.properties has the setting")
@@ -62,7 +62,11 @@ def _without_manifest(model: ModelCode) -> Iterator[Row]:
         words = f"{_SETTING_FOR_HANDLER}; here a file of the archive must be the handler, and none surely is"
         yield _row("WF936", model, words, remedy=_PACK_AGAIN)
     else:
-        yield _row("WF928", model, f"{_SETTING_FOR_HANDLER}; here {quoted(model.code.handler)} is taken, as the archive has no manifest")
+        yield _row(
+            "WF928",
+            model,
+            f"{_SETTING_FOR_HANDLER}; here {quoted(model.code.handler)} is taken, as the archive has no manifest",
+        )
 
 
 def _about_handler(handler: str, model: ModelCode, has_library: HasLibrary) -> Iterator[Row]:
@@ -89,7 +93,9 @@ def _missing_members(model: ModelCode) -> Iterator[Row]:
     wanted = (manifest.serialized_file, manifest.model_file)
     missing = [name for name in wanted if name and name not in model.code.members]
     if missing:
-        words = f"TorchServe fails to load a model whose manifest names {listed(missing)} and does not have it; here too"
+        words = (
+            f"TorchServe fails to load a model whose manifest names {listed(missing)} and does not have it; here too"
+        )
         yield _row("WF937", model, words, remedy="pack the model again with this file")
 
 
@@ -99,8 +105,8 @@ def _about_weights(model: ModelCode, has_library: HasLibrary) -> Iterator[Row]:
         yield _row("WF938", model, extra_words("onnxruntime"), remedy='pip install "wfctl[onnx]"')
     for member, names in model.foreign.items():
         words = (
-            f"TorchServe leaves it to torch whether {quoted(member)} may hold more than weights ({listed(names, limit=3)});"
-            " here it is loaded in full, where the archive is trusted"
+            f"TorchServe leaves it to torch whether {quoted(member)} may hold more than weights"
+            f" ({listed(names, limit=3)}); here it is loaded in full, where the archive is trusted"
         )
         yield _row("WF933", model, words, remedy=LOAD_REMEDY)
 

@@ -5,7 +5,7 @@ Invariant: read with ``ast``, never imported; iterative, so that no file is nest
 
 import ast
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wfctl.diagnostics.model import SourceText, Span
@@ -139,23 +139,27 @@ def _walk(tree: ast.Module) -> Iterator[Use]:
             continue
         if isinstance(node, _FUNCTIONS) and function is None and node.col_offset == 0:
             function = node.name
-        shielded = set(map(id, node.body)) if _catches_import_errors(node) else set()
+        shielded = set(map(id, _body_that_may_fail(node)))
         stack.extend(
-            (child, function, is_guarded or id(child) in shielded) for child in reversed(list(ast.iter_child_nodes(node)))
+            (child, function, is_guarded or id(child) in shielded)
+            for child in reversed(list(ast.iter_child_nodes(node)))
         )
 
 
-def _catches_import_errors(node: ast.AST) -> bool:
+def _body_that_may_fail(node: ast.AST) -> Sequence[ast.stmt]:
+    """Return the statements of a block that survives a failed import among them; nothing for any other block."""
     if isinstance(node, ast.With):
         suppressed = [arg for item in node.items for arg in getattr(item.context_expr, "args", ())]
-        return any(last_name(each) in _GUARDS for each in suppressed)
-    if not isinstance(node, ast.Try):
-        return False
-    for handler in node.handlers:
-        kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-        if any(kind is None or last_name(kind) in _GUARDS for kind in kinds):
-            return not any(isinstance(each, ast.Raise) for each in ast.walk(handler))
-    return False
+        return node.body if any(last_name(each) in _GUARDS for each in suppressed) else ()
+    if isinstance(node, ast.Try) and any(map(_survives_import_errors, node.handlers)):
+        return node.body
+    return ()
+
+
+def _survives_import_errors(handler: ast.ExceptHandler) -> bool:
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    is_caught = any(kind is None or last_name(kind) in _GUARDS for kind in kinds)
+    return is_caught and not any(isinstance(each, ast.Raise) for each in ast.walk(handler))
 
 
 def _imports(use: Use) -> Iterator[Import]:

@@ -14,7 +14,7 @@ from wfctl.hosting.ts_names import MADE, MODULES, OURS, PACKAGES
 
 
 def faults_of(module: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each name that ``import module`` or ``from module import names`` would not find, and what to use instead."""
+    """Yield each name that an import would not find, and what to use instead."""
     if module.partition(".")[0] != "ts":
         return
     if module not in MODULES:

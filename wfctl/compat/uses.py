@@ -89,10 +89,10 @@ def server_features(code: Code) -> Iterator[Row]:
         for use in file.attributes:
             name = last_name(use.tree)
             if name == "stopping_criteria":
-                words = "TorchServe batches continuously and asks stopping_criteria; here one answer ends a request"
+                words = "TorchServe can ask stopping_criteria whether a request goes on; here one answer ends it"
                 yield found("WF923", words, file, use, code, remedy="answer each request in one call")
             elif name in _SEQUENCES:
-                words = "TorchServe keeps the requests of a sequence at one worker; here they may reach any"
+                words = "TorchServe can keep the requests of a sequence at one worker; here they may reach any"
                 yield found("WF923", words, file, use, code, remedy="keep what a sequence needs outside of the worker")
 
 
@@ -136,7 +136,7 @@ def written_files(code: Code) -> Iterator[Row]:
         is_writing = last_name(use.called) == "open" and isinstance(mode, str) and bool(_WRITING & set(mode))
         if is_writing and _is_in_model_folder(use.argument(0, "file")):
             words = (
-                "TorchServe leaves an unpacked archive in the temporary folder when it stops, with what was written there;"
+                "TorchServe leaves an unpacked archive, with what was written there, in the temporary folder;"
                 " here its folder is removed when the workflow is closed"
             )
             yield found("WF932", words, file, use, code, remedy="write what shall last to a folder of its own")
