@@ -47,6 +47,21 @@ def test_validate_leaves_the_heavy_libraries_out(folder: Path) -> None:
     assert not loaded(modules, "wfctl.engine", "wfctl.service", "wfctl.hosting", "wfctl.render")
 
 
+def test_check_compat_leaves_the_heavy_libraries_out(folder: Path) -> None:
+    (folder / "handler.py").write_text(f"import torch\nimport rich\n{HANDLER}", encoding="utf-8")
+    (folder / "m1.mar").unlink()
+    (folder / "m1.mar" / "MAR-INF").mkdir(parents=True)
+    (folder / "m1.mar" / "MAR-INF" / "MANIFEST.json").write_text('{"model": {"handler": "image_classifier"}}')
+    modules = imported_by(wfctl("check-compat", "."), folder)
+    assert loaded(modules, "wfctl.compat")
+    assert not loaded(
+        modules, "torch", "torchvision", "PIL", "numpy", "rich", "asyncio", "multiprocessing", "jsonschema"
+    )
+    assert not loaded(
+        modules, "wfctl.engine", "wfctl.service", "wfctl.handlers.base_handler", "wfctl.render", "handler"
+    )
+
+
 def test_validate_of_a_spec_leaves_the_schema_library_and_the_archive_readers_out(folder: Path) -> None:
     modules = imported_by(wfctl("validate"), folder)
     assert not loaded(modules, "jsonschema", "referencing", "zipfile", "tarfile", "hashlib")
@@ -65,7 +80,9 @@ def test_help_and_version_import_no_command(tmp_path: Path, words: tuple[str, ..
     assert ours == {f"wfctl.cli.{name}" for name in ("main", "console", "exits", "options", "printable")}
 
 
-@pytest.mark.parametrize("command", ["run", "validate", "render", "archive", "inspect", "new", "rule", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["run", "validate", "check-compat", "render", "archive", "inspect", "new", "rule", "doctor"]
+)
 def test_the_help_of_a_command_imports_no_torch(tmp_path: Path, command: str) -> None:
     assert not loaded(imported_by(wfctl(command, "--help"), tmp_path), "torch", "rich", "numpy", "asyncio")
 

@@ -61,5 +61,6 @@ def pack_example(example: Example, folder: Path) -> Path:
             own = {name.removeprefix(start): text for name, text in example.members.items() if name.startswith(start)}
             manifest = json.dumps({"model": {"modelName": model.name, "handler": "handler.py"}})
             members = {"MAR-INF/MANIFEST.json": manifest, **(own or {"handler.py": NOOP})}
+            (folder / model.url).parent.mkdir(parents=True, exist_ok=True)
             pack(folder / model.url, {name: text for name, text in members.items() if text.strip()})
     return pack_workflow(folder / "example.war", example.spec, example.handler)

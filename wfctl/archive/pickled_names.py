@@ -21,11 +21,12 @@ def pickled_names(head: bytes) -> tuple[str, ...]:
     """Return ``module.name`` for each global of a pickle, also where ``torch.save`` put it into a zip."""
     stream = BytesIO(_without_zip(head))
     found: dict[str, None] = {}
-    for _ in range(_SEVERAL):
-        try:
-            found.update(dict.fromkeys(_globals(stream)))
-        except Exception:  # noqa: BLE001 - a damaged pickle: what comes after is not looked at
-            break
+    try:
+        for _ in range(_SEVERAL):
+            for name in _globals(stream):
+                found[name] = None
+    except Exception:  # noqa: BLE001, S110 - a damaged pickle, or the end: what comes after is not looked at
+        pass
     return tuple(found)
 
 

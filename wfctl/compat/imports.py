@@ -27,7 +27,7 @@ def unknown_ts_name(code: Code) -> Iterator[Row]:
         for name, advice in faults_of(each.module, each.names):
             words = (
                 f"TorchServe's own package is asked for {quoted(name)}; here there is no such name,"
-                " and the handler fails when it is loaded"
+                " and the import fails"
             )
             yield found("WF920", words, file, each.use, code, remedy=advice)
 
@@ -77,6 +77,7 @@ def library_not_installed(code: Code, has_library: HasLibrary, requirements: str
     for file, each in _surely_imported(needed_files(code)):
         top = each.module.partition(".")[0]
         is_ours = top in sys.stdlib_module_names or top in _ALWAYS_THERE or top in _EXTRAS or is_local(top, code)
+        is_ours |= top in _SEVERAL_PROCESSES  # told about already
         name = _DISTRIBUTIONS.get(top, top)
         if not is_ours and not has_library(top) and not _is_listed(name, requirements):
             words = f"TorchServe runs where {quoted(top)} is installed; here it is not"

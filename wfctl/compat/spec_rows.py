@@ -28,7 +28,7 @@ _HERE: Final[Mapping[str, str]] = {
     "zero-workers": "; TorchServe registers it and then fails every request, here it is refused",
 }
 """Name of a rule -> what becomes of it here; the first sentence tells of TorchServe already."""
-_TOLERATED: Final = "; TorchServe says nothing to this; here it is a warning, and wfctl validate wants --compat"
+_TOLERATED: Final = "; TorchServe says nothing to this; here it runs too, and wfctl validate --compat warns of it"
 _ALSO: Final = frozenset(
     {"none-not-guarded", "unmet-requirement", "unreadable-requirement", "config-value-ignored"},
 )

@@ -4,13 +4,14 @@ Invariant: nothing below ``ts`` is imported to know it; the names of our own mod
 """
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from wfctl.hosting.ts_advice import advice_on
 from wfctl.hosting.ts_names import MADE, MODULES, OURS, PACKAGES
+from wfctl.none_guard import outside_functions
 
 
 def faults_of(module: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -35,26 +36,27 @@ def _has(module: str, name: str) -> bool:
 def _advice(module: str, name: str) -> str:
     if module in PACKAGES:
         return advice_on(f"{module}.{name}")
-    names = sorted(MADE.get(module) or _names_of(OURS.get(module, "")) or ())
-    shown = [each for each in names if not each.startswith("_")]
+    names = MADE.get(module) or [each for each, is_own in (_names_of(OURS[module]) or {}).items() if is_own]
+    shown = sorted(each for each in names if not each.startswith("_"))
     return f"supported are {', '.join(shown)}" if shown else advice_on(module)
 
 
 @cache
-def _names_of(ours: str) -> frozenset[str] | None:
-    """Return what the text of one of our modules binds at its top level; ``None`` if there is no such text."""
-    spec = find_spec(ours) if ours else None
+def _names_of(ours: str) -> Mapping[str, bool] | None:
+    """Return what the text of one of our modules binds at its top level, and whether it is no import.
+
+    ``None`` if there is no such text.
+    """
+    spec = find_spec(ours)
     if spec is None or spec.origin is None:
         return None
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    names: set[str] = set()
-    for statement in tree.body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                names.add(node.id)
-            elif isinstance(node, ast.alias):
-                names.add((node.asname or node.name).partition(".")[0])
-        name = getattr(statement, "name", None)
-        if isinstance(name, str):
-            names.add(name)
-    return frozenset(names)
+    names: dict[str, bool] = {}
+    for node in outside_functions(tree):
+        if isinstance(node, ast.alias):
+            names[(node.asname or node.name).partition(".")[0]] = False
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names[node.name] = True
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names[node.id] = True
+    return names

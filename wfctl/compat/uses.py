@@ -6,7 +6,6 @@ Invariant: a row stands on a piece of the text; what a value is at run time is g
 import ast
 from collections.abc import Iterator
 
-from wfctl.check.wording import quoted
 from wfctl.compat.found import found
 from wfctl.compat.model import Code, Row
 from wfctl.compat.python_file import PythonFile, Use, dotted, last_name, literal
@@ -117,12 +116,17 @@ def processes(code: Code) -> Iterator[Row]:
     """Tell what becomes of processes that a handler starts."""
     for file, use in _calls(code):
         name = dotted(use.called)
-        if name in _PROCESSES or (last_name(use.called) in _PROCESS_CLASSES and _has_process_library(file)):
+        if name in _PROCESSES or (_makes_process(name) and _has_process_library(file)):
             words = (
-                f"TorchServe ends a worker and leaves alone what it started ({quoted(name)});"
+                "TorchServe ends a worker and leaves alone what it started;"
                 " here that ends too, with the worker or at the latest with the workflow"
             )
             yield found("WF931", words, file, use, code)
+
+
+def _makes_process(name: str) -> bool:
+    """Whether a call may start a process; psutil only looks at those there are."""
+    return name.rpartition(".")[2] in _PROCESS_CLASSES and not name.startswith("psutil.")
 
 
 def _has_process_library(file: PythonFile) -> bool:

@@ -1,0 +1,6 @@
+def pre(data, context):
+    return data
+
+
+def post(data, context):
+    return data
