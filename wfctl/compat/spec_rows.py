@@ -33,6 +33,8 @@ _ALSO: Final = frozenset(
     {"none-not-guarded", "unmet-requirement", "unreadable-requirement", "config-value-ignored"},
 )
 """Warnings that a person about to move must hear of."""
+_TOLD_BY_MANIFEST: Final = frozenset({"unsupported-runtime"})
+"""What the rules about manifests say with both halves of the sentence."""
 
 
 def rows_of(report: Report) -> Iterator[Row]:
@@ -40,7 +42,7 @@ def rows_of(report: Report) -> Iterator[Row]:
     for each in report:
         rule = RULES[each.code]
         is_difference = each.code.startswith(_DIFFERENCES) or rule.tolerated or rule.name in _ALSO
-        if is_difference or each.severity is Severity.ERROR:
+        if rule.name not in _TOLD_BY_MANIFEST and (is_difference or each.severity is Severity.ERROR):
             clause = _HERE.get(rule.name, _TOLERATED if rule.tolerated else "")
             yield Row(finding=replace(each, message=each.message + clause, help=_remedy(each)))
 
