@@ -24,13 +24,16 @@ _HERE: Final[Mapping[str, str]] = {
     "several-entries-allowed": "; here each gets the input",
     "function-settings": "; here the settings apply",
     "model-not-a-store-name": "; here it is found by its path",
+    "incomplete-manifest": "; here it runs",
+    "config-not-applied": "; TorchServe applies it",
+    "config-not-supported": "; TorchServe does it",
     "none-not-guarded": "; TorchServe refuses such a workflow, here it starts",
     "zero-workers": "; TorchServe registers it and then fails every request, here it is refused",
 }
 """Name of a rule -> what becomes of it here; the first sentence tells of TorchServe already."""
 _TOLERATED: Final = "; TorchServe says nothing to this; here it runs too, and wfctl validate --compat warns of it"
 _ALSO: Final = frozenset(
-    {"none-not-guarded", "unmet-requirement", "unreadable-requirement", "config-value-ignored"},
+    {"none-not-guarded", "unmet-requirement", "config-not-supported", "config-value-ignored"},
 )
 """Warnings that a person about to move must hear of."""
 _TOLD_BY_MANIFEST: Final = frozenset({"unsupported-runtime"})
