@@ -5,7 +5,7 @@ Invariant: an archive is read member by member from one handle; no more is read 
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -117,6 +117,11 @@ def find_handler(spec: Path) -> Path | None:
 def workflow_name(text: str) -> str:
     """Make a name that a workflow may have."""
     return _NOT_IN_NAME.sub("_", text).lstrip("_-.") or "workflow"
+
+
+def missing_in(read: ReadSources) -> Mapping[str, str]:
+    """Return what TorchServe misses in the manifest of what was read, with its words; nothing where there is none."""
+    return {} if read.manifest is None else read.manifest.missing
 
 
 def sources_of(raw: bytes, name: str, handler: Path | None) -> Sources:
