@@ -65,7 +65,9 @@ def test_help_and_version_import_no_command(tmp_path: Path, words: tuple[str, ..
     assert ours == {f"wfctl.cli.{name}" for name in ("main", "console", "exits", "options", "printable")}
 
 
-@pytest.mark.parametrize("command", ["run", "validate", "render", "archive", "inspect", "new", "rule", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["run", "validate", "render", "archive", "archive-model", "inspect", "new", "rule", "doctor"]
+)
 def test_the_help_of_a_command_imports_no_torch(tmp_path: Path, command: str) -> None:
     assert not loaded(imported_by(wfctl(command, "--help"), tmp_path), "torch", "rich", "numpy", "asyncio")
 
