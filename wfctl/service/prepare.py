@@ -172,7 +172,7 @@ def _with_requirements(
 ) -> dict[str, CodeUnit]:
     """Install what the archives require, each for itself; return the units that got something."""
     # Imported here: it starts processes, and is wanted seldom.
-    from wfctl.service.requirements import install_requirements
+    from wfctl.service.install import install_requirements
 
     units: dict[str, CodeUnit] = {}
     (folder / "requirements").mkdir()
