@@ -12,6 +12,7 @@ from wfctl.check.wording import listed, quoted
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic
 from wfctl.spec.model import ModelSpec
+from wfctl.spec.model_config import ModelConfig
 
 ArchiveRule = Callable[[ModelSpec, Inside], Iterator[Diagnostic]]
 
@@ -136,6 +137,21 @@ def config_not_supported(model: ModelSpec, inside: Inside) -> Iterator[Diagnosti
         yield _of("WF908", model, f"{_keys(keys, model, inside)} not supported: {instead}")
 
 
+def fates(config: ModelConfig) -> Iterator[tuple[str, str]]:
+    """Yield each key that is for the server, and what becomes of it in a workflow."""
+    for key, value in config.settings.items():
+        if key in _WITHOUT_EFFECT:
+            yield key, f"no effect in a workflow: the spec's {_WITHOUT_EFFECT[key]} applies"
+        elif key in _NOT_APPLIED and _asks(key, value):
+            yield key, f"not applied yet: {_NOT_APPLIED[key]}"
+        elif key in _NOT_SUPPORTED and _asks(key, value):
+            yield key, f"not supported: {_NOT_SUPPORTED[key]}"
+        else:
+            yield key, "applied"
+    for fault in config.faults:
+        yield fault.key, f"ignored: {fault.why}"
+
+
 def incomplete_manifest(subject: Subject) -> Iterator[Diagnostic]:
     """Note what the manifest of a workflow's archive lacks, and TorchServe demands."""
     for key, words in subject.surroundings.missing_in_manifest.items():
@@ -199,10 +215,13 @@ def _asked(table: Mapping[str, str], inside: Inside) -> Iterator[tuple[list[str]
     """Yield the keys that ask for something, those with the same answer together."""
     answers: dict[str, list[str]] = {}
     for key, instead in table.items():
-        value = inside.config.settings.get(key)
-        if value is not None and value is not False and value not in _HARMLESS.get(key, ()):
+        if _asks(key, inside.config.settings.get(key)):
             answers.setdefault(instead, []).append(key)
     yield from ((keys, instead) for instead, keys in answers.items())
+
+
+def _asks(key: str, value: object) -> bool:
+    return value is not None and value is not False and value not in _HARMLESS.get(key, ())
 
 
 def _keys(keys: list[str], model: ModelSpec, inside: Inside) -> str:
