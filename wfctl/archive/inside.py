@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from wfctl.archive.budgets import DEFAULT_BUDGETS
-from wfctl.archive.folder_reader import FolderReader
 from wfctl.archive.manifest import MAR_MANIFEST, read_mar_manifest
 from wfctl.archive.member import Reader, read_from
 from wfctl.check.model import Inside, UnmetRequirement
@@ -31,6 +30,8 @@ def look_inside(path: Path, *, judges_requirements: bool = False) -> Inside | No
     """
     try:
         if os.path.isdir(path):  # noqa: PTH112 - not Path.is_dir, which raises for a name that is too long
+            from wfctl.archive.folder_reader import FolderReader
+
             return _said_by(FolderReader(path, DEFAULT_BUDGETS), judges_requirements=judges_requirements)
         with open(path, "rb", opener=only_plain) as stream:
             if stream.read(4) not in _ZIP:

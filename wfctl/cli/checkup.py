@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wfctl.archive.inside import look_inside
 from wfctl.archive.read_sources import Origin, missing_in, read_sources
 from wfctl.check.check import check
-from wfctl.check.model import Sources, Surroundings
+from wfctl.check.model import Inside, Sources, Surroundings
 from wfctl.cli.discover import find_workflow
 from wfctl.cli.fix import choose_edits, edited
 from wfctl.cli.reporters.interface import Verdict
@@ -128,10 +127,16 @@ def _check(read: _Read, how: Examination) -> Report:
         if places is None:
             return Surroundings()
         digest = _digests(places.archive)
-        facts = facts_for(spec.models, places, digest_of_member=digest, look_inside=look_inside)
+        facts = facts_for(spec.models, places, digest_of_member=digest, look_inside=_look_inside)
         return Surroundings(models=facts, missing_in_manifest=read.missing_in_manifest)
 
     return check(read.sources, look=look, compat=how.is_compat).report
+
+
+def _look_inside(archive: Path) -> Inside | None:
+    from wfctl.archive.inside import look_inside  # where no archive is at hand, none of its readers is needed
+
+    return look_inside(archive)
 
 
 def _digests(archive: Path | None) -> Callable[[str], str | None]:
