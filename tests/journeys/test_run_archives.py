@@ -190,7 +190,7 @@ def test_what_torchserve_misses_in_a_manifest_is_told(desk, wfctl, tmp_path):
     assert "createdOn is not defined." in lines[1]
     checked = wfctl("validate", war, "--model-store", desk)
     assert checked.returncode == 0
-    assert checked.stdout.count(b"WF909") == 2
+    assert checked.stdout.count(b"WF908") == 2
 
 
 def test_a_war_without_functions_needs_no_handler(desk, wfctl, tmp_path):
@@ -229,11 +229,11 @@ def test_the_configuration_reaches_the_handler_and_the_server_and_both_are_told(
     _model(desk, wfctl, "--config-file", "c.yaml")
     said = _answers(wfctl("run", "-w", desk / "flow.yaml", desk / "input.txt"), b"<w:and hello>")
     kinds = sorted((line.partition(":")[0], line[-7:]) for line in said.splitlines())
-    assert kinds == [("note", "[WF509]"), ("note", "[WF907]"), ("warning", "[WF508]"), ("warning", "[WF908]")]
+    assert kinds == [("note", "[WF509]"), ("note", "[WF907]"), ("warning", "[WF508]"), ("warning", "[WF511]")]
     assert '"minWorkers" in "c.yaml" of model "m1" is text, not a whole number; it is ignored' in said
     checked = wfctl("validate", desk / "flow.yaml", "--output-format", "json")
     assert checked.returncode == 1
-    assert all(code in checked.stdout for code in (b"WF508", b"WF509", b"WF907", b"WF908"))
+    assert all(code in checked.stdout for code in (b"WF508", b"WF509", b"WF907", b"WF511"))
 
 
 def test_a_configuration_that_cannot_be_read_is_named_before_anything_starts(desk, wfctl):

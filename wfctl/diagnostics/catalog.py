@@ -94,8 +94,8 @@ _ROWS = (
     Rule("WF507", "unreadable-model-config", _E, "the configuration inside a model's archive cannot be read"),
     Rule("WF508", "config-value-ignored", _W, "a value in model-config.yaml does not fit and is ignored", at_run=True),
     Rule("WF509", "config-beside-spec", _N, "model-config.yaml and the spec set the same thing", at_run=True),
-    Rule("WF510", "unmet-requirement", _W, "a model's requirement is not satisfied by this environment", at_run=True),
-    Rule("WF511", "unreadable-requirement", _W, "a line of a requirements file cannot be judged", at_run=True),
+    Rule("WF510", "unmet-requirement", _W, "this environment does not satisfy what a model requires", at_run=True),
+    Rule("WF511", "config-not-supported", _W, "a key of model-config.yaml asks for what is not done here", at_run=True),
     Rule("WF512", "unsupported-runtime", _E, "a model's archive is made for another runtime than Python"),
     # WF6xx: security
     Rule("WF601", "bidirectional-character", _E, "an invisible character changes the order of reading"),
@@ -113,8 +113,7 @@ _ROWS = (
     Rule("WF905", "function-settings", _N, "TorchServe fixes every function to one worker and batch size 1"),
     Rule("WF906", "model-not-a-store-name", _N, "TorchServe reads models from its store or a URL only"),
     Rule("WF907", "config-not-applied", _N, "a key of model-config.yaml is not applied yet", at_run=True),
-    Rule("WF908", "config-not-supported", _W, "a key of model-config.yaml asks for what is not done here", at_run=True),
-    Rule("WF909", "incomplete-manifest", _N, "TorchServe refuses an archive whose manifest lacks a key", at_run=True),
+    Rule("WF908", "incomplete-manifest", _N, "TorchServe refuses an archive whose manifest lacks a key", at_run=True),
 )
 
 RULES: dict[str, Rule] = {rule.code: rule for rule in _ROWS}

@@ -6,7 +6,7 @@ A rule about one archive takes a model and what was found inside; ``over_models`
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from wfctl.check.model import Inside, UnmetRequirement
+from wfctl.check.model import Inside
 from wfctl.check.subject import Subject
 from wfctl.check.wording import listed, quoted
 from wfctl.diagnostics.catalog import find
@@ -88,28 +88,20 @@ def config_beside_spec(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]
 
 
 def unmet_requirement(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]:
-    """Report each requirement that is missing, or there in another version."""
+    """Report each requirement that is missing, there in another version, or not to be judged."""
     for unmet in inside.unmet:
-        if unmet.fault is None:
-            there = "is not installed" if unmet.installed is None else f"is not met: {unmet.installed} is installed"
-            yield _of(
-                "WF510",
-                model,
-                f"the requirement {quoted(unmet.text)} of model {quoted(model.name)} ({_place(unmet)}) {there}",
-                help="install it, or let wfctl run --install-requirements put it where only this model sees it",
-            )
-
-
-def unreadable_requirement(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]:
-    """Report each line that cannot be judged."""
-    for unmet in inside.unmet:
+        where = f"{unmet.file}, line {unmet.line}" if unmet.line else unmet.file
+        what = f"the requirement {quoted(unmet.text)} of model {quoted(model.name)} ({where})"
         if unmet.fault is not None:
-            yield _of(
-                "WF511",
-                model,
-                f"the requirement {quoted(unmet.text)} of model {quoted(model.name)}"
-                f" ({_place(unmet)}) cannot be judged: {unmet.fault}",
-            )
+            yield _of("WF510", model, f"{what} cannot be judged: {unmet.fault}")
+            continue
+        there = "is not installed" if unmet.installed is None else f"is not met: {unmet.installed} is installed"
+        yield _of(
+            "WF510",
+            model,
+            f"{what} {there}",
+            help="install it, or let wfctl run --install-requirements put it where only this model sees it",
+        )
 
 
 def unsupported_runtime(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]:
@@ -134,7 +126,7 @@ def config_not_applied(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]
 def config_not_supported(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]:
     """Report each key that asks for what the engine does not do."""
     for keys, instead in _asked(_NOT_SUPPORTED, inside):
-        yield _of("WF908", model, f"{_keys(keys, model, inside)} not supported: {instead}")
+        yield _of("WF511", model, f"{_keys(keys, model, inside)} not supported: {instead}")
 
 
 def fates(config: ModelConfig) -> Iterator[tuple[str, str]]:
@@ -156,7 +148,7 @@ def incomplete_manifest(subject: Subject) -> Iterator[Diagnostic]:
     """Note what the manifest of a workflow's archive lacks, and TorchServe demands."""
     for key, words in subject.surroundings.missing_in_manifest.items():
         yield find(
-            "WF909",
+            "WF908",
             f"the manifest has no {quoted(key)}; TorchServe refuses the archive with {quoted(words)}",
             subject.spec.dag_span,
         )
@@ -167,10 +159,9 @@ ARCHIVE_RULES: Mapping[str, ArchiveRule] = {
     "WF508": config_value_ignored,
     "WF509": config_beside_spec,
     "WF510": unmet_requirement,
-    "WF511": unreadable_requirement,
+    "WF511": config_not_supported,
     "WF512": unsupported_runtime,
     "WF907": config_not_applied,
-    "WF908": config_not_supported,
 }
 
 _ONE_PROCESS: Final = "the model is loaded once in each worker, in one process"
@@ -227,10 +218,6 @@ def _asks(key: str, value: object) -> bool:
 def _keys(keys: list[str], model: ModelSpec, inside: Inside) -> str:
     verb = "is" if len(keys) == 1 else "are"
     return f"{listed(keys)} in {_quoted(inside.config_file)} of model {quoted(model.name)} {verb}"
-
-
-def _place(unmet: UnmetRequirement) -> str:
-    return f"{unmet.file}, line {unmet.line}" if unmet.line else unmet.file
 
 
 def _quoted(name: str | None) -> str:
