@@ -45,6 +45,7 @@ DOORS = {
     "torchvision": ("handlers/", "hosting/"),
     "onnxruntime": ("handlers/", "hosting/"),
     "captum": ("handlers/",),
+    "packaging": ("archive/requirements",),
     "zipfile": ("archive/",),
     "tarfile": ("archive/",),
     "http": (),
@@ -65,6 +66,7 @@ ALLOWED = {
     "torchvision",
     "onnxruntime",
     "captum",
+    "packaging",
 }
 
 

@@ -5,6 +5,8 @@ A fenced block belongs to the bad or the good example when its first line says s
     ```yaml bad                the spec
     ```python bad handler.py   the handler, and what its file is called
     ```text bad store          the archives that are found, one a line, each with its sha256 or without
+    ```yaml bad m1.mar/f.yaml  a file inside the archive of a model that is found
+    ```json bad WAR-INF/MANIFEST.json    the manifest, where the spec comes from a workflow's archive
 
 ``escaped`` after that means that ``\x1b`` and ``\u202e`` stand for the character, and ``${x * 80}`` for eighty "x":
 what cannot stand in Markdown, or nobody wants to scroll through. ``bytes`` is the same, and ``\xe9`` a single byte.
@@ -14,7 +16,7 @@ Invariant: pages are shipped data; nothing here knows what a rule does.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 from wfctl.diagnostics.catalog import RULES
@@ -34,6 +36,8 @@ class Example:
     handler_name: str = "handler.py"
     store: Mapping[str, str | None] | None = None
     """Archive -> its sha256, where it matters; ``None`` if nobody looks for archives."""
+    members: Mapping[str, str] = field(default_factory=dict)
+    """Archive, slash, file inside -> its text; without an archive, a file of the workflow's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +64,19 @@ def read_page(code: str) -> Page:
 
 def _example(blocks: list[tuple[str, str, str, str]], which: str) -> Example:
     spec, handler, handler_name, store = b"", None, "handler.py", None
+    members: dict[str, str] = {}
     for language, belongs_to, words, body in blocks:
         if belongs_to != which:
             continue
-        if language == "python":
+        if "/" in words:
+            members[words.strip()] = body
+        elif language == "python":
             handler, handler_name = body, words.strip() or handler_name
         elif language == "text":
             store = {name: digest or None for name, _, digest in (line.partition(" ") for line in body.splitlines())}
         else:
             spec = _unescaped(body, words)
-    return Example(spec=spec, handler=handler, handler_name=handler_name, store=store)
+    return Example(spec=spec, handler=handler, handler_name=handler_name, store=store, members=members)
 
 
 def _unescaped(body: str, words: str) -> bytes:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from wfctl.archive.manifest import WAR_MANIFEST
-from wfctl.archive.read_sources import SPEC_NAMES, find_spec
+from wfctl.archive.read_sources import SPEC_NAMES, find_spec, is_unpacked
 from wfctl.errors import UnreadableInputError
 
 HANDLER_RULE = "handler.py, then SPEC_handler.py, then SPEC.py, then the only *.py file beside the spec"
@@ -24,7 +23,7 @@ def find_workflow(path: Path | None) -> Path:
     path = path or Path()
     # Not the methods of Path, which raise for a name that is too long for the disk.
     if os.path.isdir(path):  # noqa: PTH112
-        return path if (path / WAR_MANIFEST).is_file() else _own_spec(path)
+        return path if is_unpacked(path) else _own_spec(path)
     if not os.path.exists(path):  # noqa: PTH110
         raise UnreadableInputError(f'there is no file "{path}"', hint=_look_alike(path))
     if path.suffix == ".mar":

@@ -60,6 +60,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="For loading a worker.",
 )
+@click.option(
+    "--install-requirements",
+    is_flag=True,
+    help="Install what models require and is not here, for this run and each model alone.",
+)
 def command(
     *,
     source: str | None,
@@ -73,6 +78,7 @@ def command(
     verbose: bool,
     inline: bool,
     startup_timeout: float,
+    install_requirements: bool,
 ) -> None:
     """Run a workflow on an input and print the answer.
 
@@ -95,6 +101,7 @@ def command(
         until=until,
         inline=inline,
         startup_timeout_s=startup_timeout,
+        install_requirements=install_requirements,
         on_output=partial(_show_line, loading),
     )
     with ExitStack() as stack:
@@ -103,12 +110,22 @@ def command(
             stack.enter_context(kept_for_the_answer())
         with shown_if_slow(loading):
             opened = stack.enter_context(deployment)
-        for sentence in opened.limits:
-            say(f"note: {sentence}")
+        _show_differences(opened)
         answer = opened.predict_parts(parts) if inline else _answered_by_workers(opened, parts)
     if verbose:
         show_timings(answer)
     write_answer(answer, output)
+
+
+def _show_differences(deployment: "Deployment") -> None:
+    """Say how the run differs from what the archives ask for, a line each."""
+    from wfctl.diagnostics.catalog import RULES
+
+    for found in deployment.report:
+        if RULES[found.code].at_run:
+            say(f"{found.severity.word}: {found.message} [{found.code}]")
+    for sentence in deployment.limits:
+        say(f"note: {sentence}")
 
 
 def _answered_by_workers(deployment: "Deployment", parts: tuple["Part", ...]) -> "Answer":

@@ -27,6 +27,7 @@ from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
 from wfctl.engine.call import Call, CallAnswer, CallError
 from wfctl.engine.inline_limits import SHARED, refuse_impossible
 from wfctl.hosting.host import Host, load_host
+from wfctl.hosting.place import path_beginning_with
 from wfctl.plan import ExecutionPlan, NodePlan
 
 
@@ -116,9 +117,10 @@ class _Surroundings:
 
     def __init__(self, node: NodePlan, listener: WorkerListener) -> None:
         self._folder = Path(node.code.model_dir)
-        self._names = _own_names(self._folder)
+        self._folders = (self._folder, *map(Path, node.code.import_paths))
+        self._names = frozenset().union(*map(_own_names, self._folders))
         self._modules: dict[str, ModuleType] = {}
-        self._path = [str(self._folder), *(each for each in sys.path if each not in {str(self._folder), ""})]
+        self._path = path_beginning_with(node.code.model_dir, node.code.import_paths)
         self._out = _NodeStream(node.name, "stdout", listener)
         self._err = _NodeStream(node.name, "stderr", listener)
 
@@ -153,7 +155,7 @@ class _Surroundings:
     def _brought(self, name: str, known: set[str]) -> bool:
         """Say whether a module came from the node's folder by another way than its name (a changed import path)."""
         place = getattr(sys.modules[name], "__file__", None)
-        return name not in known and isinstance(place, str) and Path(place).is_relative_to(self._folder)
+        return name not in known and isinstance(place, str) and any(map(Path(place).is_relative_to, self._folders))
 
 
 def _own_names(folder: Path) -> frozenset[str]:

@@ -4,19 +4,22 @@ Everything here may take long (disks, digests) and belongs in a thread, never on
 Invariant: nothing of the user is imported; after a failure no temporary folder is left.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wfctl.archive.budgets import DEFAULT_BUDGETS
+from wfctl.archive.inside import look_inside
 from wfctl.archive.manifest import MAR_MANIFEST, MarManifest, parse_mar_manifest
-from wfctl.archive.read_sources import Origin, ReadSources, read_sources
+from wfctl.archive.read_sources import Origin, ReadSources, missing_in, read_sources
 from wfctl.archive.unpack import read_member, unpack
 from wfctl.check.check import check
 from wfctl.check.closest import closest
-from wfctl.check.model import Sources, Surroundings
+from wfctl.check.model import Inside, Sources, Surroundings
+from wfctl.check.rules.archives import findings_about
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
-from wfctl.errors import ArchiveError, WfctlError
+from wfctl.errors import ArchiveError, UnsupportedError, WfctlError
 from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
 from wfctl.service.workplace import Workplace, open_workplace
 from wfctl.spec.model import WorkflowSpec
@@ -41,6 +44,8 @@ class Request:
     until: str | None = None
     """The node whose output is the answer; ``None`` for the leaves."""
     startup_timeout_s: float = 120.0
+    install_requirements: bool = False
+    """Whether what models require and this environment lacks is installed into the workplace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +78,17 @@ def prepare(request: Request) -> Prepared:
         whole, report = _checked(read, places)
         workflow = whole if request.until is None else _cut(whole, request.until)
         code = {node.name: _code(node, read, places, folder) for node in workflow}
-        plan = make_plan(workflow, name=read.name, code=code, startup_timeout_s=request.startup_timeout_s)
+        insides = {node.name: _inside(code[node.name]) for node in workflow if node.kind is NodeKind.MODEL}
+        report = _with_archives(report, workflow, insides)
+        if request.install_requirements:
+            code |= _with_requirements(code, insides, folder)
+        plan = make_plan(
+            workflow,
+            name=read.name,
+            code=code,
+            startup_timeout_s=request.startup_timeout_s,
+            configs={name: inside.config for name, inside in insides.items()},
+        )
         return Prepared(plan=plan, report=report, workplace=workplace)
     except BaseException:
         workplace.remove()
@@ -130,12 +145,49 @@ def _root(read: ReadSources) -> Path:
 def _checked(read: ReadSources, places: Places) -> tuple[Workflow, Report]:
     def look(spec: WorkflowSpec) -> Surroundings:
         """Look for the archives that the spec names."""
-        return Surroundings(models=facts_for(spec.models, places))
+        return Surroundings(models=facts_for(spec.models, places), missing_in_manifest=missing_in(read))
 
     checked = check(read.sources, look=look, compat=True)
     if checked.workflow is None:
         raise InvalidWorkflowError(checked.report)
     return checked.workflow, checked.report
+
+
+def _inside(unit: CodeUnit) -> Inside:
+    """Return what an archive says of itself, by the copy that will run."""
+    return look_inside(Path(unit.model_dir), judges_requirements=True) or Inside()
+
+
+def _with_archives(report: Report, workflow: Workflow, insides: Mapping[str, Inside]) -> Report:
+    models = ((node.model, insides[node.name]) for node in workflow if node.model is not None)
+    found = [finding for model, inside in models for finding in findings_about(model, inside)]
+    whole = Report.of([*report, *found])
+    if whole.has_errors:
+        raise InvalidWorkflowError(whole)
+    return whole
+
+
+def _with_requirements(
+    code: Mapping[str, CodeUnit], insides: Mapping[str, Inside], folder: Path
+) -> dict[str, CodeUnit]:
+    """Install what the archives require, each for itself; return the units that got something."""
+    # Imported here: it starts processes, and is wanted seldom.
+    from wfctl.service.install import install_requirements
+
+    units: dict[str, CodeUnit] = {}
+    (folder / "requirements").mkdir()
+    for name, inside in insides.items():
+        if inside.requirements_file is None or not inside.unmet:
+            continue
+        if not code[name].is_trusted:
+            raise UnsupportedError(
+                f'the requirements of node "{name}" are not installed: nobody has said that its archive can be trusted'
+            )
+        target = folder / "requirements" / name
+        found = install_requirements(name, Path(code[name].model_dir), inside.requirements_file, target)
+        if found is not None:
+            units[name] = replace(code[name], import_paths=(*code[name].import_paths, str(found)))
+    return units
 
 
 def _code(node: Node, read: ReadSources, places: Places, folder: Path) -> CodeUnit:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from wfctl.check.model import ModelFact
+from wfctl.check.model import Inside, ModelFact
 from wfctl.errors import StoreError, UnsupportedError
 from wfctl.spec.model import ModelSpec
 
@@ -133,23 +133,28 @@ def not_found(found: Found) -> StoreError:
 
 
 def facts_for(
-    models: Mapping[str, ModelSpec], places: Places, *, digest_of_member: Callable[[str], str | None] | None = None
+    models: Mapping[str, ModelSpec],
+    places: Places,
+    *,
+    digest_of_member: Callable[[str], str | None] | None = None,
+    look_inside: Callable[[Path], Inside | None] | None = None,
 ) -> dict[str, ModelFact]:
-    """Gather what a check must know of the models with a local url; digests only where the spec pins one."""
-    return {
-        name: _fact(model, find_model(model.url, places), digest_of_member)
-        for name, model in models.items()
-        if model.url and not is_remote(model.url)
-    }
+    """Gather what a check must know of the models with a local url; digests only where the spec pins one.
 
-
-def _fact(model: ModelSpec, found: Found, digest_of_member: Callable[[str], str | None] | None) -> ModelFact:
-    where = str(found.path) if found.path is not None else found.member
-    return ModelFact(
-        found=where,
-        places=found.tried,
-        sha256=_digest(found, digest_of_member) if model.sha256 else None,
-    )
+    ``look_inside`` is asked about every archive that is on this machine.
+    """
+    facts = {}
+    for name, model in models.items():
+        if not model.url or is_remote(model.url):
+            continue
+        found = find_model(model.url, places)
+        facts[name] = ModelFact(
+            found=str(found.path) if found.path is not None else found.member,
+            places=found.tried,
+            sha256=_digest(found, digest_of_member) if model.sha256 else None,
+            inside=None if look_inside is None or found.path is None else look_inside(found.path),
+        )
+    return facts
 
 
 def _digest(found: Found, digest_of_member: Callable[[str], str | None] | None) -> str | None:

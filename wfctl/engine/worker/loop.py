@@ -53,7 +53,7 @@ def _loaded(channel: Channel, start: WorkerStart) -> AnswersBatches | None:
     node = start.node
     # User code may raise anything while it loads, `sys.exit` included, and each of them is to be told.
     try:
-        enter_model_dir(node.code.model_dir)
+        enter_model_dir(node.code.model_dir, node.code.import_paths)
         return load_host(node, gpu_id=start.gpu_id)
     except LoadError as error:
         report = {"message": error.message, "traceback_text": error.traceback_text, "hint": error.hint}
