@@ -47,9 +47,9 @@ DOORS = {
     "captum": ("handlers/",),
     "zipfile": ("archive/",),
     "tarfile": ("archive/",),
-    "http": (),
+    "http": ("store/fetch",),
     "urllib.request": (),
-    "ssl": (),
+    "ssl": ("store/fetch",),
     "multiprocessing": (),
 }
 

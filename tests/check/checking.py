@@ -36,16 +36,19 @@ def read_store(text: str) -> Mapping[str, str | None]:
 
 
 def _facts(spec: WorkflowSpec, store: Mapping[str, str | None]) -> Mapping[str, ModelFact]:
-    """What a store room would say: every local url looked up by name."""
+    """What a store room would say: every local url looked up by name; ``name -> place`` is a link out of it."""
     return {
-        model.name: ModelFact(
-            found=f"models/{model.url}" if model.url in store else None,
-            places=(f"models/{model.url}",),
-            sha256=store.get(model.url),
-        )
+        model.name: _fact(model.url, store)
         for model in spec.models.values()
         if model.url and "://" not in model.url
     }
+
+
+def _fact(url: str, store: Mapping[str, str | None]) -> ModelFact:
+    where, content = f"models/{url}", store.get(url) or None
+    if content is not None and content.startswith("-> "):
+        return ModelFact(found=None, places=(where,), leads_out=where)
+    return ModelFact(found=where if url in store else None, places=(where,), sha256=content)
 
 
 def one(checked: Checked, code: str) -> Diagnostic:
