@@ -38,9 +38,7 @@ def read_store(text: str) -> Mapping[str, str | None]:
 def _facts(spec: WorkflowSpec, store: Mapping[str, str | None]) -> Mapping[str, ModelFact]:
     """What a store room would say: every local url looked up by name; ``name -> place`` is a link out of it."""
     return {
-        model.name: _fact(model.url, store)
-        for model in spec.models.values()
-        if model.url and "://" not in model.url
+        model.name: _fact(model.url, store) for model in spec.models.values() if model.url and "://" not in model.url
     }
 
 

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+_BRACKETS = re.compile(r"\[([0-9A-Fa-f:.]+)\]")
 _LONGEST = 253
 
 
@@ -39,10 +40,10 @@ def address_of(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _in_brackets(text: str) -> str:
+    # Without a zone ("%eth0"), which means something on one machine only.
+    found = _BRACKETS.fullmatch(text)
     try:
-        if "%" in text or not text.endswith("]"):
-            raise ValueError
-        return str(IPv6Address(text[1:-1]))
+        return str(IPv6Address(found.group(1) if found else ""))
     except ValueError:
         raise HostError("what stands in brackets is no IPv6 address") from None
 

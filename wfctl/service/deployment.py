@@ -23,8 +23,12 @@ from wfctl.engine.inline_limits import inline_limits
 from wfctl.errors import WfctlError
 from wfctl.service.answer import Answer
 from wfctl.service.inputs import body_part, form_parts
+from wfctl.service.origins import Terms, is_url
 from wfctl.service.portal import InlinePortal, Portal, ThreadPortal
 from wfctl.service.prepare import Prepared, Request, prepare
+from wfctl.store.allow import parse_allowed
+from wfctl.store.policy import FetchPolicy, Progress
+from wfctl.store.stop import Stop
 
 T = TypeVar("T")
 
@@ -54,6 +58,12 @@ def open_deployment(
     inline: bool = False,
     startup_timeout_s: float = 120.0,
     on_output: OutputSink = write_output,
+    workflow_store: str | PathLike[str] | None = None,
+    allowed_urls: Iterable[str] = (),
+    trust: bool = False,
+    sha256: str | None = None,
+    cache: str | PathLike[str] | None = None,
+    on_fetch: Callable[[Progress], None] | None = None,
 ) -> "Deployment":
     """Return the deployment of the workflow at ``path`` (a spec, a folder, a ``.war``), to be entered.
 
@@ -67,15 +77,26 @@ def open_deployment(
     processes of its own. ``startup_timeout_s`` bounds the loading of one worker. ``on_output`` gets each line that user
     code prints.
 
+    ``path`` may also be the name of an archive in ``workflow_store``, or a url. Nothing is fetched but what
+    ``allowed_urls`` allows: beginnings of urls (``https://host/folder/``), hosts, or ``re:`` and a regular expression.
+    What was fetched runs only if its digest is pinned (``sha256`` in the spec for a model; ``url#sha256=...`` or the
+    parameter ``sha256`` for the workflow) or with ``trust``. Pinned archives are kept in the folder ``cache``, if one
+    is given. ``on_fetch`` gets the progress of downloads, in another thread.
+
     Entering it raises ``InvalidWorkflowError`` with the whole report, ``ArchiveError``, ``StoreError`` for a model
-    that is nowhere, or ``LoadError`` with the traceback of the code that failed to load.
+    that is nowhere or may not be fetched or run, or ``LoadError`` with the traceback of the code that failed to load.
     """
+    policy = FetchPolicy(
+        allowed=parse_allowed(allowed_urls), cache=None if cache is None else Path(cache), on_progress=on_fetch
+    )
+    store = None if workflow_store is None else Path(workflow_store)
     request = Request(
-        path=Path(path),
+        path=path if isinstance(path, str) and is_url(path) else Path(path),
         handler=None if handler is None else Path(handler),
         model_store=None if model_store is None else Path(model_store),
         until=until,
         startup_timeout_s=startup_timeout_s,
+        terms=Terms(policy=policy, is_trusted=trust, sha256=sha256, workflow_store=store),
     )
     return Deployment(request, inline=inline, on_output=on_output)
 
@@ -220,11 +241,13 @@ class Deployment:
 
 
 async def _prepared(request: Request) -> Prepared:
-    """Prepare in a thread, which nothing can interrupt: a caller who gives up waits for it and takes it down."""
-    work = asyncio.ensure_future(asyncio.to_thread(prepare, request))
+    """Prepare in a thread: a caller who gives up ends its downloads, waits for it and takes it down."""
+    stop = Stop()
+    work = asyncio.ensure_future(asyncio.to_thread(prepare, request, stop))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
+        stop.set()
         await asyncio.wait([work])
         if not work.cancelled() and work.exception() is None:
             work.result().remove()

@@ -111,7 +111,8 @@ NOTHING: Final = AllowList()
 
 
 def parse_allowed(texts: Iterable[str]) -> AllowList:
-    """Read patterns; raise ``FetchError`` for one that is none."""
+    """Read patterns, also a single one; raise ``FetchError`` for what is none."""
+    texts = (texts,) if isinstance(texts, str) else texts
     return AllowList(patterns=tuple(_pattern(text.strip()) for text in texts if text.strip()))
 
 
@@ -130,7 +131,7 @@ def _pattern(text: str) -> _Beginning | _Host | _Network | _Expression:
     except (FetchError, HostError, ValueError) as why:
         raise FetchError(
             f'"{text}" does not say what may be fetched: {why}',
-            hint="give the beginning of a url (https://models.example.com/zoo/), a host, or re: and a regular expression",
+            hint="give the beginning of a url (https://models.example.com/), a host, or re: and a regular expression",
         ) from None
 
 

@@ -157,9 +157,7 @@ def _received(
     return digest.hexdigest()
 
 
-def _chunks(
-    answer: http.client.HTTPResponse, address: Address, declared: int | None, line: Line
-) -> Iterator[bytes]:
+def _chunks(answer: http.client.HTTPResponse, address: Address, declared: int | None, line: Line) -> Iterator[bytes]:
     if not answer.chunked:
         answer.length = None  # counted here: what is missing or comes too much must not go unseen
     left = declared

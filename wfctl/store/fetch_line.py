@@ -82,7 +82,7 @@ class Line:
         for each in found:
             kind = why_not_public(each)
             if kind is not None and not self._policy.allowed.admits_inside(address.host, each):
-                is_at = "" if literal else f' is at {each}, which'
+                is_at = "" if literal else f" is at {each}, which"
                 raise FetchError(
                     f'"{address.shown}" is not fetched: "{address.host}"{is_at} is {kind}',
                     hint=f'if you mean it, name the address too: --allow-url "{each}"',

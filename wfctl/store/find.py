@@ -29,7 +29,9 @@ class Places:
     members: frozenset[str] = frozenset()
     """Files inside the workflow's archive."""
     archive: Path | None = None
-    """The workflow's archive, as messages name it."""
+    """The workflow's archive."""
+    archive_name: str | None = None
+    """What messages call it; ``None`` for its path."""
     unpacked: Path | None = None
     """Where that archive is unpacked; ``None`` while it is only looked at."""
     beside: Path | None = None
@@ -97,7 +99,7 @@ def find_model(url: str, places: Places) -> Found:
     if name is None:
         return Found(url=url, path=_allowed_file(url, places))
     if places.archive is not None:
-        tried.append(f"inside {places.archive}")
+        tried.append(f"inside {places.archive_name or places.archive}")
         if member := _member(name.as_posix(), places):
             path = places.unpacked / member if places.unpacked else None
             return Found(url=url, path=path, member=member, tried=tuple(tried))

@@ -52,7 +52,7 @@ def partial_file(folder: Path) -> Iterator[Partial]:
         descriptor, name = tempfile.mkstemp(prefix=_PREFIX, dir=folder)
     path = Path(name)
     try:
-        with open(descriptor, "wb") as stream:
+        with os.fdopen(descriptor, "wb") as stream:
             _hold(descriptor)
             yield Partial(path, stream)
     finally:
