@@ -47,7 +47,8 @@ def stored(path: Path, store: Path | None) -> Path:
 def _nothing_at(path: Path, store: Path | None) -> UnreadableInputError:
     if path.parts[0] in {"http:", "https:"}:
         return UnreadableInputError(
-            f'"{path}" is a url, and nothing is fetched to be looked at', hint="download it, and name the file"
+            f'"{str(path).replace(":/", "://", 1)}" is a url, and nothing is fetched to be looked at',
+            hint="download it, and name the file",
         )
     looked = "" if store is None or len(path.parts) > 1 else f'; looked here and in "{store}"'
     return UnreadableInputError(f'there is no file "{path}"{looked}', hint=_look_alike(path, store))

@@ -27,6 +27,7 @@ from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
 from wfctl.engine.call import Call, CallAnswer, CallError
 from wfctl.engine.inline_limits import SHARED, refuse_impossible
 from wfctl.hosting.host import Host, load_host
+from wfctl.hosting.pickles import own_pickles_allowed
 from wfctl.plan import ExecutionPlan, NodePlan
 
 
@@ -116,6 +117,7 @@ class _Surroundings:
 
     def __init__(self, node: NodePlan, listener: WorkerListener) -> None:
         self._folder = Path(node.code.model_dir)
+        self._is_trusted = node.code.is_trusted
         self._names = _own_names(self._folder)
         self._modules: dict[str, ModuleType] = {}
         self._path = [str(self._folder), *(each for each in sys.path if each not in {str(self._folder), ""})]
@@ -136,6 +138,7 @@ class _Surroundings:
                 chdir(self._folder),
                 redirect_stdout(self._out),
                 redirect_stderr(self._err),
+                own_pickles_allowed(is_trusted=self._is_trusted),
                 _no_running_loop(),
                 _interruptible(),
             ):

@@ -84,10 +84,9 @@ def acquire_workflow(source: str | Path, terms: Terms, folder: Path, stop: Stop)
         return Acquired(path=_allowed_path(address, terms), sha256=pin)
     found = _Fetcher(terms.policy, folder, stop).get(address, pin, _WORKFLOW)
     if not (found.is_pinned or terms.is_trusted):
-        raise UntrustedError(
-            _unvouched(found),
-            hint=f'once you know that it is good, run it as "{address.text}#sha256={found.sha256}", or with --trust',
-        )
+        # What may be secret in a query is not repeated.
+        pinned = f"with --sha256 {found.sha256}" if address.query else f'as "{address.text}#sha256={found.sha256}"'
+        raise UntrustedError(_unvouched(found), hint=f"once you know that it is good, run it {pinned}, or with --trust")
     return found
 
 

@@ -10,7 +10,7 @@ import http.client
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -58,8 +58,7 @@ def fetch(
     refuse_unless_allowed(address, policy)
     with open_line(policy, stop or Stop()) as line, partial_file(into) as partial, _explained(address, line, policy):
         answer, last = _asked(address, line, policy)
-        with closing(answer):
-            sha256 = _received(answer, last, line, policy, partial)
+        sha256 = _received(answer, last, line, policy, partial)
         if pin is not None and sha256 != pin:
             raise FetchError(f'"{address.shown}" is not the archive that sha256 pins: it has {sha256}')
         return Fetched(path=partial.keep_as(f"{sha256}{ending}"), sha256=sha256)
@@ -75,8 +74,7 @@ def _asked(address: Address, line: Line, policy: FetchPolicy) -> tuple[http.clie
         if answer.status not in _REDIRECTS:
             _judge_head(answer, address, policy)
             return answer, address
-        with closing(answer):
-            address = _redirected(address, answer.headers.get("Location"), policy)
+        address = _redirected(address, answer.headers.get("Location"), policy)
     raise FetchError(f'"{address.shown}" is not fetched: there are more than {policy.limits.redirects} redirects')
 
 
@@ -94,7 +92,9 @@ def _ask(address: Address, line: Line) -> http.client.HTTPResponse:
     ):
         connection.putheader(name, value)
     connection.endheaders()
-    return connection.getresponse()
+    answer = connection.getresponse()
+    line.take_answer(answer)
+    return answer
 
 
 def _redirected(address: Address, location: str | None, policy: FetchPolicy) -> Address:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from wfctl.check.host import address_of
 from wfctl.errors import FetchError
@@ -23,6 +23,13 @@ from wfctl.store.stop import Stop
 _GIVEN_UP = "it was given up"
 
 
+class Closable(Protocol):
+    """What is closed when the line is."""
+
+    def close(self) -> None:
+        """Let go of the socket."""
+
+
 class Line:
     """The socket of one download, whichever it is at the moment; made by ``open_line``."""
 
@@ -31,6 +38,7 @@ class Line:
         self._lock = threading.Lock()
         self._stream: socket.socket | None = None
         self._lookup: Future[Sequence[str]] | None = None
+        self._answer: Closable | None = None
         self.cut_because: str | None = None
         """Why the line was cut; ``None`` while it was not."""
 
@@ -56,12 +64,17 @@ class Line:
         stream.settimeout(self._policy.limits.silence_s)
         return stream
 
+    def take_answer(self, answer: "Closable") -> None:
+        """Close an answer together with its socket."""
+        self._answer = answer
+
     def hang_up(self) -> None:
-        """Close the socket there is."""
+        """Close the socket there is, and the answer that comes over it."""
         with self._lock:
             stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
+        for each in filter(None, (self._answer, stream)):
+            each.close()
+        self._answer = None
 
     def do_not_wait(self) -> None:
         """Have the socket answer at once from now on."""
