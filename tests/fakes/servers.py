@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 CERTIFICATE = Path(__file__).parent / "certificates" / "models.test.pem"
-"""Of the host "models.test", by its own authority; the key beside it is for tests only and opens nothing."""
+"""Of "models.test" and 127.0.0.1, by its own authority; the key beside it is for tests only and opens nothing."""
 
 
 @dataclass

@@ -213,7 +213,7 @@ def test_t23_a_name_that_leads_elsewhere_at_the_next_hop_is_judged_anew(get, sit
     [
         "http://allowed.test@127.0.0.1:{port}/m.mar", "http://allowed.test:80@127.0.0.1:{port}/m.mar",
         "http://127.0.0.1.evil.test:{port}/m.mar", "http://allowed.test\\@127.0.0.1:{port}/m.mar",
-        "http://аllowed.test:{port}/m.mar", "http://allowed.test:{other}/m.mar", "http://allowed.test.evil.test/m.mar",
+        "http://\u0430llowed.test:{port}/m.mar", "http://allowed.test:{other}/m.mar", "http://allowed.test.evil.test/m.mar",
     ],
 )  # fmt: skip
 def test_t24_a_host_that_resembles_the_allowed_one_is_refused(get, site, url) -> None:
