@@ -8,8 +8,8 @@ import pytest
 from fakes.servers import web_site
 
 import wfctl
-from wfctl.archive.mar import write_mar
 from wfctl.archive.collect import planned_file
+from wfctl.archive.mar import write_mar
 from wfctl.archive.pack import write_archive
 from wfctl.archive.read_sources import read_sources
 from wfctl.archive.war import plan_workflow

@@ -8,15 +8,19 @@ from pathlib import Path
 import pytest
 
 from wfctl.errors import FetchError
-from wfctl.store.keep import kept, partial_file
+from wfctl.store.keep import Partial, kept, partial_file
 
 DIGEST = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"  # of "hello"
 
 
 def test_a_file_that_is_not_kept_is_gone(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), partial_file(tmp_path / "new") as partial:
-        partial.write(b"hel")
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with partial_file(tmp_path / "new") as partial:
+            partial.write(b"hel")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -61,7 +65,7 @@ def test_what_a_killed_process_left_is_cleared_away_and_what_one_still_writes_is
 
 
 def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
-    with partial_file(tmp_path) as partial:
-        partial._stream = open("/dev/full", "wb", buffering=0)  # noqa: PTH123, SIM115, SLF001
-        with partial._stream, pytest.raises(FetchError, match="cannot be kept in .*no space left"):  # noqa: SLF001
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        partial = Partial(tmp_path / "x", full)
+        with pytest.raises(FetchError, match=r"cannot be kept in .*: no space left on device"):
             partial.write(b"hello")

@@ -22,7 +22,7 @@ def find_workflow(path: Path | None, store: Path | None = None) -> Path:
     A name that is not here is looked for in the workflow store, if there is one. A folder without a workflow of its own
     is a wrong use of the command, a file that is not there is not.
     """
-    path = stored(path or Path(), store)
+    path = _stored(path or Path(), store)
     # Not the methods of Path, which raise for a name that is too long for the disk.
     if os.path.isdir(path):  # noqa: PTH112
         return path if (path / WAR_MANIFEST).is_file() else _own_spec(path)
@@ -35,8 +35,15 @@ def find_workflow(path: Path | None, store: Path | None = None) -> Path:
     return path
 
 
-def stored(path: Path, store: Path | None) -> Path:
-    """Return the archive in the workflow store where ``path`` is a name that is not here, else ``path``."""
+def find_archive(path: Path, store: Path | None) -> Path:
+    """Return the archive, packed or not, that ``path`` names here or in the workflow store."""
+    path = _stored(path, store)
+    if not os.path.exists(path):  # noqa: PTH110
+        raise _nothing_at(path, store)
+    return path
+
+
+def _stored(path: Path, store: Path | None) -> Path:
     if store is None:
         return path
     from wfctl.store.find import find_workflow_file

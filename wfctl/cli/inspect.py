@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from wfctl.cli.console import answer
-from wfctl.cli.discover import stored
+from wfctl.cli.discover import find_archive
 from wfctl.cli.inspect_contents import Contents, NodeLine, read_contents
 from wfctl.cli.options import workflow_store_option
 from wfctl.cli.printable import printable
@@ -38,7 +38,7 @@ def command(*, archive: Path, as_json: bool, model_store: Path | None, workflow_
     ARCHIVE is a .war or .mar, a .tar.gz of either, or a folder that was one. Nothing in it is imported, unpickled or
     run, and an archive that could do harm while it is read is refused.
     """
-    contents = read_contents(stored(archive, workflow_store), model_store)
+    contents = read_contents(find_archive(archive, workflow_store), model_store)
     if as_json:
         answer(json.dumps(_record(contents), indent=2))
     else:
