@@ -48,9 +48,9 @@ DOORS = {
     "packaging": ("archive/requirements",),
     "zipfile": ("archive/",),
     "tarfile": ("archive/",),
-    "http": (),
+    "http": ("store/fetch",),
     "urllib.request": (),
-    "ssl": (),
+    "ssl": ("store/fetch",),
     "multiprocessing": (),
 }
 

@@ -46,19 +46,21 @@ def read_store(text: str) -> Mapping[str, str | None]:
 
 
 def _facts(spec: WorkflowSpec, example: Example) -> Mapping[str, ModelFact]:
-    """What a store room would say: every local url looked up by name."""
+    """What a store room would say: every local url looked up by name; ``name -> place`` is a link out of it."""
+    return {
+        model.name: _fact(model.url, example) for model in spec.models.values() if model.url and "://" not in model.url
+    }
+
+
+def _fact(url: str, example: Example) -> ModelFact:
     store = example.store or {}
     found = {*store, *(path.partition("/")[0] for path in example.members)}
-    return {
-        model.name: ModelFact(
-            found=f"models/{model.url}" if model.url in found else None,
-            places=(f"models/{model.url}",),
-            sha256=store.get(model.url),
-            inside=_inside(example, model.url),
-        )
-        for model in spec.models.values()
-        if model.url and "://" not in model.url
-    }
+    where, content = f"models/{url}", store.get(url) or None
+    if content is not None and content.startswith("-> "):
+        return ModelFact(found=None, places=(where,), leads_out=where)
+    return ModelFact(
+        found=where if url in found else None, places=(where,), sha256=content, inside=_inside(example, url)
+    )
 
 
 def _inside(example: Example, archive: str) -> Inside | None:

@@ -63,6 +63,8 @@ class ModelFact:
     """Where the archive is; ``None`` if it is nowhere."""
     places: tuple[str, ...] = ()
     """Where it was looked for."""
+    leads_out: str | None = None
+    """The link that was found, where it leads out of the places."""
     sha256: str | None = None
     """Digest of what was found; ``None`` where it was not needed."""
     inside: Inside | None = None

@@ -34,6 +34,7 @@ class Examination:
     selection: Selection
     handler: Path | None = None
     model_store: Path | None = None
+    workflow_store: Path | None = None
     environment_store: Path | None = None
     is_compat: bool = False
     is_mending: bool = False
@@ -74,7 +75,7 @@ def examine(path: Path | None, how: Examination) -> Examined:
     """Check one workflow; ``None`` means that of the current folder."""
     name = str(path or Path())
     try:
-        where = path if path == STDIN else find_workflow(path)
+        where = path if path == STDIN else find_workflow(path, how.workflow_store)
         name = STDIN_NAME if where == STDIN else str(where)
         read = _read(where, how)
     except InvalidWorkflowError as invalid:  # bytes that are no text

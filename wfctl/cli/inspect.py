@@ -11,7 +11,9 @@ import click
 from wfctl.check.model import Inside, UnmetRequirement
 from wfctl.check.rules.archives import fates
 from wfctl.cli.console import answer
+from wfctl.cli.discover import find_archive
 from wfctl.cli.inspect_contents import Contents, NodeLine, read_contents
+from wfctl.cli.options import workflow_store_option
 from wfctl.cli.printable import printable
 from wfctl.cli.reporters.summary import counted
 from wfctl.cli.sizes import columns, human_size
@@ -32,13 +34,14 @@ _SHOWN_DIGITS = 12
     show_envvar=True,
     help="A further folder to look for models in.",
 )
-def command(*, archive: Path, as_json: bool, model_store: Path | None) -> None:
+@workflow_store_option
+def command(*, archive: Path, as_json: bool, model_store: Path | None, workflow_store: Path | None) -> None:
     """Show what is inside a .war or .mar archive.
 
     ARCHIVE is a .war or .mar, a .tar.gz of either, or a folder that was one. Nothing in it is imported, unpickled or
     run, and an archive that could do harm while it is read is refused.
     """
-    contents = read_contents(archive, model_store)
+    contents = read_contents(find_archive(archive, workflow_store), model_store)
     if as_json:
         answer(json.dumps(_record(contents), indent=2))
     else:

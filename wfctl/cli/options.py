@@ -32,6 +32,31 @@ def environment_store(environ: Mapping[str, str] = os.environ) -> Path | None:
     return Path(value) if value else None
 
 
+def environment_allowed(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return what ``WFCTL_ALLOWED_URLS`` allows to be fetched: patterns with commas between them."""
+    listed = environ.get("WFCTL_ALLOWED_URLS", "").split(",")
+    return tuple(pattern.strip() for pattern in listed if pattern.strip())
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return where pinned downloads are kept: ``WFCTL_CACHE``, else ``wfctl`` in the user's cache folder."""
+    if own := environ.get("WFCTL_CACHE"):
+        return Path(own)
+    for base in (environ.get("XDG_CACHE_HOME", ""), os.path.join(environ.get("HOME", ""), ".cache")):  # noqa: PTH118
+        if os.path.isabs(base):  # noqa: PTH117
+            return Path(base, "wfctl")
+    return None
+
+
+workflow_store_option = click.option(
+    "--workflow-store",
+    type=click.Path(path_type=Path),
+    envvar="WFCTL_WORKFLOW_STORE",
+    show_envvar=True,
+    help="A folder to look for a .war in that is named and not here.",
+)
+
+
 def complete_workflows(ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:
     """Complete a PATH: specs, archives, and folders that may hold one."""
     del ctx, param

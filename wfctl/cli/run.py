@@ -10,6 +10,7 @@ import click
 
 from wfctl.cli.console import say
 from wfctl.cli.discover import find_workflow
+from wfctl.cli.fetching import Fetching, fetch_options
 from wfctl.cli.notice import Notice, shown_if_slow
 from wfctl.cli.options import complete_nodes, complete_workflows
 from wfctl.cli.run_input import STDIN, read_parts
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 @click.option(
     "-w",
     "--workflow",
-    type=click.Path(path_type=Path),
     shell_complete=complete_workflows,
+    metavar="PATH|URL",
     help="A spec, a folder or a .war; without it the workflow of this folder, then of INPUT's folder.",
 )
 @click.option("--handler", type=click.Path(path_type=Path), help="The handler, where it is not beside the spec.")
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="A further folder to look for models in.",
 )
+@fetch_options
 @click.option(
     "-i", "--input", "fields", multiple=True, metavar="NAME=TEXT|NAME=@FILE", help="A form field; repeatable."
 )
@@ -68,9 +70,10 @@ if TYPE_CHECKING:
 def command(
     *,
     source: str | None,
-    workflow: Path | None,
+    workflow: str | None,
     handler: Path | None,
     model_store: Path | None,
+    fetching: Fetching,
     fields: tuple[str, ...],
     content_type: str | None,
     output: Path | None,
@@ -87,6 +90,8 @@ def command(
 
     The answer goes to standard output exactly as the last node returned it; on a terminal JSON is indented, and an
     answer that is not text is refused. What handlers print goes to standard error, the node's name in front.
+
+    Archives are fetched only from where --allow-url allows it, and run only if their digest is pinned or with --trust.
     """
     from wfctl.service.deployment import open_deployment
 
@@ -95,7 +100,7 @@ def command(
         expect_folder_of(output)
     loading = Notice("loading ...", sys.stderr)
     deployment = open_deployment(
-        _workflow(workflow, source),
+        _workflow(workflow, source, fetching.workflow_store),
         handler=handler,
         model_store=model_store,
         until=until,
@@ -103,18 +108,23 @@ def command(
         startup_timeout_s=startup_timeout,
         install_requirements=install_requirements,
         on_output=partial(_show_line, loading),
+        **fetching.arguments(loading),
     )
+    answer = _answer(deployment, parts, loading, is_inline=inline)
+    if verbose:
+        show_timings(answer)
+    write_answer(answer, output)
+
+
+def _answer(deployment: "Deployment", parts: tuple["Part", ...], loading: Notice, *, is_inline: bool) -> "Answer":
     with ExitStack() as stack:
-        if inline:
+        if is_inline:
             show_logs()
             stack.enter_context(kept_for_the_answer())
         with shown_if_slow(loading):
             opened = stack.enter_context(deployment)
         _show_differences(opened)
-        answer = opened.predict_parts(parts) if inline else _answered_by_workers(opened, parts)
-    if verbose:
-        show_timings(answer)
-    write_answer(answer, output)
+        return opened.predict_parts(parts) if is_inline else _answered_by_workers(opened, parts)
 
 
 def _show_differences(deployment: "Deployment") -> None:
@@ -143,10 +153,10 @@ def _show_line(loading: Notice, node: str, stream: str, line: str) -> None:
     show_line(node, stream, line)
 
 
-def _workflow(named: Path | None, source: str | None) -> Path:
+def _workflow(named: str | None, source: str | None, store: Path | None) -> Path | str:
     """Return the workflow to run: the one named, else that of this folder, else that of the input's folder."""
     if named is not None:
-        return find_workflow(named)
+        return named if "://" in named else find_workflow(Path(named), store)
     try:
         return find_workflow(None)
     except click.UsageError:

@@ -102,6 +102,8 @@ _ROWS = (
     Rule("WF602", "path-outside-store", _E, "a model's url leaves the store"),
     Rule("WF603", "credentials-in-url", _W, "a password or another secret stands in a url"),
     Rule("WF604", "unpinned-http-url", _N, "plain HTTP without sha256 can be changed on the way"),
+    Rule("WF605", "fetched-archive", _N, "a model's archive is fetched only if a run is allowed to"),
+    Rule("WF606", "link-out-of-store", _E, "a link in the store leads out of it"),
     # WF7xx: performance advice
     Rule("WF701", "delay-without-batch", _N, "a batch delay has no effect with batch size 1"),
     Rule("WF702", "delay-over-timeout", _N, "a batch may wait longer than a try may take"),

@@ -27,6 +27,7 @@ from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
 from wfctl.engine.call import Call, CallAnswer, CallError
 from wfctl.engine.inline_limits import SHARED, refuse_impossible
 from wfctl.hosting.host import Host, load_host
+from wfctl.hosting.pickles import own_pickles_allowed
 from wfctl.hosting.place import path_beginning_with
 from wfctl.plan import ExecutionPlan, NodePlan
 
@@ -118,6 +119,7 @@ class _Surroundings:
     def __init__(self, node: NodePlan, listener: WorkerListener) -> None:
         self._folder = Path(node.code.model_dir)
         self._folders = (self._folder, *map(Path, node.code.import_paths))
+        self._is_trusted = node.code.is_trusted
         self._names = frozenset().union(*map(_own_names, self._folders))
         self._modules: dict[str, ModuleType] = {}
         self._path = path_beginning_with(node.code.model_dir, node.code.import_paths)
@@ -138,6 +140,7 @@ class _Surroundings:
                 chdir(self._folder),
                 redirect_stdout(self._out),
                 redirect_stderr(self._err),
+                own_pickles_allowed(is_trusted=self._is_trusted),
                 _no_running_loop(),
                 _interruptible(),
             ):

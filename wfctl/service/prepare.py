@@ -1,11 +1,11 @@
-"""From a path to a plan: read, unpack, check, find every model, unpack it too.
+"""From a path or a url to a plan: fetch, read, unpack, check, find every model, unpack it too.
 
-Everything here may take long (disks, digests) and belongs in a thread, never on the event loop.
+Everything here may take long (disks, digests, downloads) and belongs in a thread, never on the event loop.
 Invariant: nothing of the user is imported; after a failure no temporary folder is left.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wfctl.archive.budgets import DEFAULT_BUDGETS
@@ -21,9 +21,11 @@ from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError, UnsupportedError, WfctlError
 from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
+from wfctl.service.origins import Acquired, Terms, acquire_models, acquire_workflow
 from wfctl.service.workplace import Workplace, open_workplace
 from wfctl.spec.model import WorkflowSpec
-from wfctl.store.find import Places, facts_for, require_model
+from wfctl.store.find import Places, facts_for
+from wfctl.store.stop import Stop
 from wfctl.workflow import Node, NodeKind, Workflow, up_to
 
 
@@ -37,8 +39,8 @@ class UnknownNodeError(WfctlError):
 class Request:
     """What is to be opened."""
 
-    path: Path
-    """A spec, a folder, or a ``.war``."""
+    path: Path | str
+    """A spec, a folder, or a ``.war``; a text is the url of a ``.war``."""
     handler: Path | None = None
     model_store: Path | None = None
     until: str | None = None
@@ -46,6 +48,8 @@ class Request:
     startup_timeout_s: float = 120.0
     install_requirements: bool = False
     """Whether what models require and this environment lacks is installed into the workplace."""
+    terms: Terms = field(default_factory=Terms)
+    """What may be fetched, and what of it may run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,21 +67,25 @@ class Prepared:
         self.workplace.remove()
 
 
-def prepare(request: Request) -> Prepared:
-    """Make a plan of the workflow at ``request.path``.
+def prepare(request: Request, stop: Stop | None = None) -> Prepared:
+    """Make a plan of the workflow at ``request.path``; setting ``stop`` ends its downloads.
 
     What TorchServe tolerates is tolerated here: findings that are no errors stand in the report. Raises
     ``InvalidWorkflowError``, ``ArchiveError``, ``StoreError``, ``UnreadableInputError``.
     """
+    stop = stop or Stop()
     workplace = open_workplace()
     folder = workplace.folder
     try:
         (folder / "models").mkdir()
-        read = _unpacked(read_sources(request.path, handler=request.handler), folder / "workflow")
-        places = _places(read, request)
+        origin = acquire_workflow(request.path, request.terms, folder / "fetched", stop)
+        with origin.named():
+            read = _unpacked(origin, request.handler, folder / "workflow")
+        places = _places(read, request, origin)
         whole, report = _checked(read, places)
         workflow = whole if request.until is None else _cut(whole, request.until)
-        code = {node.name: _code(node, read, places, folder) for node in workflow}
+        models = acquire_models(workflow, places, request.terms, folder / "fetched", stop)
+        code = {node.name: _code(node, read, models, folder) for node in workflow}
         insides = {node.name: _inside(code[node.name]) for node in workflow if node.kind is NodeKind.MODEL}
         report = _with_archives(report, workflow, insides)
         if request.install_requirements:
@@ -105,35 +113,41 @@ def _cut(workflow: Workflow, until: str) -> Workflow:
         raise UnknownNodeError(f'there is no node "{until}" in the workflow', hint=hint) from None
 
 
-def _unpacked(read: ReadSources, target: Path) -> ReadSources:
-    """Unpack the archive that was read; what is checked from here on is the private copy that will run."""
+def _unpacked(origin: Acquired, own_handler: Path | None, target: Path) -> ReadSources:
+    """Read a workflow, and unpack its archive; what is checked from here on is the private copy that will run."""
+    read = read_sources(origin.path, handler=own_handler)
     if read.archive is None:
+        if origin.sha256 is not None:
+            raise ArchiveError(f'"{origin.path}" is no packed archive, and sha256 pins a file')
         return read
-    unpack(read.archive, target)
+    unpack(read.archive, target, sha256=origin.sha256)
     inside = read_sources(target)
     handler = read.handler_path or inside.handler_path
-    sources = _named_as(read.sources, inside.sources)
+    sources = _named_as(read.sources, inside.sources, origin)
     if read.handler_path is not None:  # the user's own, in place of the one inside
         sources = replace(sources, handler=read.sources.handler)
     return replace(inside, archive=read.archive, folder=read.folder, handler_path=handler, sources=sources)
 
 
-def _named_as(given: Sources, copies: Sources) -> Sources:
+def _named_as(given: Sources, copies: Sources, origin: Acquired) -> Sources:
     """Return the copied texts under the names that the user knows, not those of a temporary folder."""
     handler = copies.handler
     if handler is not None and given.handler is not None:
-        handler = SourceText(given.handler.name, handler.text)
-    return replace(copies, spec=SourceText(given.spec.name, copies.spec.text), handler=handler)
+        handler = SourceText(origin.known_as(given.handler.name), handler.text)
+    return replace(copies, spec=SourceText(origin.known_as(given.spec.name), copies.spec.text), handler=handler)
 
 
-def _places(read: ReadSources, request: Request) -> Places:
+def _places(read: ReadSources, request: Request, origin: Acquired) -> Places:
     root = _root(read)
     return Places(
         members=read.members,
         archive=read.archive or (root if read.origin is Origin.UNPACKED else None),
+        archive_name=origin.address.shown if origin.address else None,
         unpacked=root if read.members else None,
-        beside=read.folder,
+        # Nothing of the user's lies beside what was fetched.
+        beside=None if origin.is_fetched else read.folder,
         model_store=request.model_store,
+        allowed=request.terms.policy.allowed,
     )
 
 
@@ -190,14 +204,14 @@ def _with_requirements(
     return units
 
 
-def _code(node: Node, read: ReadSources, places: Places, folder: Path) -> CodeUnit:
+def _code(node: Node, read: ReadSources, models: Mapping[str, Acquired], folder: Path) -> CodeUnit:
+    # Only what is trusted has come this far.
     if node.kind is NodeKind.FUNCTION:
         return _function_code(read)
-    if node.model is None or node.model.url is None:
-        raise ArchiveError(f'model "{node.name}" has no url')
-    found = require_model(node.model.url, places)
-    root = unpack(found, folder / "models" / node.name, sha256=node.model.sha256).root
-    return _model_code(node, found, root)
+    found, pin = models[node.name], node.model.sha256 if node.model else None
+    with found.named():
+        root = unpack(found.path, folder / "models" / node.name, sha256=pin or found.sha256).root
+        return _model_code(node, found.path, root)
 
 
 def _function_code(read: ReadSources) -> CodeUnit:

@@ -34,6 +34,8 @@ RULE_FUNCTIONS: Mapping[str, Callable[[Subject], Iterator[Diagnostic]]] = {
     "WF602": security.path_outside_store,
     "WF603": security.credentials_in_url,
     "WF604": security.unpinned_http_url,
+    "WF605": security.fetched_archive,
+    "WF606": security.link_out_of_store,
     "WF701": advice.delay_without_batch,
     "WF702": advice.delay_over_timeout,
     "WF901": differences.no_models,
