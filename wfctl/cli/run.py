@@ -60,6 +60,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="For loading a worker.",
 )
+@click.option(
+    "--service-envelope",
+    metavar="NAME",
+    help="Put an envelope around every model: body, json, kserve, kservev2, or a module of the archive.",
+)
 def command(
     *,
     source: str | None,
@@ -73,6 +78,7 @@ def command(
     verbose: bool,
     inline: bool,
     startup_timeout: float,
+    service_envelope: str | None,
 ) -> None:
     """Run a workflow on an input and print the answer.
 
@@ -95,8 +101,16 @@ def command(
         until=until,
         inline=inline,
         startup_timeout_s=startup_timeout,
+        service_envelope=service_envelope,
         on_output=partial(_show_line, loading),
     )
+    answer = _answered(deployment, parts, loading, inline=inline)
+    if verbose:
+        show_timings(answer)
+    write_answer(answer, output)
+
+
+def _answered(deployment: "Deployment", parts: tuple["Part", ...], loading: Notice, *, inline: bool) -> "Answer":
     with ExitStack() as stack:
         if inline:
             show_logs()
@@ -105,10 +119,7 @@ def command(
             opened = stack.enter_context(deployment)
         for sentence in opened.limits:
             say(f"note: {sentence}")
-        answer = opened.predict_parts(parts) if inline else _answered_by_workers(opened, parts)
-    if verbose:
-        show_timings(answer)
-    write_answer(answer, output)
+        return opened.predict_parts(parts) if inline else _answered_by_workers(opened, parts)
 
 
 def _answered_by_workers(deployment: "Deployment", parts: tuple["Part", ...]) -> "Answer":

@@ -53,6 +53,7 @@ def open_deployment(
     until: str | None = None,
     inline: bool = False,
     startup_timeout_s: float = 120.0,
+    service_envelope: str | None = None,
     on_output: OutputSink = write_output,
 ) -> "Deployment":
     """Return the deployment of the workflow at ``path`` (a spec, a folder, a ``.war``), to be entered.
@@ -64,8 +65,10 @@ def open_deployment(
     ``handler`` names the handler file where it does not lie beside the spec; ``model_store`` is a further folder to
     look for models in. ``until`` makes the output of one node the answer: only it and what feeds into it is loaded.
     ``inline`` runs every node in this process, for ``breakpoint()`` and profilers; without it each node has worker
-    processes of its own. ``startup_timeout_s`` bounds the loading of one worker. ``on_output`` gets each line that user
-    code prints.
+    processes of its own. ``startup_timeout_s`` bounds the loading of one worker. ``service_envelope`` puts an envelope
+    around every model (``body``, ``json``, ``kserve``, ``kservev2``, or a module with a class for it), as the server
+    setting of that name did; like there, an envelope that a manifest names has no effect. ``on_output`` gets each line
+    that user code prints.
 
     Entering it raises ``InvalidWorkflowError`` with the whole report, ``ArchiveError``, ``StoreError`` for a model
     that is nowhere, or ``LoadError`` with the traceback of the code that failed to load.
@@ -76,6 +79,7 @@ def open_deployment(
         model_store=None if model_store is None else Path(model_store),
         until=until,
         startup_timeout_s=startup_timeout_s,
+        service_envelope=service_envelope,
     )
     return Deployment(request, inline=inline, on_output=on_output)
 

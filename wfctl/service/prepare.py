@@ -23,6 +23,8 @@ from wfctl.spec.model import WorkflowSpec
 from wfctl.store.find import Places, facts_for, require_model
 from wfctl.workflow import Node, NodeKind, Workflow, up_to
 
+_USUAL_HANDLER = "handler.py"
+
 
 class UnknownNodeError(WfctlError):
     """A node is asked for that the workflow does not have."""
@@ -41,6 +43,8 @@ class Request:
     until: str | None = None
     """The node whose output is the answer; ``None`` for the leaves."""
     startup_timeout_s: float = 120.0
+    service_envelope: str | None = None
+    """The envelope around every model; functions get none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,8 @@ def prepare(request: Request) -> Prepared:
         places = _places(read, request)
         whole, report = _checked(read, places)
         workflow = whole if request.until is None else _cut(whole, request.until)
-        code = {node.name: _code(node, read, places, folder) for node in workflow}
+        envelope = request.service_envelope
+        code = {node.name: _enveloped(node, _code(node, read, places, folder), envelope) for node in workflow}
         plan = make_plan(workflow, name=read.name, code=code, startup_timeout_s=request.startup_timeout_s)
         return Prepared(plan=plan, report=report, workplace=workplace)
     except BaseException:
@@ -148,6 +153,11 @@ def _code(node: Node, read: ReadSources, places: Places, folder: Path) -> CodeUn
     return _model_code(node, found, root)
 
 
+def _enveloped(node: Node, code: CodeUnit, envelope: str | None) -> CodeUnit:
+    """Say which envelope is around a model; what a manifest names is overruled by the setting, also by none at all."""
+    return code if node.kind is NodeKind.FUNCTION else replace(code, envelope=envelope)
+
+
 def _function_code(read: ReadSources) -> CodeUnit:
     handler = read.handler_path
     if handler is None:
@@ -157,6 +167,8 @@ def _function_code(read: ReadSources) -> CodeUnit:
 
 def _model_code(node: Node, archive: Path, root: Path) -> CodeUnit:
     manifest = _manifest(root)
+    if manifest is None:
+        return CodeUnit(model_dir=str(root), handler=_handler_of_none(node, archive, root), manifest=None)
     if manifest.handler is None:
         raise ArchiveError(
             f'the archive "{archive.name}" of node "{node.name}" names no handler',
@@ -174,8 +186,21 @@ def _model_code(node: Node, archive: Path, root: Path) -> CodeUnit:
     )
 
 
-def _manifest(root: Path) -> MarManifest:
+def _handler_of_none(node: Node, archive: Path, root: Path) -> str:
+    """Return the handler of an archive without a manifest: ``handler.py``, or the only Python file there is."""
+    if (root / _USUAL_HANDLER).is_file():
+        return _USUAL_HANDLER
+    files = sorted(path.name for path in root.glob("*.py") if path.is_file())
+    if len(files) == 1:
+        return files[0]
+    found = f"holds {', '.join(files)}" if files else "holds no Python file"
+    raise ArchiveError(
+        f'the archive "{archive.name}" of node "{node.name}" has no "{MAR_MANIFEST}" to name its handler, and {found}',
+        member=MAR_MANIFEST,
+        hint=f'call the handler "{_USUAL_HANDLER}", or pack the archive again and name it',
+    )
+
+
+def _manifest(root: Path) -> MarManifest | None:
     raw = read_member(root, MAR_MANIFEST, limit=DEFAULT_BUDGETS.manifest_bytes)
-    if raw is None:
-        raise ArchiveError(f'the archive has no "{MAR_MANIFEST}"', member=MAR_MANIFEST)
-    return parse_mar_manifest(raw)
+    return None if raw is None else parse_mar_manifest(raw)
