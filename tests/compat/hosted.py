@@ -1,0 +1,80 @@
+"""A program: answer fixtures with our host, each in a freshly forked process, as a worker of ours would be.
+
+``python hosted.py JOBS``: a JSON list of ``{name, spec, envelope, batches, out}``.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import forms
+import torch
+from placeholders import define_placeholders
+
+from wfctl.engine.call import Call, CallAnswer, Part
+from wfctl.errors import LoadError
+from wfctl.hosting.host import load_host
+from wfctl.hosting.place import enter_model_dir
+from wfctl.service.prepare import Request, prepare
+
+
+def main(jobs: list[dict[str, Any]]) -> None:
+    torch.set_num_threads(1)
+    define_placeholders()
+    for job in jobs:
+        pid = os.fork()
+        if not pid:
+            _child(job)
+        os.waitpid(pid, 0)
+
+
+def _child(job: dict[str, Any]) -> None:
+    code = 1
+    try:
+        Path(job["out"]).write_text(json.dumps(answered(job)), encoding="utf-8")
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def answered(job: dict[str, Any]) -> dict[str, Any]:
+    prepared = prepare(Request(path=Path(job["spec"]), service_envelope=job["envelope"]))
+    try:
+        (node,) = prepared.plan.nodes
+        enter_model_dir(node.code.model_dir)
+        try:
+            host = load_host(node)
+        except LoadError as error:
+            return {"load": {"failed": error.message}}
+        return {"batches": [[_shown(each) for each in host.answer(_calls(batch))] for batch in job["batches"]]}
+    finally:
+        prepared.remove()
+
+
+def _calls(batch: list[Any]) -> list[Call]:
+    return [
+        Call(
+            at,
+            [Part(name, body, kind) for name, body, kind in forms.parts_of(request)],
+            forms.headers_of(request),
+            f"id-{at}",
+        )
+        for at, request in enumerate(batch)
+    ]
+
+
+def _shown(answer: CallAnswer) -> dict[str, Any]:
+    if answer.error is not None:
+        return forms.failure(answer.status, answer.error.message)
+    return forms.success(answer.status, bytes(answer.body), answer.content_type, dict(answer.headers))
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))

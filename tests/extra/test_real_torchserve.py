@@ -1,0 +1,141 @@
+"""The handlers of ``tests/compat`` under the real TorchServe: its loader, its service, its own encoding of answers.
+
+What it answers is what is written down in each fixture (``--update`` writes it), and what we answer is the same
+except where a fixture says how and why not.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "compat"))
+
+from fixtures import Fixture, all_fixtures, gather, pack  # noqa: E402
+from forms import is_same  # noqa: E402
+
+FIXTURES = all_fixtures()
+TORCHSERVE = "torchserve==0.12.0"
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="session")
+def real_python(tmp_path_factory) -> Path:
+    """Make an environment with the real wheel; torch and the like are those of this one."""
+    environment = tmp_path_factory.mktemp("real") / "venv"
+    venv.create(environment, with_pip=True)
+    python = environment / "bin" / "python"
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
+    subprocess.run([*pip, TORCHSERVE, "psutil"], check=True, timeout=300)
+    (packages,) = (environment / "lib").glob("python*/site-packages")
+    shared = Path(torch.__file__).parent.parent
+    (packages / "shared.pth").write_text(f"{shared}\n", encoding="utf-8")
+    return python
+
+
+def _served(python: Path, root: Path, folders: dict[str, Path]) -> dict[str, dict]:
+    """Have the real worker answer the fixtures, each unpacked in a folder."""
+    jobs = [
+        {
+            "name": each.name,
+            "model_dir": str(folders[each.name]),
+            "model_name": f"{each.name}__{each.node}",
+            "handler": each.handler,
+            "envelope": each.told.get("envelope"),
+            "batches": each.told["batches"],
+            "out": str(root / f"{each.name}.json"),
+        }
+        for each in FIXTURES
+        if each.name in folders
+    ]
+    (root / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+    program = Path(__file__).parent / "real_worker.py"
+    done = subprocess.run([python, program, root / "jobs.json"], capture_output=True, text=True, timeout=300, cwd=root)
+    assert done.returncode == 0, done.stderr
+    return {name: json.loads((root / f"{name}.json").read_text(encoding="utf-8")) for name in folders}
+
+
+@pytest.fixture(scope="session")
+def served(real_python, is_updating, tmp_path_factory) -> dict[str, dict]:
+    root = tmp_path_factory.mktemp("served")
+    folders = {}
+    for each in FIXTURES:
+        folders[each.name] = root / "in" / each.name
+        if each.function:
+            gather(each, folders[each.name])
+            continue
+        mar = pack(each, root / f"{each.name}.mar", staging=root / "staging")
+        with zipfile.ZipFile(mar) as archive:
+            archive.extractall(folders[each.name])
+    found = _served(real_python, root, folders)
+    if is_updating:
+        for each in FIXTURES:
+            text = json.dumps(found[each.name], indent=1, ensure_ascii=False) + "\n"
+            (each.folder / "expected.json").write_text(text, encoding="utf-8")
+    return found
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=lambda each: each.name)
+def test_the_real_worker_answers_as_written_down(fixture: Fixture, served):
+    assert is_same(served[fixture.name], fixture.expected), json.dumps(served[fixture.name], indent=1)
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=lambda each: each.name)
+def test_our_answers_are_its_answers_except_where_said(fixture: Fixture, served):
+    assert is_same(served[fixture.name], fixture.ours) is (fixture.differs is None)
+
+
+def _can_be_packed_by_the_original(each: Fixture) -> bool:
+    is_plain = not each.function and "manifest" not in each.told
+    return is_plain and not any(path.is_dir() and path.name != "__pycache__" for path in each.folder.iterdir())
+
+
+def test_archives_of_the_original_archiver_answer_the_same(real_python, served, tmp_path):
+    packed = [each for each in FIXTURES if _can_be_packed_by_the_original(each)]
+    assert len(packed) > len(FIXTURES) // 2
+    folders = {}
+    for each in packed:
+        mar = _packed_by_the_original(each, tmp_path)
+        folders[each.name] = tmp_path / "in" / each.name
+        with zipfile.ZipFile(mar) as archive:
+            archive.extractall(folders[each.name])
+    found = _served(real_python, tmp_path, folders)
+    differing = [name for name, told in found.items() if not is_same(told, served[name])]
+    assert not differing
+
+
+def _packed_by_the_original(each: Fixture, root: Path) -> Path:
+    files = gather(each, root / "files" / each.name)
+    model = each.manifest["model"]
+    handler = str(model["handler"])
+    module, colon, function = handler.rpartition("/")[2].partition(":")
+    file = files / f"{module.removesuffix('.py')}.py"
+    words = ["--model-name", each.name, "--version", "1.0", "--export-path", str(root)]
+    words += ["--handler", f"{file}{colon}{function}" if file.is_file() else handler]
+    named = {file.name}
+    for key, option in (
+        ("serializedFile", "--serialized-file"),
+        ("modelFile", "--model-file"),
+        ("configFile", "--config-file"),
+        ("requirementsFile", "--requirements-file"),
+    ):
+        if key in model:
+            words += [option, str(files / model[key])]
+            named.add(model[key])
+    others = [str(path) for path in sorted(files.iterdir()) if path.name not in named]
+    if others:
+        words += ["--extra-files", ",".join(others)]
+    staging = root / "tmp"
+    staging.mkdir(exist_ok=True)
+    tool = Path(sys.executable).parent / "torch-model-archiver"
+    subprocess.run([tool, *words], check=True, capture_output=True, timeout=60, env={"TMPDIR": str(staging)})
+    shutil.rmtree(files)
+    return root / f"{each.name}.mar"
