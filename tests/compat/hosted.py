@@ -36,7 +36,7 @@ def _child(job: dict[str, Any]) -> None:
     try:
         Path(job["out"]).write_text(json.dumps(answered(job)), encoding="utf-8")
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the fork must never come back into the loop
         traceback.print_exc()
     finally:
         sys.stdout.flush()
