@@ -8,7 +8,10 @@ def handle(data, context):
         {
             "name": context.model_name,
             "properties": properties,
-            "manifest": context.manifest,
+            "manifest": [
+                context.manifest["runtime"],
+                *(context.manifest["model"][key] for key in ("modelName", "handler", "modelVersion")),
+            ],
             "config": context.model_yaml_config,
             "ids": list(context.request_ids),
             "id": type(context.get_request_id(at)).__name__,
