@@ -1,6 +1,7 @@
 """A program: answer fixtures with our host, each in a freshly forked process, as a worker of ours would be.
 
-``python hosted.py JOBS``: a JSON list of ``{name, spec, envelope, batches, out}``.
+``python hosted.py JOBS``: a JSON list of ``{name, spec, envelope, batches, out}``; ``python hosted.py JOBS real`` lets
+the handlers find an installed TorchServe behind the name ``ts``.
 """
 
 import json
@@ -21,20 +22,20 @@ from wfctl.hosting.place import enter_model_dir
 from wfctl.service.prepare import Request, prepare
 
 
-def main(jobs: list[dict[str, Any]]) -> None:
+def main(jobs: list[dict[str, Any]], more: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     define_placeholders()
     for job in jobs:
         pid = os.fork()
         if not pid:
-            _child(job)
+            _child(job, more)
         os.waitpid(pid, 0)
 
 
-def _child(job: dict[str, Any]) -> None:
+def _child(job: dict[str, Any], more: dict[str, Any]) -> None:
     code = 1
     try:
-        Path(job["out"]).write_text(json.dumps(answered(job)), encoding="utf-8")
+        Path(job["out"]).write_text(json.dumps(answered(job, more)), encoding="utf-8")
         code = 0
     except BaseException:  # noqa: BLE001 - the fork must never come back into the loop
         traceback.print_exc()
@@ -44,8 +45,8 @@ def _child(job: dict[str, Any]) -> None:
         os._exit(code)
 
 
-def answered(job: dict[str, Any]) -> dict[str, Any]:
-    prepared = prepare(Request(path=Path(job["spec"]), service_envelope=job["envelope"]))
+def answered(job: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    prepared = prepare(Request(path=Path(job["spec"]), service_envelope=job["envelope"], **more))
     try:
         (node,) = prepared.plan.nodes
         enter_model_dir(node.code.model_dir)
@@ -77,4 +78,6 @@ def _shown(answer: CallAnswer) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    main(
+        json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), {"uses_real_ts": True} if "real" in sys.argv else {}
+    )
