@@ -101,7 +101,8 @@ def test_our_answers_are_its_answers_except_where_said(fixture: Fixture, served)
 
 
 def _can_be_packed_by_the_original(each: Fixture) -> bool:
-    is_plain = not each.function and "manifest" not in each.told
+    # Of the built-in handlers the archiver does not know this one.
+    is_plain = not each.function and "manifest" not in each.told and each.handler != "densenet_handler"
     return is_plain and not any(path.is_dir() and path.name != "__pycache__" for path in each.folder.iterdir())
 
 
