@@ -4,6 +4,7 @@
 the handlers find an installed TorchServe behind the name ``ts``.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -25,6 +26,8 @@ from wfctl.service.prepare import Request, prepare
 def main(jobs: list[dict[str, Any]], more: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     define_placeholders()
+    if more:
+        importlib.import_module("ts.torch_handler.base_handler")  # slow, and so once for all
     for job in jobs:
         pid = os.fork()
         if not pid:
