@@ -288,3 +288,27 @@ def test_what_an_archive_says_of_its_workers_beats_the_spec(workflow, tmp_path) 
     assert (second.queue_size, second.startup_timeout_s) == (None, None)
     (note,) = notes
     assert "beat the spec's 3, as in TorchServe: 2 workers run" in note
+
+
+def test_an_envelope_of_the_setting_beats_the_manifests(workflow) -> None:
+    folder = workflow("models:\n  m: {url: m}\ndag:\n  m: []\n", "")
+    (folder / "m" / "MAR-INF").mkdir(parents=True)
+    manifest = {"model": {"modelName": "m", "handler": "h.py", "envelope": "json"}}
+    (folder / "m" / "MAR-INF" / "MANIFEST.json").write_text(json.dumps(manifest))
+    (folder / "m" / "h.py").write_text(
+        "def handle(data, context):\n    return data and [repr(each) for each in data]\n"
+    )
+    said = {}
+    for envelope in (None, "body"):
+        with wfctl.open_deployment(folder, service_envelope=envelope) as opened:
+            said[envelope] = opened.predict([1]).text
+    assert said == {None: "{'body': [1]}", "body": "[1]"}
+
+
+def test_an_envelope_that_is_nowhere_is_a_load_error_with_those_there_are(workflow) -> None:
+    folder = workflow("models:\n  m: {url: m}\ndag:\n  m: []\n", "")
+    (folder / "m").mkdir()
+    (folder / "m" / "handler.py").write_text("def handle(data, context): return data\n")
+    with pytest.raises(LoadError, match='no envelope "jsno"') as caught:
+        wfctl.open_deployment(folder, service_envelope="jsno").__enter__()
+    assert "body, json, kserve, kservev2" in str(caught.value.hint)

@@ -162,10 +162,10 @@ def test_an_archive_that_is_not_trusted_gets_nothing(flow, monkeypatch, tmp_path
     from dataclasses import replace
 
     from wfctl.errors import UnsupportedError
-    from wfctl.service import prepare
+    from wfctl.service import code_units, prepare
 
-    whole = prepare._model_code
-    monkeypatch.setattr(prepare, "_model_code", lambda *words: replace(whole(*words), is_trusted=False))
+    whole = code_units._model_code
+    monkeypatch.setattr(code_units, "_model_code", lambda *words: replace(whole(*words), is_trusted=False))
     with pytest.raises(UnsupportedError, match='the requirements of node "m1" are not installed'):
         prepare.prepare(prepare.Request(path=flow("wfctl_test_tiny==1.0\n", ""), install_requirements=True))
 

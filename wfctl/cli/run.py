@@ -67,6 +67,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Install what models require and is not here, for this run and each model alone.",
 )
+@click.option(
+    "--service-envelope",
+    metavar="NAME",
+    help="Put an envelope around every model: body, json, kserve, kservev2, or a module of the archive.",
+)
 def command(
     *,
     source: str | None,
@@ -82,6 +87,7 @@ def command(
     inline: bool,
     startup_timeout: float,
     install_requirements: bool,
+    service_envelope: str | None,
 ) -> None:
     """Run a workflow on an input and print the answer.
 
@@ -107,6 +113,7 @@ def command(
         inline=inline,
         startup_timeout_s=startup_timeout,
         install_requirements=install_requirements,
+        service_envelope=service_envelope,
         on_output=partial(_show_line, loading),
         **fetching.arguments(loading),
     )

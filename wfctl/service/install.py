@@ -9,13 +9,16 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from wfctl.archive.requirements import Line, installed_version, is_met, read_requirements
 from wfctl.archive.unpack import read_member
-from wfctl.errors import Blame, LoadError
+from wfctl.check.model import Inside
+from wfctl.errors import Blame, LoadError, UnsupportedError
+from wfctl.plan import CodeUnit
 
 _SHARED: Final = ("torch", "numpy")
 """The fork-server has loaded them before a worker begins: another version cannot take their place."""
@@ -30,6 +33,27 @@ class RequirementsError(LoadError):
 
     code = "requirements"
     blame = Blame.SYSTEM
+
+
+def with_requirements(code: Mapping[str, CodeUnit], insides: Mapping[str, Inside], into: Path) -> dict[str, CodeUnit]:
+    """Install what archives require and this environment lacks, each for itself; return the units that got something.
+
+    Raises ``RequirementsError`` with pip's last lines.
+    """
+    into.mkdir()
+    units: dict[str, CodeUnit] = {}
+    for name, inside in insides.items():
+        unit = code[name]
+        if inside.requirements_file is None or not inside.unmet:
+            continue
+        if not unit.is_trusted:
+            raise UnsupportedError(
+                f'the requirements of node "{name}" are not installed: nobody has said that its archive can be trusted'
+            )
+        found = install_requirements(name, Path(unit.model_dir), inside.requirements_file, into / name)
+        if found is not None:
+            units[name] = replace(unit, import_paths=(*unit.import_paths, str(found)))
+    return units
 
 
 def install_requirements(node: str, model_dir: Path, file: str, into: Path) -> Path | None:

@@ -29,6 +29,9 @@ class Options(TypedDict, total=False):
     """Seconds for loading one worker, 120 by default; the ``startupTimeout`` of an archive beats it."""
     install_requirements: bool
     """Have pip install what archives require and this environment lacks, each for its own node only."""
+    service_envelope: str | None
+    """An envelope around every model, as TorchServe's server setting of that name: ``body``, ``json``, ``kserve``,
+    ``kservev2``, or a module with a class for it. An envelope that a manifest names has no effect, as there."""
     allowed_urls: Iterable[str]
     """What may be fetched, nothing by default: beginnings of urls (``https://host/folder/``), hosts, or ``re:`` and a
     regular expression."""
@@ -62,6 +65,7 @@ def request_for(path: str | PathLike[str], options: Options) -> Request:
         until=options.get("until"),
         startup_timeout_s=options.get("startup_timeout_s", 120.0),
         install_requirements=options.get("install_requirements", False),
+        service_envelope=options.get("service_envelope"),
         terms=terms,
     )
 

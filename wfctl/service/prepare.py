@@ -8,25 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wfctl.archive.budgets import DEFAULT_BUDGETS
 from wfctl.archive.inside import look_inside
-from wfctl.archive.manifest import MAR_MANIFEST, MarManifest, parse_mar_manifest
 from wfctl.archive.read_sources import Origin, ReadSources, missing_in, read_sources
-from wfctl.archive.unpack import read_member, unpack
+from wfctl.archive.unpack import unpack
 from wfctl.check.check import check
 from wfctl.check.closest import closest
 from wfctl.check.model import Inside, Sources, Surroundings
 from wfctl.check.rules.archives import findings_about
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
-from wfctl.errors import ArchiveError, UnsupportedError, WfctlError
+from wfctl.errors import ArchiveError, WfctlError
 from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
+from wfctl.service.code_units import code_of
 from wfctl.service.origins import Acquired, Terms, acquire_models, acquire_workflow
 from wfctl.service.workplace import Workplace, open_workplace
 from wfctl.spec.model import WorkflowSpec
 from wfctl.store.find import Places, facts_for
 from wfctl.store.stop import Stop
-from wfctl.workflow import Node, NodeKind, Workflow, up_to
+from wfctl.workflow import NodeKind, Workflow, up_to
 
 
 class UnknownNodeError(WfctlError):
@@ -50,6 +49,8 @@ class Request:
     """Whether what models require and this environment lacks is installed into the workplace."""
     terms: Terms = field(default_factory=Terms)
     """What may be fetched, and what of it may run."""
+    service_envelope: str | None = None
+    """The envelope around every model; functions get none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,6 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
     workplace = open_workplace()
     folder = workplace.folder
     try:
-        (folder / "models").mkdir()
         origin = acquire_workflow(request.path, request.terms, folder / "fetched", stop)
         with origin.named():
             read = _unpacked(origin, request.handler, folder / "workflow")
@@ -85,11 +85,14 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
         whole, report = _checked(read, places)
         workflow = whole if request.until is None else _cut(whole, request.until)
         models = acquire_models(workflow, places, request.terms, folder / "fetched", stop)
-        code = {node.name: _code(node, read, models, folder) for node in workflow}
+        code = code_of(workflow, read, models, folder / "models", envelope=request.service_envelope)
         insides = {node.name: _inside(code[node.name]) for node in workflow if node.kind is NodeKind.MODEL}
         report = _with_archives(report, workflow, insides)
         if request.install_requirements:
-            code |= _with_requirements(code, insides, folder)
+            # Imported here: it starts processes, and is wanted seldom.
+            from wfctl.service.install import with_requirements
+
+            code |= with_requirements(code, insides, folder / "requirements")
         plan = make_plan(
             workflow,
             name=read.name,
@@ -179,69 +182,3 @@ def _with_archives(report: Report, workflow: Workflow, insides: Mapping[str, Ins
     if whole.has_errors:
         raise InvalidWorkflowError(whole)
     return whole
-
-
-def _with_requirements(
-    code: Mapping[str, CodeUnit], insides: Mapping[str, Inside], folder: Path
-) -> dict[str, CodeUnit]:
-    """Install what the archives require, each for itself; return the units that got something."""
-    # Imported here: it starts processes, and is wanted seldom.
-    from wfctl.service.install import install_requirements
-
-    units: dict[str, CodeUnit] = {}
-    (folder / "requirements").mkdir()
-    for name, inside in insides.items():
-        if inside.requirements_file is None or not inside.unmet:
-            continue
-        if not code[name].is_trusted:
-            raise UnsupportedError(
-                f'the requirements of node "{name}" are not installed: nobody has said that its archive can be trusted'
-            )
-        target = folder / "requirements" / name
-        found = install_requirements(name, Path(code[name].model_dir), inside.requirements_file, target)
-        if found is not None:
-            units[name] = replace(code[name], import_paths=(*code[name].import_paths, str(found)))
-    return units
-
-
-def _code(node: Node, read: ReadSources, models: Mapping[str, Acquired], folder: Path) -> CodeUnit:
-    # Only what is trusted has come this far.
-    if node.kind is NodeKind.FUNCTION:
-        return _function_code(read)
-    found, pin = models[node.name], node.model.sha256 if node.model else None
-    with found.named():
-        root = unpack(found.path, folder / "models" / node.name, sha256=pin or found.sha256).root
-        return _model_code(node, found.path, root)
-
-
-def _function_code(read: ReadSources) -> CodeUnit:
-    handler = read.handler_path
-    if handler is None:
-        raise ArchiveError("the workflow has functions and no handler")
-    return CodeUnit(model_dir=str(handler.absolute().parent), handler=handler.name, manifest=None)
-
-
-def _model_code(node: Node, archive: Path, root: Path) -> CodeUnit:
-    manifest = _manifest(root)
-    if manifest.handler is None:
-        raise ArchiveError(
-            f'the archive "{archive.name}" of node "{node.name}" names no handler',
-            member=MAR_MANIFEST,
-            hint="pack it again and name the handler",
-        )
-    if manifest.runtime == "LSP":
-        raise ArchiveError(f'the archive "{archive.name}" of node "{node.name}" is for the C++ runtime, not for Python')
-    return CodeUnit(
-        model_dir=str(root),
-        handler=manifest.handler,
-        manifest=manifest.raw,
-        version=manifest.model_version,
-        config_file=manifest.config_file,
-    )
-
-
-def _manifest(root: Path) -> MarManifest:
-    raw = read_member(root, MAR_MANIFEST, limit=DEFAULT_BUDGETS.manifest_bytes)
-    if raw is None:
-        raise ArchiveError(f'the archive has no "{MAR_MANIFEST}"', member=MAR_MANIFEST)
-    return parse_mar_manifest(raw)
