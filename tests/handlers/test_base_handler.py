@@ -165,17 +165,6 @@ def test_a_model_file_with_two_classes_fails_the_load(archived, files):
         archived(handler="custom.py", model_file="doubler.py")
 
 
-def test_a_state_dict_never_runs_code(archived, files, tmp_path):
-    class Trap:
-        def __reduce__(self):
-            return (Path.touch, (tmp_path / "sprung",))
-
-    torch.save({"factor": Trap()}, files / "state.pt")
-    with pytest.raises(LoadError):
-        archived(handler="custom.py", model_file="doubler.py", serialized_file="state.pt")
-    assert not (tmp_path / "sprung").exists()
-
-
 def test_weights_of_the_old_format_and_of_another_type_load_too(archived, files):
     torch.save({"factor": torch.tensor([3.0], dtype=torch.float64)}, files / "state.pt")
     torch.save(torch.load(files / "state.pt"), files / "state.pt", _use_new_zipfile_serialization=False)
