@@ -6,6 +6,7 @@ Invariant: the first try is always ``weights_only``; whoever gets more is told s
 import logging
 import pickle
 import re
+import warnings
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -29,7 +30,10 @@ def load_saved(
     """Return what a file holds; names of ``__main__`` that it asks for are looked for in ``module`` too."""
     name = Path(path).name
     try:
-        return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
+        with warnings.catch_warnings():
+            # Hints of torch about files that it refuses in the next breath.
+            warnings.filterwarnings("ignore", "Detected pickle protocol|'torch.load' received a zip", UserWarning)
+            return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as reason:
         if "TorchScript archives" in str(reason):
             raise RuntimeError(f'"{name}" is a TorchScript file, which needs no model file') from reason

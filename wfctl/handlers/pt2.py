@@ -101,6 +101,6 @@ def _is_compilers(reason: Exception) -> bool:
 
 
 def _warn(options: Mapping[str, Any], reason: Exception) -> None:
-    words = str(reason).strip().partition("\n")[0]
+    words = " ".join(str(reason).strip().splitlines()[:2])  # which backend failed, and how
     shown = ", ".join(f"{key}={value}" for key, value in options.items()) or "no options"
     _log.warning("compiling the model (%s) failed, so it runs uncompiled: %s: %s", shown, type(reason).__name__, words)
