@@ -78,14 +78,16 @@ def test_weights_that_a_script_saved_with_its_own_class_find_the_class_of_the_mo
 
 
 def test_a_whole_model_finds_its_class_where_the_name_of_the_model_file_is_taken(folder):
-    (folder / "queue.py").write_text(MODEL, encoding="utf-8")
+    import colorsys  # noqa: F401 - takes the name
+
+    (folder / "colorsys.py").write_text(MODEL, encoding="utf-8")
     script = (
-        MODEL + "\nimport queue, sys\nWide.__module__, queue.Wide = 'queue', Wide\ntorch.save(Wide(), sys.argv[1])\n"
+        MODEL + "\nimport colorsys, sys\nWide.__module__, colorsys.Wide = 'colorsys', Wide\ntorch.save(Wide(), sys.argv[1])\n"
     )
     subprocess.run([sys.executable, "-c", script, str(folder / "w.pt")], check=True)
-    found = load_eager(str(folder), "queue.py", str(folder / "w.pt"), "cpu")
-    assert type(found).__module__ == "wfctl_model_queue"
-    del sys.modules["wfctl_model_queue"]
+    found = load_eager(str(folder), "colorsys.py", str(folder / "w.pt"), "cpu")
+    assert type(found).__module__ == "wfctl_model_colorsys"
+    del sys.modules["wfctl_model_colorsys"]
 
 
 def test_weights_that_do_not_fit_are_refused_in_the_words_of_torch(folder):
