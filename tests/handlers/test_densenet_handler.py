@@ -24,7 +24,9 @@ def ready(context, tmp_path):
 
 def test_saved_tensors_are_answered_by_one_tensor(ready, batch):
     made, about = ready
-    (answer,) = batch(made, about, {"data": saved(torch.tensor([-1.0, 1.0]))}, {"body": bytearray(saved(torch.ones(2)))})
+    (answer,) = batch(
+        made, about, {"data": saved(torch.tensor([-1.0, 1.0]))}, {"body": bytearray(saved(torch.ones(2)))}
+    )
     assert answer.tolist() == [[0, 1], [1, 1]]
     assert about.metrics.get_metric("HandlerTime").value > 0
 

@@ -82,7 +82,8 @@ def test_a_whole_model_finds_its_class_where_the_name_of_the_model_file_is_taken
 
     (folder / "colorsys.py").write_text(MODEL, encoding="utf-8")
     script = (
-        MODEL + "\nimport colorsys, sys\nWide.__module__, colorsys.Wide = 'colorsys', Wide\ntorch.save(Wide(), sys.argv[1])\n"
+        MODEL
+        + "\nimport colorsys, sys\nWide.__module__, colorsys.Wide = 'colorsys', Wide\ntorch.save(Wide(), sys.argv[1])\n"
     )
     subprocess.run([sys.executable, "-c", script, str(folder / "w.pt")], check=True)
     found = load_eager(str(folder), "colorsys.py", str(folder / "w.pt"), "cpu")
