@@ -89,7 +89,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
                 parents=(),
                 children=(),
                 code=code,
-            ),  # fmt: skip
+            ),
             gpu_id=gpu_id,
         )
 
@@ -108,8 +108,8 @@ def checked(host: Host, *, device: str = "cuda:0", kind: str = "cuda") -> None:
     assert [each.error and each.error.traceback_text for each in found] == [None, None]
     first, second = (json.loads(each.body) for each in found)
     assert (first["device"], first["map"], first["where"]) == (device, kind, [device, device])
-    assert list(first["classes"])[0] == "0"
-    assert list(second["classes"])[0] == "1"
+    assert next(iter(first["classes"])) == "0"
+    assert next(iter(second["classes"])) == "1"
     assert first["classes"]["0"] == pytest.approx(torch.softmax(torch.tensor([5.0, 0, -5.0]), 0)[0].item(), rel=1e-2)
 
 

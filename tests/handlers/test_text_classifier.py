@@ -40,7 +40,7 @@ def shares(*values):
     [
         ({"data": "good"}, (1, 0)),
         ({"body": "<p>G\u00f6\u00f6d & BAD!</p>".replace("\u00f6", "o")}, (1, 1)),
-        ({"body": bytearray("It isn't good".encode())}, (1, 3)),
+        ({"body": bytearray(b"It isn't good")}, (1, 3)),
         ({"data": b"unheard of"}, (0, 0)),
     ],
 )

@@ -2,8 +2,8 @@ import base64
 
 import pytest
 import torch
-from PIL import Image
 from pictures import BRIGHTNESS, png
+from PIL import Image
 
 from wfctl.handlers.vision_handler import VisionHandler
 

@@ -83,7 +83,8 @@ class TextHandler(BaseHandler):
     def summarize_attributions(self, attributions: torch.Tensor) -> torch.Tensor:
         """Return attributions as shares, by the length of their sums over the last dimension."""
         shares = softmax_of(attributions)
-        return shares / torch.linalg.vector_norm(shares.sum(dim=-1))
+        length: torch.Tensor = torch.linalg.vector_norm(shares.sum(dim=-1))
+        return shares / length
 
 
 def _expanded(found: re.Match[str]) -> str:
