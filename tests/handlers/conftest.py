@@ -7,6 +7,7 @@ from typing import Any
 
 import fakes.startup.sitecustomize  # noqa: F401 - lets torchvision be imported
 import pytest
+from noted_times import NotedTimes
 
 from wfctl.handlers.context import Context
 
@@ -16,7 +17,7 @@ def context(tmp_path: Path) -> Callable[..., Context]:
     """Return a function that makes the context of an archive unpacked in ``tmp_path``."""
 
     def make(*, gpu_id: int | None = None, pt2: Any = None, is_trusted: bool = True, **names: str) -> Context:
-        return Context(
+        made = Context(
             model_name="flow__m",
             model_dir=str(tmp_path),
             manifest={"model": {"modelName": "m", **names}},
@@ -25,6 +26,8 @@ def context(tmp_path: Path) -> Callable[..., Context]:
             model_yaml_config={} if pt2 is None else {"pt2": pt2},
             is_trusted=is_trusted,
         )
+        made.metrics = NotedTimes()
+        return made
 
     return make
 

@@ -3,10 +3,10 @@ import re
 
 import pytest
 import torch
+from noted_times import NotedTimes
 
 from wfctl.handlers.base_handler import BaseHandler
 from wfctl.handlers.context import Context
-from wfctl.handlers.metrics import MetricsRecorder
 
 
 class Doubling(BaseHandler):
@@ -67,15 +67,17 @@ def test_only_the_word_true_asks_for_anything(handler, asked):
 
 
 def test_the_time_of_a_description_is_reported_too(handler):
+    handler[1].metrics = NotedTimes()
     answered(handler, [{"body": [1.0]}], describe="True")
-    assert handler[1].metrics.get_metric("HandlerTime").value >= 0
+    assert handler[1].metrics.times["HandlerTime"] >= 0
 
 
 def test_steps_are_timed_where_the_configuration_asks(handler):
     handler[1].model_yaml_config = {"handler": {"profile": True}}
+    handler[1].metrics = NotedTimes()
     answered(handler, [{"body": [1.0]}])
     steps = {"ts_handler_preprocess", "ts_handler_inference", "ts_handler_postprocess"}
-    assert steps <= set(handler[1].metrics.cache)
+    assert steps <= handler[1].metrics.times.keys()
 
 
 def test_a_handler_that_cannot_explain_says_so():
@@ -105,7 +107,7 @@ class ForeignContext:
     def __init__(self, folder, **names):
         self.manifest = {"model": names}
         self.system_properties = {"model_dir": str(folder), "gpu_id": "0"}
-        self.metrics = MetricsRecorder("m")
+        self.metrics = NotedTimes()
 
     def get_request_header(self, idx, key):
         return False

@@ -39,7 +39,7 @@ def test_the_steps_are_written_under_the_name_of_the_model(profiled, batch, tmp_
     assert batch(made, about, {"body": [1.0]}) == [[2.0]]
     assert steps_of(tmp_path / "traces" / "m") == {"preprocess", "inference", "postprocess"}
     assert made.profiler_args["record_shapes"]
-    assert about.metrics.get_metric("HandlerTime").value > 0
+    assert about.metrics.times["HandlerTime"] > 0
 
 
 def test_explaining_is_profiled_as_such(profiled, batch, tmp_path):

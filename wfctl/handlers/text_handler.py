@@ -17,11 +17,11 @@ import torch
 from wfctl.handlers.attributions import layer_integrated_gradients, softmax_of
 from wfctl.handlers.base_handler import BaseHandler
 from wfctl.handlers.contractions import CONTRACTION_MAP
+from wfctl.handlers.markup import CLEANUP_REGEX
 from wfctl.handlers.text_tokens import get_tokenizer
 from wfctl.handlers.vocabularies import load_vocabulary
 
 CONTRACTIONS_PATTERN = re.compile("|".join(map(re.escape, CONTRACTION_MAP)), flags=re.IGNORECASE)
-_MARKUP = re.compile(r"<.*?>|&(?:[a-z0-9]+|#[0-9]{1,6}|#x[0-9a-f]{1,6});")
 _SPACE_OF_BYTE_PAIRS = "\u0120"
 """What tokenizers of byte pairs write for a space."""
 
@@ -64,7 +64,7 @@ class TextHandler(BaseHandler):
         return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
 
     def _remove_html_tags(self, text: str) -> str:
-        return _MARKUP.sub("", text)
+        return CLEANUP_REGEX.sub("", text)
 
     def _remove_punctuation(self, text: str) -> str:
         return text.translate(str.maketrans("", "", string.punctuation))

@@ -15,11 +15,13 @@ from types import ModuleType
 
 BUILT_IN_HANDLERS = (
     "base_handler",
-    "densenet_handler",
+    "vision_handler",
     "image_classifier",
     "image_segmenter",
     "object_detector",
+    "text_handler",
     "text_classifier",
+    "densenet_handler",
 )
 
 _PACKAGES = frozenset({"ts", "ts.torch_handler", "ts.utils", "ts.handler_utils", "ts.metrics"})
