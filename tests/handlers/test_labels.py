@@ -30,11 +30,13 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
     assert load_label_mapping(str(path)) == {"0": "größe"}
 
 
-@pytest.mark.parametrize("written", ["[]", '{"0": 5}', '{"0": []}', '{"0": ["cat", 1]}', '{"object_type_names": 5}'])
+@pytest.mark.parametrize(
+    "written", ["", "[]", '{"0": 5}', '{"0": []}', '{"0": ["cat", 1]}', '{"object_type_names": 5}']
+)
 def test_a_file_of_another_form_is_refused_by_name(tmp_path, written):
     path = tmp_path / "index_to_name.json"
     path.write_text(written, encoding="utf-8")
-    with pytest.raises(TypeError, match=r"index_to_name\.json"):
+    with pytest.raises(ValueError, match=r"index_to_name\.json"):
         load_label_mapping(str(path))
 
 

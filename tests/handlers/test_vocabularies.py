@@ -46,7 +46,7 @@ def test_a_vocabulary_of_torchtext_says_how_to_save_it(tmp_path):
 
 @pytest.mark.parametrize("value", [["a"], 5, "a"])
 def test_what_is_no_vocabulary_is_refused(saved, value):
-    with pytest.raises(TypeError, match=r'"source_vocab\.pt" must be a dictionary of words and numbers'):
+    with pytest.raises(ValueError, match=r'"source_vocab\.pt" must be a dictionary of words and numbers'):
         load_vocabulary(saved(value))
 
 

@@ -22,6 +22,7 @@ from wfctl.handlers.onnx_session import is_session, load_onnx, run_session
 from wfctl.handlers.profiling import default_arguments, profiled, trace_writer
 from wfctl.handlers.pt2 import compile_options, compiled, is_aot_compiled
 from wfctl.handlers.timer import timed
+from wfctl.handlers.unloadable import UnloadableModelError
 from wfctl.handlers.weights import load_eager, load_torchscript, require
 
 _log = logging.getLogger(__name__)
@@ -171,7 +172,7 @@ def _by_suffix(handler: BaseHandler, path: str | None) -> Any:
             require(path)
             return load_pt2(path, handler.device, is_trusted=_is_trusted(handler))
         case _:
-            raise RuntimeError(f"No model weights could be loaded: {_what_was_there(path, suffix)}")
+            raise UnloadableModelError(f"No model weights could be loaded: {_what_was_there(path, suffix)}")
 
 
 def _what_was_there(path: str | None, suffix: str) -> str:

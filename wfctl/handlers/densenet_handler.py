@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from wfctl.handlers.devices import choose_device
+from wfctl.handlers.unloadable import UnloadableModelError
 from wfctl.handlers.weights import load_eager, load_torchscript
 
 
@@ -35,7 +36,7 @@ class DenseNetHandler:
         model_dir, names = properties.get("model_dir"), self.manifest["model"]
         path = os.path.join(model_dir, names.get("serializedFile") or "")  # noqa: PTH118 - plain text
         if not os.path.isfile(path):  # noqa: PTH113
-            raise RuntimeError("No model weights could be loaded: the weights of the manifest are not in the archive")
+            raise UnloadableModelError("No model weights could be loaded: those of the manifest are not in the archive")
         if model_file := names.get("modelFile"):
             self.model = self._load_pickled_model(model_dir, model_file, path)
         else:

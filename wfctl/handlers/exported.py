@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from wfctl.handlers.unloadable import UnloadableModelError
+
 
 def load_shared_object(
     path: str, map_location: str | None, device: torch.device | None, *, is_trusted: bool = True
@@ -35,7 +37,7 @@ def load_pt2(path: str, device: torch.device | None, *, is_trusted: bool = True)
 
 def _require_trust(path: str, *, is_trusted: bool) -> None:
     if not is_trusted:
-        raise RuntimeError(
+        raise UnloadableModelError(
             f'"{Path(path).name}" may run code of the archive when it is loaded, and the archive is not trusted; run '
             "it with --trust if you know where it comes from"
         )

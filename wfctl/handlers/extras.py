@@ -6,6 +6,8 @@ Invariant: imports nothing itself; only puts words to an import that failed.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from wfctl.handlers.unloadable import MissingExtraError, UnfitExtraError
+
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
@@ -16,8 +18,8 @@ def extra(name: str) -> Iterator[None]:
         words = (
             f'the handler needs "{missing.name}", which is not installed; install it by: pip install "wfctl[{name}]"'
         )
-        raise ModuleNotFoundError(words, name=missing.name) from missing
+        raise MissingExtraError(words, name=missing.name) from missing
     except RuntimeError as reason:
         # What torchvision says where it was built for another torch names an operator, and nothing to do about it.
         words = f'what the handler needs does not load ({reason}); mend it by: pip install --upgrade "wfctl[{name}]"'
-        raise ImportError(words) from reason
+        raise UnfitExtraError(words) from reason

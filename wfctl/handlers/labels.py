@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wfctl.handlers.unloadable import UnfitFileError
+
 _log = logging.getLogger(__name__)
 
 
@@ -18,9 +20,12 @@ def load_label_mapping(mapping_file_path: str) -> dict[str, Any] | None:
     if not path.is_file():
         _log.warning('"%s" is not in the archive, so classes are named by their numbers', path.name)
         return None
-    mapping = json.loads(path.read_text(encoding="utf-8-sig"))
+    try:
+        mapping = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as reason:
+        raise UnfitFileError(f'"{path.name}" is no JSON: {reason}') from reason
     if not isinstance(mapping, dict):
-        raise TypeError(f'"{path.name}" must hold an object of class numbers and names')
+        raise UnfitFileError(f'"{path.name}" must hold an object of class numbers and names')
     if isinstance(names := mapping.get("object_type_names"), list):
         return {str(at): name for at, name in enumerate(names)}
     return {key: _name(value, path.name) for key, value in mapping.items()}
@@ -47,5 +52,5 @@ def map_class_to_label(
 def _name(value: Any, file_name: str) -> str:
     name = value[-1] if isinstance(value, list) and value else value
     if not isinstance(name, str):
-        raise TypeError(f'"{file_name}" must name each class by a text or a list of texts')
+        raise UnfitFileError(f'"{file_name}" must name each class by a text or a list of texts')
     return name

@@ -9,17 +9,18 @@ from pathlib import Path
 from types import ModuleType
 
 from wfctl.handlers.classes import list_classes_from_module
+from wfctl.handlers.unloadable import UnfitFileError, UnloadableModelError
 
 
 def load_model_class(model_dir: str, model_file: str) -> type:
     """Return the one class that ``model_file`` defines."""
     path = Path(model_dir, model_file)
     if not path.is_file():
-        raise RuntimeError(f'model file "{model_file}" is not in the archive')
+        raise UnloadableModelError(f'model file "{model_file}" is not in the archive')
     classes = list_classes_from_module(_module_at(path))
     if len(classes) != 1:
         names = ", ".join(f'"{each.__name__}"' for each in classes) or "none"
-        raise ValueError(f'model file "{model_file}" must define exactly one class; it defines {names}')
+        raise UnfitFileError(f'model file "{model_file}" must define exactly one class; it defines {names}')
     return classes[0]
 
 
@@ -31,7 +32,7 @@ def _module_at(path: Path) -> ModuleType:
     name = path.stem if known is None else f"wfctl_model_{path.stem}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise RuntimeError(f'model file "{path.name}" is no Python file')
+        raise UnloadableModelError(f'model file "{path.name}" is no Python file')
     module = module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from wfctl.handlers.unloadable import UnloadableModelError
+
 _log = logging.getLogger(__name__)
 
 _REFUSED_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
@@ -36,12 +38,12 @@ def load_saved(
             return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as reason:
         if "TorchScript archives" in str(reason):
-            raise RuntimeError(f'"{name}" is a TorchScript file, which needs no model file') from reason
+            raise UnloadableModelError(f'"{name}" is a TorchScript file, which needs no model file') from reason
         if not _is_refusal(reason):
-            raise RuntimeError(f'"{name}" cannot be read: {_first_line(reason)}') from reason
+            raise UnloadableModelError(f'"{name}" cannot be read: {_first_line(reason)}') from reason
         held = _refused(path, reason)
         if not is_trusted:
-            raise RuntimeError(
+            raise UnloadableModelError(
                 f'"{name}" holds more than weights ({held}), and reading that may run code of the archive, which is '
                 "not trusted; run it with --trust if you know where it comes from"
             ) from reason
@@ -59,7 +61,7 @@ def _loaded_in_full(path: str, map_location: Any, *, mmap: bool, module: ModuleT
             pickle_module=_pickle_that_sees(module),
         )
     except (pickle.UnpicklingError, AttributeError, ImportError) as reason:
-        raise RuntimeError(f'"{Path(path).name}" cannot be read: {_first_line(reason)}') from reason
+        raise UnloadableModelError(f'"{Path(path).name}" cannot be read: {_first_line(reason)}') from reason
 
 
 def _is_refusal(reason: Exception) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from wfctl.handlers.pt2_backends import check_valid_pt2_backend
+from wfctl.handlers.unloadable import UnfitFileError
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def _wanted(pt2: Any) -> dict[str, Any] | None:
         case Mapping():
             return dict(pt2)
         case _:
-            raise ValueError(f'"pt2" in the configuration must be a text or a mapping, not {type(pt2).__name__}')
+            raise UnfitFileError(f'"pt2" in the configuration must be a text or a mapping, not {type(pt2).__name__}')
 
 
 def compiled(model: Any, options: Mapping[str, Any]) -> Any:

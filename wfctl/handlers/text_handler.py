@@ -19,6 +19,7 @@ from wfctl.handlers.base_handler import BaseHandler
 from wfctl.handlers.contractions import CONTRACTION_MAP
 from wfctl.handlers.markup import CLEANUP_REGEX
 from wfctl.handlers.text_tokens import get_tokenizer
+from wfctl.handlers.unloadable import UnloadableModelError
 from wfctl.handlers.vocabularies import load_vocabulary
 
 CONTRACTIONS_PATTERN = re.compile("|".join(map(re.escape, CONTRACTION_MAP)), flags=re.IGNORECASE)
@@ -54,7 +55,7 @@ class TextHandler(BaseHandler):
         """Return where the vocabulary is."""
         path = os.path.join(ctx.system_properties.get("model_dir"), "source_vocab.pt")  # noqa: PTH118 - plain text
         if not os.path.isfile(path):  # noqa: PTH113
-            raise RuntimeError('vocabulary "source_vocab.pt" is not in the archive; add it as an extra file')
+            raise UnloadableModelError('vocabulary "source_vocab.pt" is not in the archive; add it as an extra file')
         return path
 
     def _expand_contractions(self, text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from wfctl.handlers.pickles import load_saved
 from wfctl.handlers.prediction_exception import PredictionException
+from wfctl.handlers.unloadable import UnfitFileError, UnloadableModelError
 
 _UNKNOWN = "<unk>"
 
@@ -23,7 +24,7 @@ def load_vocabulary(path: str, *, is_trusted: bool = True) -> Any:
     except RuntimeError as reason:
         if "torchtext" not in str(reason):
             raise
-        raise RuntimeError(
+        raise UnloadableModelError(
             f'vocabulary "{name}" can only be read with torchtext, which does not fit torch of today; save it as a '
             f'dictionary where torchtext still runs: torch.save(vocab.get_stoi(), "{name}")'
         ) from reason
@@ -32,7 +33,9 @@ def load_vocabulary(path: str, *, is_trusted: bool = True) -> Any:
     if callable(getattr(found, "get_stoi", None)) and not hasattr(found, "__getitem__"):
         return found.get_stoi()
     if not hasattr(found, "__getitem__") or isinstance(found, list | tuple | str):
-        raise TypeError(f'vocabulary "{name}" must be a dictionary of words and numbers, not {type(found).__name__}')
+        raise UnfitFileError(
+            f'vocabulary "{name}" must be a dictionary of words and numbers, not {type(found).__name__}'
+        )
     return found
 
 

@@ -13,6 +13,7 @@ import torch
 
 from wfctl.handlers.model_file import load_model_class
 from wfctl.handlers.pickles import load_saved
+from wfctl.handlers.unloadable import UnloadableModelError
 
 
 def load_torchscript(path: str, device: torch.device | None) -> Any:
@@ -23,7 +24,7 @@ def load_torchscript(path: str, device: torch.device | None) -> Any:
     except RuntimeError as reason:
         if "PytorchStreamReader" not in str(reason):
             raise
-        raise RuntimeError(
+        raise UnloadableModelError(
             f'"{Path(path).name}" is no TorchScript file; a file of weights needs the model\'s class beside it, named '
             'by "modelFile" in the manifest'
         ) from reason
@@ -48,20 +49,26 @@ def load_eager(
     )
     if isinstance(saved, torch.nn.Module):
         return saved  # the whole model, which the original refuses in the place of a state dict
-    _load_state(model, saved, is_mapped=is_mapped)
+    _load_state(model, saved, Path(weights).name, is_mapped=is_mapped)
     return model
 
 
 def require(path: str) -> None:
     """Raise where weights that the manifest names are not in the archive."""
     if not Path(path).is_file():
-        raise RuntimeError(f'weights "{Path(path).name}" are not in the archive')
+        raise UnloadableModelError(f'weights "{Path(path).name}" are not in the archive')
 
 
-def _load_state(model: torch.nn.Module, state: Any, *, is_mapped: bool) -> None:
-    # Mapped weights are shared by all workers of a model, if they become the parameters instead of being copied into
-    # them. Only where the types agree: copying would convert them.
-    model.load_state_dict(state, assign=is_mapped and isinstance(state, Mapping) and _has_same_types(model, state))
+def _load_state(model: torch.nn.Module, state: Any, name: str, *, is_mapped: bool) -> None:
+    if not isinstance(state, Mapping):
+        raise UnloadableModelError(f'"{name}" holds a {type(state).__name__}, and not weights by their names')
+    try:
+        # Mapped weights are shared by all workers of a model, if they become the parameters instead of being copied
+        # into them. Only where the types agree: copying would convert them.
+        model.load_state_dict(state, assign=is_mapped and _has_same_types(model, state))
+    except RuntimeError as reason:
+        words = " ".join(str(reason).split())
+        raise UnloadableModelError(f'"{name}" does not fit the model file: {words}') from reason
 
 
 def _has_same_types(model: torch.nn.Module, state: Mapping[str, Any]) -> bool:
