@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from wfctl.handlers.exported import load_pt2, load_shared_object
+from wfctl.handlers.unloadable import UnloadableModelError
 
 CPU = torch.device("cpu")
 
@@ -41,5 +42,5 @@ def test_what_may_run_code_while_it_is_read_is_for_the_trusting(program):
 
 def test_a_file_that_is_no_program_is_refused(tmp_path):
     (tmp_path / "model.pt2").write_bytes(b"no program")
-    with pytest.raises(Exception, match=r"(?s)."):
+    with pytest.raises(UnloadableModelError, match=r'"model\.pt2" is no exported program: '):
         load_pt2(str(tmp_path / "model.pt2"), CPU)

@@ -5,6 +5,7 @@ from onnx import TensorProto, helper
 
 from wfctl.handlers.base_handler import BaseHandler
 from wfctl.handlers.onnx_session import is_session, load_onnx
+from wfctl.handlers.unloadable import UnloadableModelError
 
 
 @pytest.fixture
@@ -59,6 +60,12 @@ def test_several_inputs_and_outputs_keep_their_order(write):
     handler.model = load_onnx(write("y", "z", inputs=("a", "b")), "cpu")
     y, z = handler.inference(torch.tensor([[1.0, 2.0]]), torch.tensor([[10.0, 20.0]]))
     assert y.tolist() == z.tolist() == [[11.0, 22.0]]
+
+
+def test_a_file_that_is_no_onnx_is_named(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(b"no model")
+    with pytest.raises(UnloadableModelError, match=r'"m\.onnx" cannot be read as ONNX: '):
+        load_onnx(str(tmp_path / "m.onnx"), "cpu")
 
 
 def test_a_model_that_can_be_called_is_no_session():

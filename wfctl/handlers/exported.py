@@ -29,7 +29,11 @@ def load_pt2(path: str, device: torch.device | None, *, is_trusted: bool = True)
         _use(device)
         index = device.index if device is not None and device.index is not None else -1
         return torch._inductor.aoti_load_package(path, device_index=index)  # noqa: SLF001
-    program = torch.export.load(path)
+    try:
+        program = torch.export.load(path)
+    except Exception as reason:
+        words = str(reason).strip().partition("\n")[0]
+        raise UnloadableModelError(f'"{Path(path).name}" is no exported program: {words}') from reason
     if device is not None and device.type != "cpu":
         program = _moved(program, device)
     return program.module()

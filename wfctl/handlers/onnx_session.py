@@ -3,11 +3,13 @@
 Invariant: onnxruntime is imported only for a model that is ONNX.
 """
 
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from wfctl.handlers.extras import extra
+from wfctl.handlers.unloadable import UnloadableModelError
 
 
 def load_onnx(path: str, map_location: str | None) -> Any:
@@ -19,7 +21,10 @@ def load_onnx(path: str, map_location: str | None) -> Any:
     options.intra_op_num_threads = torch.get_num_threads()
     wanted = ["CUDAExecutionProvider"] if map_location == "cuda" else []
     usable = [each for each in wanted if each in onnxruntime.get_available_providers()]
-    return onnxruntime.InferenceSession(path, sess_options=options, providers=[*usable, "CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(path, sess_options=options, providers=[*usable, "CPUExecutionProvider"])
+    except Exception as reason:
+        raise UnloadableModelError(f'"{Path(path).name}" cannot be read as ONNX: {reason}') from reason
 
 
 def is_session(model: Any) -> bool:
