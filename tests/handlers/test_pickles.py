@@ -150,3 +150,10 @@ def write_tar(path):
         member(archive, "storages", storages)
         member(archive, "tensors", tensors)
         member(archive, "pickle", whole.getvalue())
+
+
+def test_a_pickle_that_stops_the_careful_reader_is_told_by_where_it_stopped(tmp_path):
+    (tmp_path / "w.pt").write_bytes(b"\x80\x02N(X\x01\x00\x00\x00aK\x01u.")  # puts an item into None
+    with pytest.raises(RuntimeError, match=r'"w\.pt" (cannot be read|holds more than weights)') as refused:
+        load_saved(str(tmp_path / "w.pt"), is_trusted=False)
+    assert "In PyTorch 2.6" not in str(refused.value)

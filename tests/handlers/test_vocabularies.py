@@ -38,12 +38,6 @@ def test_objects_that_answer_like_a_vocabulary_are_read_from_trusted_archives(sa
         load_vocabulary(saved(WithIndex()), is_trusted=False)
 
 
-def test_a_vocabulary_of_torchtext_says_how_to_save_it(tmp_path):
-    (tmp_path / "source_vocab.pt").write_bytes(OF_TORCHTEXT)
-    with pytest.raises(RuntimeError, match=r"can only be read with torchtext.*torch\.save\(vocab\.get_stoi\(\)"):
-        load_vocabulary(str(tmp_path / "source_vocab.pt"))
-
-
 @pytest.mark.parametrize("value", [["a"], 5, "a"])
 def test_what_is_no_vocabulary_is_refused(saved, value):
     with pytest.raises(ValueError, match=r'"source_vocab\.pt" must be a dictionary of words and numbers'):
@@ -55,23 +49,3 @@ def test_words_that_are_not_known_get_the_number_kept_for_them():
     with pytest.raises(PredictionException, match='"b" is not in the vocabulary of the model') as refused:
         number_of({"a": 1}, "b")
     assert refused.value.error_code == 400
-
-
-def _of_torchtext():
-    """Return what torch.save wrote of a vocabulary of torchtext, where there is one."""
-    import io
-    import sys
-    from types import ModuleType
-
-    module = ModuleType("torchtext.vocab")
-    module.Vocab = type("Vocab", (), {"__module__": "torchtext.vocab"})
-    sys.modules.update({"torchtext": ModuleType("torchtext"), "torchtext.vocab": module})
-    try:
-        written = io.BytesIO()
-        torch.save(module.Vocab(), written)
-    finally:
-        del sys.modules["torchtext"], sys.modules["torchtext.vocab"]
-    return written.getvalue()
-
-
-OF_TORCHTEXT = _of_torchtext()

@@ -18,6 +18,7 @@ from wfctl.handlers.unloadable import UnloadableModelError
 _log = logging.getLogger(__name__)
 
 _REFUSED_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+_STOPPED_AT = re.compile(r"WeightsUnpickler error: ([^\n]+)")
 _NEVER_WEIGHTS_ONLY = "Cannot use ``weights_only=True``"
 
 
@@ -81,8 +82,9 @@ def _refused(path: str, reason: Exception) -> str:
 
 
 def _own_words(reason: Exception) -> str:
-    lines = [line.strip() for line in str(reason).splitlines()]
-    return next((line for line in lines if line.startswith("WeightsUnpickler error:")), lines[0] if lines else "")
+    """Return why the careful reader stopped, without torch's advice around it."""
+    found = _STOPPED_AT.search(str(reason))
+    return found[1].strip() if found else _first_line(reason)
 
 
 def _first_line(reason: Exception) -> str:
@@ -90,12 +92,22 @@ def _first_line(reason: Exception) -> str:
 
 
 def _pickle_that_sees(module: ModuleType | None) -> Any:
-    """Return a pickle module that finds in ``module`` what was saved by a script, as ``__main__.Net``."""
+    """Return a pickle module that finds in ``module`` what was saved by a script, as ``__main__.Net``.
+
+    What a careful reading may make, by whatever name, a full one finds by that name too.
+    """
+    allowed = {
+        (each.__module__, each.__qualname__): each
+        for each in torch.serialization.get_safe_globals()
+        if not isinstance(each, tuple)
+    }
     name_of_module = module.__name__ if module is not None else ""
     aliases = {"__main__", name_of_module.removeprefix("wfctl_model_")}
 
     class Unpickler(pickle.Unpickler):
         def find_class(self, module_name: str, name: str, /) -> Any:
+            if (module_name, name) in allowed:
+                return allowed[module_name, name]
             is_ours = module_name in aliases and hasattr(module, name.partition(".")[0])
             return super().find_class(name_of_module if is_ours else module_name, name)
 

@@ -1,7 +1,6 @@
 """Numbers of words: the ``source_vocab.pt`` of a text model.
 
-torchtext, whose vocabularies the original's archives hold, is no longer released; without it only vocabularies that are
-plain dictionaries can be read.
+A plain dictionary, what torchtext saved, or an object of a class that can be imported and answers like a dictionary.
 Invariant: what is handed out answers ``vocabulary[word]``.
 """
 
@@ -11,6 +10,7 @@ from typing import Any
 
 from wfctl.handlers.pickles import load_saved
 from wfctl.handlers.prediction_exception import PredictionException
+from wfctl.handlers.torchtext_vocabularies import readable
 from wfctl.handlers.unloadable import UnfitFileError, UnloadableModelError
 
 _UNKNOWN = "<unk>"
@@ -20,13 +20,14 @@ def load_vocabulary(path: str, *, is_trusted: bool = True) -> Any:
     """Return the vocabulary in a file of ``torch.save``."""
     name = Path(path).name
     try:
-        found = load_saved(path, is_trusted=is_trusted)
+        with readable():
+            found = load_saved(path, is_trusted=is_trusted)
     except RuntimeError as reason:
         if "torchtext" not in str(reason):
             raise
         raise UnloadableModelError(
-            f'vocabulary "{name}" can only be read with torchtext, which does not fit torch of today; save it as a '
-            f'dictionary where torchtext still runs: torch.save(vocab.get_stoi(), "{name}")'
+            f'vocabulary "{name}" holds more of torchtext than its words, and torchtext does not fit torch of today; '
+            f'save it as a dictionary where torchtext still runs: torch.save(vocab.get_stoi(), "{name}")'
         ) from reason
     if isinstance(found, Mapping):
         return found
