@@ -18,7 +18,7 @@ from wfctl.handlers.unloadable import UnloadableModelError
 _log = logging.getLogger(__name__)
 
 _REFUSED_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
-_STOPPED_AT = re.compile(r"WeightsUnpickler error: ([^\n]+)")
+_STOPPED_AT = re.compile(r"WeightsUnpickler error:\s*([^\n]+)")
 _NEVER_WEIGHTS_ONLY = "Cannot use ``weights_only=True``"
 
 
@@ -45,11 +45,12 @@ def load_saved(
         held = _refused(path, reason)
         if not is_trusted:
             raise UnloadableModelError(
-                f'"{name}" holds more than weights ({held}), and reading that may run code of the archive, which is '
-                "not trusted; run it with --trust if you know where it comes from"
+                f'"{name}" {held}, and reading it in full may run code of the archive, which is not trusted; run it '
+                "with --trust if you know where it comes from"
             ) from reason
-    _log.warning('"%s" holds more than weights (%s); it is loaded in full, because the archive is trusted', name, held)
-    return _loaded_in_full(path, map_location, mmap=mmap, module=module)
+    found = _loaded_in_full(path, map_location, mmap=mmap, module=module)
+    _log.warning('"%s" %s; it was read in full, because the archive is trusted', name, held)
+    return found
 
 
 def _loaded_in_full(path: str, map_location: Any, *, mmap: bool, module: ModuleType | None) -> Any:
@@ -71,14 +72,16 @@ def _is_refusal(reason: Exception) -> bool:
 
 
 def _refused(path: str, reason: Exception) -> str:
-    """Return the names that only a full reading resolves."""
+    """Say why a careful reading is not enough, with the names that only a full one resolves."""
+    if _NEVER_WEIGHTS_ONLY in str(reason):
+        return "has the form of old releases"
     try:
         names = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
     except Exception:  # noqa: BLE001 - made for the present form of files only
         names = sorted(set(_REFUSED_GLOBAL.findall(str(reason))))
     if names:
-        return ", ".join(f'"{each}"' for each in names)
-    return "the form of old releases" if _NEVER_WEIGHTS_ONLY in str(reason) else _own_words(reason)
+        return "holds more than weights (" + ", ".join(f'"{each}"' for each in names) + ")"
+    return f"cannot be read as weights ({_own_words(reason)})"
 
 
 def _own_words(reason: Exception) -> str:
