@@ -9,6 +9,7 @@ from types import TracebackType
 
 from wfctl.engine.call import CallError
 from wfctl.handlers.prediction_exception import PredictionException
+from wfctl.handlers.unloadable import Unloadable
 
 _FAILED, UNAVAILABLE, OUT_OF_RESOURCES = 500, 503, 507
 _CLIENT_ERRORS, _ERRORS = range(400, 500), range(400, 600)
@@ -71,7 +72,9 @@ def _words_of(exception: BaseException) -> str:
 
 
 def traceback_of(exception: BaseException) -> str:
-    """Return the traceback from the first frame that is the user's."""
+    """Return the traceback from the first frame that is the user's; none of what is said in full by its words."""
+    if isinstance(exception, Unloadable):
+        return ""
     frames = exception.__traceback__
     while frames is not None and not _is_users(frames):
         frames = frames.tb_next
@@ -81,6 +84,8 @@ def traceback_of(exception: BaseException) -> str:
 def last_line_of(exception: BaseException) -> str:
     """Return kind and words of an exception on one line."""
     words = _words_of(exception).strip().splitlines()
+    if words and isinstance(exception, Unloadable):
+        return _cut(words[0])
     return _cut(f"{type(exception).__name__}: {words[0]}") if words else type(exception).__name__
 
 

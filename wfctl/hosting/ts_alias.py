@@ -13,12 +13,30 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-BUILT_IN_HANDLERS = ("base_handler",)
+BUILT_IN_HANDLERS = (
+    "base_handler",
+    "vision_handler",
+    "image_classifier",
+    "image_segmenter",
+    "object_detector",
+    "text_handler",
+    "text_classifier",
+    "densenet_handler",
+)
 
 _PACKAGES = frozenset({"ts", "ts.torch_handler", "ts.utils", "ts.handler_utils", "ts.metrics"})
 
 _OURS: Mapping[str, str] = {
     "ts.torch_handler.base_handler": "wfctl.handlers.base_handler",
+    "ts.torch_handler.contractions": "wfctl.handlers.contractions",
+    "ts.torch_handler.densenet_handler": "wfctl.handlers.densenet_handler",
+    "ts.torch_handler.image_classifier": "wfctl.handlers.image_classifier",
+    "ts.torch_handler.image_segmenter": "wfctl.handlers.image_segmenter",
+    "ts.torch_handler.object_detector": "wfctl.handlers.object_detector",
+    "ts.torch_handler.text_classifier": "wfctl.handlers.text_classifier",
+    "ts.torch_handler.text_handler": "wfctl.handlers.text_handler",
+    "ts.torch_handler.vision_handler": "wfctl.handlers.vision_handler",
+    "ts.handler_utils.text_utils": "wfctl.handlers.text_tokens",
     "ts.context": "wfctl.handlers.context",
     "ts.handler_utils.timer": "wfctl.handlers.timer",
 }
