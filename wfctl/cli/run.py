@@ -4,7 +4,7 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -53,6 +53,13 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", is_flag=True, help="Show the times of every node on standard error.")
 @click.option("--inline", is_flag=True, help="Run every node in this process, for breakpoint() and profilers.")
 @click.option(
+    "--ts",
+    type=click.Choice(["own", "real"]),
+    default="own",
+    show_default=True,
+    help="What handlers find when they import ts: wfctl's own modules, or an installed TorchServe.",
+)
+@click.option(
     "--startup-timeout",
     type=click.FloatRange(min=0.1),
     default=120.0,
@@ -72,6 +79,7 @@ def command(
     until: str | None,
     verbose: bool,
     inline: bool,
+    ts: Literal["own", "real"],
     startup_timeout: float,
 ) -> None:
     """Run a workflow on an input and print the answer.
@@ -94,6 +102,7 @@ def command(
         model_store=model_store,
         until=until,
         inline=inline,
+        ts=ts,
         startup_timeout_s=startup_timeout,
         on_output=partial(_show_line, loading),
     )

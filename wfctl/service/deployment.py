@@ -13,14 +13,14 @@ from contextlib import AsyncExitStack
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from wfctl.diagnostics.report import Report
 from wfctl.engine.backend import WorkerBackend
 from wfctl.engine.call import Part
 from wfctl.engine.engine import Engine, open_engine
 from wfctl.engine.inline_limits import inline_limits
-from wfctl.errors import WfctlError
+from wfctl.errors import UnsupportedError, WfctlError
 from wfctl.service.answer import Answer
 from wfctl.service.inputs import body_part, form_parts
 from wfctl.service.portal import InlinePortal, Portal, ThreadPortal
@@ -52,6 +52,7 @@ def open_deployment(
     model_store: str | PathLike[str] | None = None,
     until: str | None = None,
     inline: bool = False,
+    ts: Literal["own", "real"] = "own",
     startup_timeout_s: float = 120.0,
     on_output: OutputSink = write_output,
 ) -> "Deployment":
@@ -64,20 +65,29 @@ def open_deployment(
     ``handler`` names the handler file where it does not lie beside the spec; ``model_store`` is a further folder to
     look for models in. ``until`` makes the output of one node the answer: only it and what feeds into it is loaded.
     ``inline`` runs every node in this process, for ``breakpoint()`` and profilers; without it each node has worker
-    processes of its own. ``startup_timeout_s`` bounds the loading of one worker. ``on_output`` gets each line that user
-    code prints.
+    processes of its own. ``ts="real"`` lets handlers that ``import ts`` find an installed TorchServe instead of our
+    own modules of that name. ``startup_timeout_s`` bounds the loading of one worker. ``on_output`` gets each line that
+    user code prints.
 
     Entering it raises ``InvalidWorkflowError`` with the whole report, ``ArchiveError``, ``StoreError`` for a model
-    that is nowhere, or ``LoadError`` with the traceback of the code that failed to load.
+    that is nowhere, ``LoadError`` with the traceback of the code that failed to load, or ``UnsupportedError`` for a
+    TorchServe that is not installed.
     """
     request = Request(
         path=Path(path),
         handler=None if handler is None else Path(handler),
         model_store=None if model_store is None else Path(model_store),
         until=until,
+        uses_real_ts=_is_real(ts),
         startup_timeout_s=startup_timeout_s,
     )
     return Deployment(request, inline=inline, on_output=on_output)
+
+
+def _is_real(ts: str) -> bool:
+    if ts not in {"own", "real"}:
+        raise UnsupportedError(f'ts is "own" or "real", and not "{ts}"')
+    return ts == "real"
 
 
 class Deployment:

@@ -17,6 +17,7 @@ from wfctl.check.model import Sources, Surroundings
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError, WfctlError
+from wfctl.hosting.real_ts import require_real_ts
 from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
 from wfctl.service.workplace import Workplace, open_workplace
 from wfctl.spec.model import WorkflowSpec
@@ -40,6 +41,8 @@ class Request:
     model_store: Path | None = None
     until: str | None = None
     """The node whose output is the answer; ``None`` for the leaves."""
+    uses_real_ts: bool = False
+    """Whether ``import ts`` in handlers finds an installed TorchServe."""
     startup_timeout_s: float = 120.0
 
 
@@ -62,8 +65,10 @@ def prepare(request: Request) -> Prepared:
     """Make a plan of the workflow at ``request.path``.
 
     What TorchServe tolerates is tolerated here: findings that are no errors stand in the report. Raises
-    ``InvalidWorkflowError``, ``ArchiveError``, ``StoreError``, ``UnreadableInputError``.
+    ``InvalidWorkflowError``, ``ArchiveError``, ``StoreError``, ``UnreadableInputError``, ``UnsupportedError``.
     """
+    if request.uses_real_ts:
+        require_real_ts()
     workplace = open_workplace()
     folder = workplace.folder
     try:
@@ -73,6 +78,7 @@ def prepare(request: Request) -> Prepared:
         whole, report = _checked(read, places)
         workflow = whole if request.until is None else _cut(whole, request.until)
         code = {node.name: _code(node, read, places, folder) for node in workflow}
+        code = {name: replace(unit, uses_real_ts=request.uses_real_ts) for name, unit in code.items()}
         plan = make_plan(workflow, name=read.name, code=code, startup_timeout_s=request.startup_timeout_s)
         return Prepared(plan=plan, report=report, workplace=workplace)
     except BaseException:
