@@ -78,7 +78,7 @@ def test_a_name_we_do_not_have_is_told_with_what_to_use_instead(host, line, mess
 
 @pytest.mark.parametrize("line", ["from json import nosuch", "import json; json.nosuch", "import no_such_package"])
 def test_what_is_not_ours_is_told_in_the_words_of_python(host, line):
-    with pytest.raises(LoadError, match="nosuch|no_such_package") as caught:
+    with pytest.raises(LoadError, match=r"nosuch|no_such_package") as caught:
         host(line + LOADED)
     assert "wfctl" not in caught.value.message
     assert "supported" not in (caught.value.hint or "")

@@ -94,7 +94,7 @@ def test_attributes_lead_to_the_modules_below():
     assert ts.__version__ == "0.12.0"
     assert ts.metrics.dimension.Dimension("a", "b").name == "a"
     assert ts.utils.util.PredictionException is ts.service.PredictionException
-    with pytest.raises(AttributeError, match='"ts.utils" has no "nothing" in wfctl'):
+    with pytest.raises(AttributeError, match=r'"ts\.utils" has no "nothing" in wfctl'):
         _ = ts.utils.nothing
     assert not hasattr(ts.utils.util, "nothing")
 

@@ -15,3 +15,6 @@ class MetricTypes(enum.Enum):
     """The last value."""
     HISTOGRAM = "histogram"
     """How many values fell below each bound."""
+
+    # Looked up with every report; the inherited one is written in Python.
+    __hash__ = object.__hash__

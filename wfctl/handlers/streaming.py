@@ -64,8 +64,9 @@ class IntermediateResponses:
             _number(source), _text(source)  # status and its words, likewise
             for _ in range(2 * _number(source)):
                 _text(source)
+            piece = source.read(_number(source))
             if request in self._places:
-                self._keep(self._places[request], source.read(_number(source)))
+                self._keep(self._places[request], piece)
 
     def before(self, at: int) -> bytes:
         """Return what was sent to one request of the batch."""
