@@ -82,21 +82,21 @@ def test_nothing_of_ours_is_taken_from_an_archive_that_brings_the_whole_standard
 def test_the_names_of_the_rule_lead_where_it_says(workflow, inline) -> None:
     handler = """
         import base64, json, queue, ts, wfctl, yaml
-        import colorsys, own_module
+        import tabnanny, own_module
 
         def only(data, context):
             if data is None:
                 return None
             shadowed = [each.__name__ for each in (base64, json, queue, ts, wfctl, yaml) if hasattr(each, "ARCHIVE")]
-            return [{"shadowed": shadowed, "own": [colorsys.ARCHIVE, own_module.ARCHIVE]}]
+            return [{"shadowed": shadowed, "own": [tabnanny.ARCHIVE, own_module.ARCHIVE]}]
     """
     folder = workflow(SPEC, handler)
-    for name in ("base64", "json", "queue", "ts", "wfctl", "yaml", "colorsys", "own_module"):
+    for name in ("base64", "json", "queue", "ts", "wfctl", "yaml", "tabnanny", "own_module"):
         (folder / f"{name}.py").write_text(f"ARCHIVE = {name!r}\n")
-    assert "colorsys" not in sys.modules
+    assert "tabnanny" not in sys.modules
     with wfctl.open_deployment(folder, inline=inline) as flow:
-        assert flow.predict().json() == {"shadowed": [], "own": ["colorsys", "own_module"]}
-    assert "colorsys" not in sys.modules
+        assert flow.predict().json() == {"shadowed": [], "own": ["tabnanny", "own_module"]}
+    assert "tabnanny" not in sys.modules
 
 
 @BOTH_WAYS
