@@ -207,9 +207,12 @@ def test_headers_and_status_leave_as_text_and_number(host):
 from http import HTTPStatus
 def handle(data, context):
     if data is None: return
-    context.set_response_header(0, "X-Count", 3)
+    context.set_response_header(0, "X-Count", "3")
     context.set_response_status(HTTPStatus.CREATED)
+    if data[0]["body"] == b"number": context.set_response_header(0, "X-Count", 3)
     return [1]
 """)
     (answer,) = loaded.answer([call()])
+    (refused,) = loaded.answer([call(Part("body", b"number"))])
+    assert 'TypeError: response header "X-Count" must be text, not int' in refused.error.traceback_text
     assert (answer.headers, type(answer.status), answer.status) == ({"X-Count": "3"}, int, 201)

@@ -4,7 +4,7 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -55,6 +55,13 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", is_flag=True, help="Show the times of every node on standard error.")
 @click.option("--inline", is_flag=True, help="Run every node in this process, for breakpoint() and profilers.")
 @click.option(
+    "--ts",
+    type=click.Choice(["own", "real"]),
+    default="own",
+    show_default=True,
+    help="What handlers find when they import ts: wfctl's own modules, or an installed TorchServe.",
+)
+@click.option(
     "--startup-timeout",
     type=click.FloatRange(min=0.1),
     default=120.0,
@@ -85,6 +92,7 @@ def command(
     until: str | None,
     verbose: bool,
     inline: bool,
+    ts: Literal["own", "real"],
     startup_timeout: float,
     install_requirements: bool,
     service_envelope: str | None,
@@ -111,6 +119,7 @@ def command(
         model_store=model_store,
         until=until,
         inline=inline,
+        ts=ts,
         startup_timeout_s=startup_timeout,
         install_requirements=install_requirements,
         service_envelope=service_envelope,

@@ -5,6 +5,7 @@ Invariant: torch is never imported here; a value can only be a tensor where some
 
 import json
 import sys
+from base64 import b64encode
 from io import BytesIO
 from typing import Any
 
@@ -66,8 +67,6 @@ def _is_strict(text: str) -> bool:
 
 
 def _wrapped(body: bytes) -> bytes:
-    from base64 import b64encode
-
     return json.dumps({"b64": b64encode(body).decode("ascii")}).encode("ascii")
 
 

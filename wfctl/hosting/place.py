@@ -7,9 +7,12 @@ import os
 import sys
 from collections.abc import Iterable
 
+from wfctl.hosting.held import hold_late_libraries
+
 
 def enter_model_dir(model_dir: str, import_paths: Iterable[str] = ()) -> None:
     """Make ``model_dir`` the working directory and the first place to import from, before ``import_paths``."""
+    hold_late_libraries(model_dir)
     os.chdir(model_dir)
     sys.path[:] = path_beginning_with(model_dir, import_paths)
 

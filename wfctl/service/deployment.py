@@ -68,7 +68,8 @@ def open_deployment(
     in the spec for a model; ``url#sha256=...`` or the option ``sha256`` for the workflow) or with ``trust``.
 
     Entering it raises ``InvalidWorkflowError`` with the whole report, ``ArchiveError``, ``StoreError`` for a model
-    that is nowhere or may not be fetched or run, or ``LoadError`` with the traceback of the code that failed to load.
+    that is nowhere or may not be fetched or run, ``UnsupportedError`` for what is not possible here, or ``LoadError``
+    with the traceback of the code that failed to load.
     """
     return Deployment(request_for(path, options), inline=inline, on_output=on_output)
 

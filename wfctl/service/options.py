@@ -6,8 +6,9 @@ Invariant: values only; nothing is looked for here and nothing is started.
 from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict
 
+from wfctl.errors import UnsupportedError
 from wfctl.service.origins import Terms, is_url
 from wfctl.service.prepare import Request
 from wfctl.store.allow import parse_allowed
@@ -32,6 +33,8 @@ class Options(TypedDict, total=False):
     service_envelope: str | None
     """An envelope around every model, as TorchServe's server setting of that name: ``body``, ``json``, ``kserve``,
     ``kservev2``, or a module with a class for it. An envelope that a manifest names has no effect, as there."""
+    ts: Literal["own", "real"]
+    """``real`` lets handlers that ``import ts`` find an installed TorchServe instead of our modules of that name."""
     allowed_urls: Iterable[str]
     """What may be fetched, nothing by default: beginnings of urls (``https://host/folder/``), hosts, or ``re:`` and a
     regular expression."""
@@ -46,7 +49,7 @@ class Options(TypedDict, total=False):
 
 
 def request_for(path: str | PathLike[str], options: Options) -> Request:
-    """Return what is to be opened; raises ``FetchError`` for patterns that say nothing."""
+    """Return what is to be opened; raises ``FetchError`` for a pattern that says nothing, or ``UnsupportedError``."""
     policy = FetchPolicy(
         allowed=parse_allowed(options.get("allowed_urls", ())),
         cache=_path(options.get("cache")),
@@ -65,9 +68,16 @@ def request_for(path: str | PathLike[str], options: Options) -> Request:
         until=options.get("until"),
         startup_timeout_s=options.get("startup_timeout_s", 120.0),
         install_requirements=options.get("install_requirements", False),
+        uses_real_ts=_is_real(options.get("ts", "own")),
         service_envelope=options.get("service_envelope"),
         terms=terms,
     )
+
+
+def _is_real(ts: str) -> bool:
+    if ts not in {"own", "real"}:
+        raise UnsupportedError(f'ts is "own" or "real", and not "{ts}"')
+    return ts == "real"
 
 
 def _path(value: str | PathLike[str] | None) -> Path | None:

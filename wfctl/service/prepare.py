@@ -18,6 +18,7 @@ from wfctl.check.rules.archives import findings_about
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError, WfctlError
+from wfctl.hosting.real_ts import require_real_ts
 from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
 from wfctl.service.code_units import code_of
 from wfctl.service.origins import Acquired, Terms, acquire_models, acquire_workflow
@@ -44,6 +45,8 @@ class Request:
     model_store: Path | None = None
     until: str | None = None
     """The node whose output is the answer; ``None`` for the leaves."""
+    uses_real_ts: bool = False
+    """Whether ``import ts`` in handlers finds an installed TorchServe."""
     startup_timeout_s: float = 120.0
     install_requirements: bool = False
     """Whether what models require and this environment lacks is installed into the workplace."""
@@ -72,9 +75,11 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
     """Make a plan of the workflow at ``request.path``; setting ``stop`` ends its downloads.
 
     What TorchServe tolerates is tolerated here: findings that are no errors stand in the report. Raises
-    ``InvalidWorkflowError``, ``ArchiveError``, ``StoreError``, ``UnreadableInputError``.
+    ``InvalidWorkflowError``, ``ArchiveError``, ``StoreError``, ``UnreadableInputError``, ``UnsupportedError``.
     """
     stop = stop or Stop()
+    if request.uses_real_ts:
+        require_real_ts()
     workplace = open_workplace()
     folder = workplace.folder
     try:
@@ -86,6 +91,7 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
         workflow = whole if request.until is None else _cut(whole, request.until)
         models = acquire_models(workflow, places, request.terms, folder / "fetched", stop)
         code = code_of(workflow, read, models, folder / "models", envelope=request.service_envelope)
+        code = {name: replace(unit, uses_real_ts=request.uses_real_ts) for name, unit in code.items()}
         insides = {node.name: _inside(code[node.name]) for node in workflow if node.kind is NodeKind.MODEL}
         report = _with_archives(report, workflow, insides)
         if request.install_requirements:

@@ -1,0 +1,96 @@
+"""Which import names of TorchServe's own Python package we answer, and with what.
+
+Invariant: names only; nothing is imported to know them.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+BUILT_IN_HANDLERS: Final = (
+    "base_handler",
+    "vision_handler",
+    "image_classifier",
+    "image_segmenter",
+    "object_detector",
+    "text_handler",
+    "text_classifier",
+    "densenet_handler",
+)
+"""What a manifest may name without a file in the archive."""
+
+ENVELOPES: Final = ("base", "body", "json", "kserve", "kservev2")
+
+_HANDLERS: Final = "wfctl.handlers"
+
+OURS: Final[Mapping[str, str]] = {
+    **{f"ts.torch_handler.{name}": f"{_HANDLERS}.{name}" for name in BUILT_IN_HANDLERS},
+    **{f"ts.torch_handler.request_envelope.{name}": f"{_HANDLERS}.envelopes.{name}" for name in ENVELOPES},
+    "ts.torch_handler.unit_tests.test_utils.mock_context": f"{_HANDLERS}.mock_context",
+    "ts.torch_handler.contractions": f"{_HANDLERS}.contractions",
+    "ts.context": f"{_HANDLERS}.context",
+    "ts.handler_utils.text_utils": f"{_HANDLERS}.text_tokens",
+    "ts.handler_utils.timer": f"{_HANDLERS}.timer",
+    "ts.handler_utils.micro_batching": f"{_HANDLERS}.micro_batching",
+    "ts.metrics.caching_metric": f"{_HANDLERS}.caching_metric",
+    "ts.metrics.dimension": f"{_HANDLERS}.dimension",
+    "ts.metrics.metric": f"{_HANDLERS}.metric",
+    "ts.metrics.metric_cache_errors": f"{_HANDLERS}.metric_errors",
+    "ts.metrics.metric_type_enum": f"{_HANDLERS}.metric_types",
+    "ts.metrics.metrics_store": f"{_HANDLERS}.metrics_store",
+    "ts.metrics.process_memory_metric": f"{_HANDLERS}.process_memory",
+    "ts.metrics.system_metrics": f"{_HANDLERS}.system_metrics",
+    "ts.metrics.unit": f"{_HANDLERS}.units",
+}
+"""Module of theirs -> module of ours; both names lead to the same object."""
+
+MADE: Final[Mapping[str, Mapping[str, str]]] = {
+    "ts.service": {
+        "PredictionException": f"{_HANDLERS}.prediction_exception",
+        "Context": f"{_HANDLERS}.context",
+        "RequestProcessor": f"{_HANDLERS}.context",
+        "PREDICTION_METRIC": f"{_HANDLERS}.metrics",
+        "emit_metrics": f"{_HANDLERS}.metric",
+        "get_yaml_config": f"{_HANDLERS}.configuration",
+    },
+    "ts.utils.util": {
+        "PredictionException": f"{_HANDLERS}.prediction_exception",
+        "list_classes_from_module": f"{_HANDLERS}.classes",
+        "load_label_mapping": f"{_HANDLERS}.labels",
+        "map_class_to_label": f"{_HANDLERS}.labels",
+        "get_yaml_config": f"{_HANDLERS}.configuration",
+        "check_valid_pt2_backend": f"{_HANDLERS}.pt2_backends",
+        "PT2Backend": f"{_HANDLERS}.pt2_backends",
+        "CLEANUP_REGEX": f"{_HANDLERS}.markup",
+        "deprecated": f"{_HANDLERS}.deprecation",
+    },
+    "ts.handler_utils.utils": {
+        "import_class": f"{_HANDLERS}.classes",
+        "send_intermediate_predict_response": f"{_HANDLERS}.streaming",
+    },
+    "ts.protocol.otf_message_handler": {"send_intermediate_predict_response": f"{_HANDLERS}.streaming"},
+    "ts.metrics.metric_encoder": {"MetricEncoder": f"{_HANDLERS}.metric"},
+    "ts.metrics.metric_cache_yaml_impl": {"MetricsCacheYamlImpl": f"{_HANDLERS}.metrics"},
+    "ts.version": {"__version__": f"{_HANDLERS}.version"},
+    "ts": {"__version__": f"{_HANDLERS}.version"},
+}
+"""Module of theirs -> its names, each with the module of ours that has it."""
+
+PACKAGES: Final = frozenset(
+    {
+        "ts",
+        "ts.handler_utils",
+        "ts.handler_utils.distributed",
+        "ts.handler_utils.preprocess",
+        "ts.metrics",
+        "ts.protocol",
+        "ts.torch_handler",
+        "ts.torch_handler.distributed",
+        "ts.torch_handler.request_envelope",
+        "ts.torch_handler.unit_tests",
+        "ts.torch_handler.unit_tests.test_utils",
+        "ts.utils",
+    }
+)
+"""Those with something below them; where we have nothing there, they are here so that the whole name is asked for."""
+
+MODULES: Final = frozenset({*OURS, *MADE, *PACKAGES})
