@@ -46,11 +46,12 @@ DOORS = {
     "torchvision": ("handlers/", "hosting/"),
     "onnxruntime": ("handlers/", "hosting/"),
     "captum": ("handlers/",),
+    "packaging": ("archive/requirements",),
     "zipfile": ("archive/",),
     "tarfile": ("archive/",),
-    "http": (),
+    "http": ("store/fetch",),
     "urllib.request": (),
-    "ssl": (),
+    "ssl": ("store/fetch",),
     "multiprocessing": (),
 }
 
@@ -66,6 +67,7 @@ ALLOWED = {
     "torchvision",
     "onnxruntime",
     "captum",
+    "packaging",
 }
 
 

@@ -67,6 +67,24 @@ def test_validate_of_a_spec_leaves_the_schema_library_and_the_archive_readers_ou
     assert not loaded(modules, "jsonschema", "referencing", "zipfile", "tarfile", "hashlib")
 
 
+def test_validate_of_archives_at_hand_reads_their_tables_and_nothing_heavy(folder: Path) -> None:
+    from wfctl.archive.mar import write_mar
+
+    (folder / "config.yaml").write_text("minWorkers: 1\nmaxWorkers: 1\n")
+    (folder / "requirements.txt").write_text("click\n")
+    write_mar(
+        folder / "m1.mar",
+        model_name="m1",
+        handler=folder / "handler.py",
+        config_file=folder / "config.yaml",
+        requirements_file=folder / "requirements.txt",
+        overwrite=True,
+    )
+    modules = imported_by(wfctl("validate"), folder)
+    assert loaded(modules, "wfctl.archive.zip_reader")
+    assert not loaded(modules, "torch", "zipfile", "tarfile", "hashlib", "packaging", "importlib.metadata", "email")
+
+
 def test_validate_never_imports_the_handler(folder: Path) -> None:
     (folder / "handler.py").write_text(HANDLER + "raise SystemExit('imported')\n", encoding="utf-8")
     assert not loaded(imported_by(wfctl("validate"), folder), "handler")
@@ -81,7 +99,19 @@ def test_help_and_version_import_no_command(tmp_path: Path, words: tuple[str, ..
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "validate", "check-compat", "render", "archive", "inspect", "new", "rule", "doctor"]
+    "command",
+    [
+        "run",
+        "validate",
+        "check-compat",
+        "render",
+        "archive",
+        "archive-model",
+        "inspect",
+        "new",
+        "rule",
+        "doctor",
+    ],
 )
 def test_the_help_of_a_command_imports_no_torch(tmp_path: Path, command: str) -> None:
     assert not loaded(imported_by(wfctl(command, "--help"), tmp_path), "torch", "rich", "numpy", "asyncio")

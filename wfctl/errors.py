@@ -55,6 +55,18 @@ class StoreError(WfctlError):
     code = "not-in-store"
 
 
+class FetchError(StoreError):
+    """Something may not be fetched, or could not be."""
+
+    code = "not-fetched"
+
+
+class UntrustedError(StoreError):
+    """Something was fetched that nothing vouches for, and is not run."""
+
+    code = "not-trusted"
+
+
 class UnsupportedError(WfctlError):
     """The request is understood, and not possible here (platform, mode, missing extra)."""
 

@@ -4,10 +4,11 @@ Invariant: pure values; ``make_plan`` touches no disk and starts nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wfctl.spec.model import WorkerSettings
+from wfctl.spec.model_config import ModelConfig
 from wfctl.workflow import NodeKind, Workflow
 
 
@@ -46,6 +47,10 @@ class NodePlan:
     parents: tuple[str, ...]
     children: tuple[str, ...]
     code: CodeUnit
+    startup_timeout_s: float | None = None
+    """Beats that of the plan: the archive's own ``startupTimeout``."""
+    queue_size: int | None = None
+    """Beats that of the plan: the archive's own ``jobQueueSize``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +72,39 @@ class ExecutionPlan:
         """Names of the nodes whose outputs make the answer."""
         return tuple(node.name for node in self.nodes if not node.children)
 
+    def startup_timeout_of(self, node: str) -> float:
+        """Return how many seconds the loading of one worker of ``node`` may take."""
+        own = next((each.startup_timeout_s for each in self.nodes if each.name == node), None)
+        return self.startup_timeout_s if own is None else own
+
+
+_UNCONFIGURED = ModelConfig()
+
 
 def make_plan(
-    workflow: Workflow, *, name: str, code: Mapping[str, CodeUnit], startup_timeout_s: float = 120.0
+    workflow: Workflow,
+    *,
+    name: str,
+    code: Mapping[str, CodeUnit],
+    startup_timeout_s: float = 120.0,
+    configs: Mapping[str, ModelConfig] | None = None,
 ) -> ExecutionPlan:
-    """Join a sound workflow with the resolved code of each node (node name -> ``CodeUnit``)."""
+    """Join a sound workflow with the resolved code of each node (node name -> ``CodeUnit``).
+
+    What the archives say of themselves (``configs``: node name -> configuration) beats the spec, as in the original.
+    """
+    said = {node.name: (configs or {}).get(node.name, _UNCONFIGURED) for node in workflow}
     nodes = tuple(
         NodePlan(
             name=node.name,
             kind=node.kind,
             model_name=f"{name}__{node.name}",
-            settings=node.settings,
+            settings=_settings(node.settings, said[node.name]),
             parents=node.parents,
             children=node.children,
             code=code[node.name],
+            startup_timeout_s=said[node.name].startup_timeout_s,
+            queue_size=said[node.name].queue_size,
         )
         for node in workflow
     )
@@ -90,3 +114,12 @@ def make_plan(
         queue_size=workflow.extension.queue_size,
         startup_timeout_s=startup_timeout_s,
     )
+
+
+def _settings(settings: WorkerSettings, config: ModelConfig) -> WorkerSettings:
+    """Return the settings with the numbers of workers that an archive asks for."""
+    if config.workers is None:
+        return settings
+    # The original starts the least and never more by itself; an archive may allow for more models than there is room.
+    least, _ = config.workers
+    return replace(settings, min_workers=least, max_workers=least)

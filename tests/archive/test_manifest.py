@@ -60,9 +60,8 @@ def test_a_handler_is_optional_and_a_name_may_come_from_outside():
         (_war(workflow=None), '"workflow" in the manifest is no JSON object'),
         (_war(workflow=[]), '"workflow" in the manifest is no JSON object'),
         (_with(workflowName="absent"), 'no "workflow.workflowName"'),
-        (_with(workflowName=3), '"workflowName" in the manifest is no text'),
-        (_war(archiverVersion="absent"), 'no "archiverVersion"'),
-        (_war(createdOn="absent"), 'no "createdOn"'),
+        (_with(workflowName=[3]), '"workflowName" in the manifest is no text'),
+        (_with(workflowName=True), '"workflowName" in the manifest is no text'),
         (_with(specFile="absent"), 'no "workflow.specFile"'),
         (_with(specFile="../../x"), '"specFile" in the manifest names no file of the archive: "../../x"'),
         (_with(specFile="/etc/passwd"), '"specFile" in the manifest names no file'),
@@ -89,11 +88,23 @@ def test_a_bad_war_manifest_is_refused(raw, fault):
     assert fault in caught.value.message
 
 
-def test_faults_are_reported_in_the_order_of_the_original():
-    with pytest.raises(ArchiveError, match="workflowName"):
-        parse_war_manifest(b"{}")
-    with pytest.raises(ArchiveError, match="archiverVersion"):
-        parse_war_manifest(b"{}", name="given")
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("archiverVersion", "Workflow archive version is not defined."),
+        ("createdOn", "Workflow archive createdOn is not defined."),
+    ],
+)
+def test_what_only_the_original_demands_is_missed_in_its_words(key, words):
+    assert parse_war_manifest(_war(**{key: "absent"})).missing == {key: words}
+    assert parse_war_manifest(_war(**{key: None})).missing == {key: words}
+    assert parse_war_manifest(_war()).missing == {}
+
+
+def test_numbers_and_tabs_are_taken_where_a_text_should_stand():
+    raw = b'{"createdOn": 2020, "archiverVersion": 0.2, "description": "a\tb", "workflow": '
+    manifest = parse_war_manifest(raw + b'{"workflowName": "w", "specFile": "s.yaml"}}')
+    assert (manifest.created_on, manifest.archiver_version, manifest.description) == ("2020", "0.2", "a\tb")
 
 
 def test_a_mar_manifest_is_read_with_the_defaults_of_the_original():
@@ -127,7 +138,10 @@ def test_a_mar_manifest_cannot_point_out_of_the_archive(model):
         parse_mar_manifest(json.dumps({"model": model}).encode())
 
 
-@pytest.mark.parametrize("runtime", [None, "java", ""])
-def test_an_unknown_runtime_is_refused(runtime):
-    with pytest.raises(ArchiveError, match="is none of python, python3, LSP"):
+@pytest.mark.parametrize(
+    ("runtime", "named"), [(None, "an empty runtime"), ("", "an empty runtime"), ("java", 'the runtime "java"')]
+)
+def test_an_unknown_runtime_is_refused(runtime, named):
+    with pytest.raises(ArchiveError, match=f"{named}; it is none of python, python3, LSP") as caught:
         parse_mar_manifest(json.dumps({"runtime": runtime, "model": {}}).encode())
+    assert '"runtime": "python"' in caught.value.hint

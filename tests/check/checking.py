@@ -1,9 +1,12 @@
 """Checks of whole workflows as the tests write them: bytes, a handler's text, and what a store holds."""
 
+import json
 from collections.abc import Mapping
 
+from wfctl.archive.inside import inside_of
+from wfctl.archive.manifest import parse_war_manifest
 from wfctl.check.check import check
-from wfctl.check.model import Checked, ModelFact, Sources, Surroundings
+from wfctl.check.model import Checked, Inside, ModelFact, Sources, Surroundings
 from wfctl.check.page import Example
 from wfctl.diagnostics.model import Diagnostic, SourceText
 from wfctl.diagnostics.report import Report
@@ -17,8 +20,15 @@ def check_example(example: Example, *, spec_name: str = "workflow.yaml", compat:
         return Checked(spec=None, dag=None, handler=None, workflow=None, report=Report.of([source]))
     handler = None if example.handler is None else SourceText(example.handler_name, example.handler)
 
+    manifest_path = "WAR-INF/MANIFEST.json"
+    manifest = example.members.get(manifest_path)
+
     def look(spec: WorkflowSpec) -> Surroundings:
-        return Surroundings(models=None if example.store is None else _facts(spec, example.store))
+        is_looking = example.store is not None or any(path != manifest_path for path in example.members)
+        return Surroundings(
+            models=_facts(spec, example) if is_looking else None,
+            missing_in_manifest=parse_war_manifest(manifest.encode()).missing if manifest else {},
+        )
 
     return check(Sources(spec=source, handler=handler), look=look, compat=compat)
 
@@ -35,17 +45,36 @@ def read_store(text: str) -> Mapping[str, str | None]:
     return {name: digest or None for name, _, digest in (line.partition(" ") for line in text.splitlines())}
 
 
-def _facts(spec: WorkflowSpec, store: Mapping[str, str | None]) -> Mapping[str, ModelFact]:
-    """What a store room would say: every local url looked up by name."""
+def _facts(spec: WorkflowSpec, example: Example) -> Mapping[str, ModelFact]:
+    """What a store room would say: every local url looked up by name; ``name -> place`` is a link out of it."""
     return {
-        model.name: ModelFact(
-            found=f"models/{model.url}" if model.url in store else None,
-            places=(f"models/{model.url}",),
-            sha256=store.get(model.url),
-        )
-        for model in spec.models.values()
-        if model.url and "://" not in model.url
+        model.name: _fact(model.url, example) for model in spec.models.values() if model.url and "://" not in model.url
     }
+
+
+def _fact(url: str, example: Example) -> ModelFact:
+    store = example.store or {}
+    found = {*store, *(path.partition("/")[0] for path in example.members)}
+    where, content = f"models/{url}", store.get(url) or None
+    if content is not None and content.startswith("-> "):
+        return ModelFact(found=None, places=(where,), leads_out=where)
+    return ModelFact(
+        found=where if url in found else None, places=(where,), sha256=content, inside=_inside(example, url)
+    )
+
+
+def _inside(example: Example, archive: str) -> Inside | None:
+    """Look into an archive that exists in words only; one without a manifest of its own gets what its files suggest."""
+    members = {path.partition("/")[2]: text for path, text in example.members.items() if path.startswith(f"{archive}/")}
+    keys = {"configFile": "model-config.yaml", "requirementsFile": "requirements.txt"}
+    model = {key: name for key, name in keys.items() if name in members}
+    members.setdefault("MAR-INF/MANIFEST.json", json.dumps({"model": model}))
+
+    def read(name: str, limit: int) -> bytes | None:
+        del limit
+        return members[name].encode() if name in members else None
+
+    return inside_of(read, judges_requirements=True)
 
 
 def one(checked: Checked, code: str) -> Diagnostic:

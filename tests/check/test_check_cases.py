@@ -1,5 +1,6 @@
 """Every file below tests/cases through the one door."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from wfctl.diagnostics.report import Report
 
 CASES = Path(__file__).parent.parent / "cases"
 ERR = sorted((CASES / "err").glob("*.yaml"))
+_MEMBER = re.compile(r"^== (\S+)\n((?:(?!== ).*\n)*)", re.MULTILINE)
 OK = sorted((CASES / "ok").glob("*.yaml"))
 
 
 def _example(path: Path) -> Example:
     handler, store = path.with_suffix(".py"), path.with_suffix(".store")
+    members = path.with_suffix(".members")
     spec = path.read_bytes()
     if path.stem.endswith(".template"):
         spec = expanded(spec.decode()).encode()
@@ -26,6 +29,7 @@ def _example(path: Path) -> Example:
         handler=handler.read_text() if handler.exists() else None,
         handler_name=handler.name,
         store=read_store(store.read_text()) if store.exists() else None,
+        members=dict(_MEMBER.findall(members.read_text())) if members.exists() else {},
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from started import Cli, Outcome
 
 # What the surroundings of the tests must not lend to a command.
-_NOT_LENT = {"NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "WFCTL_MODEL_STORE", "COLUMNS"}
+_NOT_LENT = {"NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "WFCTL_MODEL_STORE", "WFCTL_WORKFLOW_STORE", "COLUMNS"}
 
 
 @pytest.fixture

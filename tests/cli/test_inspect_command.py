@@ -187,3 +187,36 @@ def test_a_model_inside_that_would_be_refused_is_named(cli, flow, model, tmp_pat
     assert '  "evil.mar" would be refused: member "../evil" leads out of the archive' in done.out.splitlines()
     assert '"m1.mar" would be' not in done.out
     assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "flow.war"])
+
+
+def test_a_model_shows_what_becomes_of_its_configuration_and_requirements(cli, tmp_path):
+    (tmp_path / "h.py").write_text("def handle(data, context): ...\n")
+    (tmp_path / "c.yaml").write_text("startupTimeout: 9\nbatchSize: 2\ndeviceType: gpu\nuseVenv: true\nmaxWorkers: x\n")
+    (tmp_path / "r.txt").write_text("click\nclick<1\n=> 2\na-package-that-nobody-has\n")
+    words = ["--model-name", "m", "--handler", "h", "-v", "3.1", "-c", "c.yaml", "-r", "r.txt"]
+    assert cli("archive-model", *words).code == 0
+    done = cli("inspect", "m.mar")
+    assert done.code == 0
+    lines = [line.split(maxsplit=1) for line in done.out.splitlines() if line.startswith("  ")]
+    shown = {words[0]: words[1] for words in lines if len(words) > 1}
+    assert (shown["version"], shown["handler"], shown["runtime"]) == ("3.1", "h.py", "python")
+    assert shown["startupTimeout"] == "applied"
+    assert shown["batchSize"] == 'no effect in a workflow: the spec\'s "batch-size" applies'
+    assert shown["deviceType"] == "not applied yet: workers run on the CPU"
+    assert shown["useVenv"].startswith("not supported: ")
+    assert shown["maxWorkers"] == "ignored: is text, not a whole number"
+    assert shown["4"] == "requirements, 1 satisfied by this environment"
+    assert "a-package-that-nobody-has (r.txt, line 4): is not installed" in done.out
+    record = json.loads(cli("inspect", "m.mar", "--json").out)
+    assert record["config"]["fault"] is None
+    assert record["config"]["keys"]["startupTimeout"] == "applied"
+    assert record["requirements"]["count"] == 4
+    assert [each["line"] for each in record["requirements"]["unmet"]] == [2, 3, 4]
+
+
+def test_a_model_for_another_runtime_is_shown_with_a_warning(cli, tmp_path):
+    for runtime, said in (("LSP", "is for the C++ runtime"), ("java", 'the runtime "java" is none of python,')):
+        with zipfile.ZipFile(tmp_path / "m.mar", "w") as archive:
+            archive.writestr("MAR-INF/MANIFEST.json", json.dumps({"runtime": runtime, "model": {}}))
+        done = cli("inspect", "m.mar")
+        assert (done.code, said in done.out) == (0, True)

@@ -1,5 +1,6 @@
 """Single decisions of the core, event by event, with the clock in hand."""
 
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -257,6 +258,19 @@ def test_a_slow_node_further_down_refuses_new_runs_as_well():
         floor.answer(floor.submit()[1][0])
     run, (settle,) = floor.submit()
     assert isinstance(settle, SettleRun)
+    assert run.error.message == '1 calls wait for node "b"'
+
+
+def test_a_node_may_have_a_queue_size_of_its_own():
+    plan = plan_of("a > b", default=WorkerSettings(max_batch_delay_ms=0), queue_size=1000)
+    first, second = plan.nodes
+    floor = Floor("a > b")
+    floor.state = CoreState(replace(plan, nodes=(first, replace(second, queue_size=1))), lambda: "id")
+    for start in events.opened(floor.state):
+        floor.tell(events.worker_ready, start.worker, 1)
+    for _ in range(2):
+        floor.answer(floor.submit()[1][0])
+    run, _ = floor.submit()
     assert run.error.message == '1 calls wait for node "b"'
 
 

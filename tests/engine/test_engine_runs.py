@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from fakes.clock_loop import run_clocked
@@ -228,6 +229,14 @@ def test_a_worker_that_never_loads_fails_the_opening():
     backend = ScriptedBackend({"a": NodeScript(load_s=1000)})
     with pytest.raises(WorkerError, match='node "a" was not ready after 5 s'):
         run_once(plan_of("a", startup_timeout_s=5.0), backend)
+
+
+def test_a_node_may_have_less_time_to_load_than_the_plan():
+    backend = ScriptedBackend({"a": NodeScript(load_s=10)})
+    plan = plan_of("a", startup_timeout_s=500.0)
+    with pytest.raises(WorkerError, match='node "a" was not ready after 3 s') as caught:
+        run_once(replace(plan, nodes=(replace(plan.nodes[0], startup_timeout_s=3.0),)), backend)
+    assert "model-config.yaml" in caught.value.hint
 
 
 def test_max_workers_are_started_and_counted():

@@ -76,7 +76,7 @@ class ScriptedBackend:
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         script = self.scripts[node]
         self.started.append((node, self.loop.time()))
-        async with asyncio.timeout(self.plan.startup_timeout_s):
+        async with asyncio.timeout(self.plan.startup_timeout_of(node)):
             await asyncio.sleep(script.load_s)
         outcome = script.loads.pop(0) if script.loads else None
         if outcome is not None:

@@ -165,22 +165,46 @@ def test_a_model_file_with_two_classes_fails_the_load(archived, files):
         archived(handler="custom.py", model_file="doubler.py")
 
 
-def test_a_state_dict_never_runs_code(archived, files, tmp_path):
-    class Trap:
-        def __reduce__(self):
-            return (Path.touch, (tmp_path / "sprung",))
-
-    torch.save({"factor": Trap()}, files / "state.pt")
-    with pytest.raises(LoadError):
-        archived(handler="custom.py", model_file="doubler.py", serialized_file="state.pt")
-    assert not (tmp_path / "sprung").exists()
-
-
 def test_weights_of_the_old_format_and_of_another_type_load_too(archived, files):
     torch.save({"factor": torch.tensor([3.0], dtype=torch.float64)}, files / "state.pt")
     torch.save(torch.load(files / "state.pt"), files / "state.pt", _use_new_zipfile_serialization=False)
     host = archived(handler="custom.py", model_file="doubler.py", serialized_file="state.pt")
     assert answered(host, [1.0]) == [{"0": 3.0}]
+
+
+def broken_weights(files):
+    (files / "state.pt").write_bytes(b"no weights")
+    return {"model_file": "doubler.py", "serialized_file": "state.pt"}
+
+
+def weights_of_another_model(files):
+    torch.save({"rows": torch.ones(1)}, files / "state.pt")
+    return {"model_file": "doubler.py", "serialized_file": "state.pt"}
+
+
+def weights_without_a_model(files):
+    return {"serialized_file": "state.pt"}
+
+
+def names_that_are_no_json(files):
+    (files / "index_to_name.json").write_text("cat", encoding="utf-8")
+    return {"model_file": "doubler.py", "extra_files": "index_to_name.json"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (broken_weights, '"state.pt" cannot be read: '),
+        (weights_of_another_model, '"state.pt" does not fit the model file: '),
+        (weights_without_a_model, '"state.pt" is no TorchScript file; '),
+        (names_that_are_no_json, '"index_to_name.json" is no JSON: '),
+    ],
+)
+def test_what_is_wrong_with_an_archive_is_told_without_a_traceback_of_ours(archived, files, broken, words):
+    with pytest.raises(LoadError) as failed:
+        archived(handler="custom.py", **broken(files))
+    assert failed.value.message.startswith(f'node "m" failed to load: {words}')
+    assert not failed.value.traceback_text
 
 
 def test_the_configuration_reaches_the_handler(archived, files):

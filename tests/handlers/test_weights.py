@@ -1,10 +1,11 @@
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from wfctl.handlers.weights import load_eager
+from wfctl.handlers.weights import load_eager, load_torchscript
 
 MODEL = """
 import torch
@@ -49,29 +50,64 @@ def test_weights_of_the_form_before_zip_files_load(folder):
     assert model.rows.sum() == 256 * 256
 
 
-def test_a_model_file_is_imported_once_under_its_own_name(folder, monkeypatch):
-    monkeypatch.syspath_prepend(str(folder))
-    import wide
-
-    assert type(load_eager(str(folder), "wide.py", None, "cpu")) is wide.Wide
-
-
-def test_a_model_file_named_like_another_module_does_not_replace_it(folder):
-    import queue
-
-    (folder / "queue.py").write_text(MODEL, encoding="utf-8")
-    assert type(load_eager(str(folder), "queue.py", None, "cpu")).__name__ == "Wide"
-    assert sys.modules["queue"] is queue
-    del sys.modules["wfctl_model_queue"]
+def test_weights_are_mapped_to_the_device_also_where_it_is_given_as_one(folder):
+    model = load_eager(str(folder), "wide.py", saved(folder), torch.device("cpu"))
+    assert str(folder / "w.pt") in Path("/proc/self/maps").read_text(encoding="utf-8")
+    assert model.rows.device == torch.device("cpu")
 
 
-def test_a_model_file_that_is_not_there_is_named(folder):
-    with pytest.raises(RuntimeError, match=r'model file "other\.py" is not in the archive'):
-        load_eager(str(folder), "other.py", None, "cpu")
+def test_a_whole_model_in_the_place_of_its_weights_is_taken_from_a_trusted_archive(folder, caplog):
+    made = load_eager(str(folder), "wide.py", None, "cpu")
+    with torch.no_grad():
+        made.rows.fill_(2)
+    torch.save(made, folder / "w.pt")
+    found = load_eager(str(folder), "wide.py", str(folder / "w.pt"), "cpu")
+    assert type(found) is type(made)
+    assert found.rows.sum() == 2 * 256 * 256
+    assert '"w.pt" holds more than weights' in caplog.text
+    with pytest.raises(RuntimeError, match=r'"w\.pt" holds more than weights \(.*wide\.Wide.*--trust'):
+        load_eager(str(folder), "wide.py", str(folder / "w.pt"), "cpu", is_trusted=False)
 
 
-def test_a_model_file_that_fails_leaves_no_half_module(folder):
-    (folder / "broken.py").write_text("raise ImportError('no such library')\n", encoding="utf-8")
-    with pytest.raises(ImportError, match="no such library"):
-        load_eager(str(folder), "broken.py", None, "cpu")
-    assert "broken" not in sys.modules
+def test_weights_that_a_script_saved_with_its_own_class_find_the_class_of_the_model_file(folder):
+    script = MODEL + "\nimport sys\nnet = Wide()\ntorch.nn.init.ones_(net.rows)\ntorch.save(net, sys.argv[1])\n"
+    subprocess.run([sys.executable, "-c", script, str(folder / "w.pt")], check=True)
+    found = load_eager(str(folder), "wide.py", str(folder / "w.pt"), "cpu")
+    assert type(found) is sys.modules["wide"].Wide
+    assert found.rows.sum() == 256 * 256
+
+
+def test_a_whole_model_finds_its_class_where_the_name_of_the_model_file_is_taken(folder):
+    import colorsys  # noqa: F401 - takes the name
+
+    (folder / "colorsys.py").write_text(MODEL, encoding="utf-8")
+    script = (
+        MODEL
+        + "\nimport colorsys, sys\nWide.__module__, colorsys.Wide = 'colorsys', Wide\ntorch.save(Wide(), sys.argv[1])\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(folder / "w.pt")], check=True)
+    found = load_eager(str(folder), "colorsys.py", str(folder / "w.pt"), "cpu")
+    assert type(found).__module__ == "wfctl_model_colorsys"
+    del sys.modules["wfctl_model_colorsys"]
+
+
+def test_weights_that_do_not_fit_are_refused_in_the_words_of_torch(folder):
+    torch.save({"columns": torch.ones(1)}, folder / "w.pt")
+    fits_not = r'"w\.pt" does not fit the model file: .* Unexpected key\(s\) in state_dict: "columns"'
+    with pytest.raises(RuntimeError, match=fits_not):
+        load_eager(str(folder), "wide.py", str(folder / "w.pt"), "cpu")
+    torch.save([1], folder / "w.pt")
+    with pytest.raises(RuntimeError, match=r'"w\.pt" holds a list, and not weights by their names'):
+        load_eager(str(folder), "wide.py", str(folder / "w.pt"), "cpu")
+
+
+def test_weights_that_are_not_there_are_named(folder):
+    with pytest.raises(RuntimeError, match=r'weights "w\.pt" are not in the archive'):
+        load_eager(str(folder), "wide.py", str(folder / "w.pt"), "cpu")
+    with pytest.raises(RuntimeError, match=r'weights "w\.pt" are not in the archive'):
+        load_torchscript(str(folder / "w.pt"), torch.device("cpu"))
+
+
+def test_weights_without_their_class_say_that_a_model_file_is_missing(folder):
+    with pytest.raises(RuntimeError, match=r'"w\.pt" is no TorchScript file; .* named by "modelFile"'):
+        load_torchscript(saved(folder), torch.device("cpu"))

@@ -8,7 +8,7 @@ from wfctl.workflow import NodeKind
 
 
 def plan_node(model_dir: Path, handler: str = "handler.py", **more: Any) -> NodePlan:
-    code = {key: more.pop(key) for key in ("manifest", "config_file") if key in more}
+    code = {key: more.pop(key) for key in ("manifest", "config_file", "envelope") if key in more}
     fields: dict[str, Any] = {
         "name": "node",
         "kind": NodeKind.MODEL,

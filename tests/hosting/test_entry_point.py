@@ -150,3 +150,90 @@ def test_an_archive_module_beats_the_built_in_of_its_name(host):
 def test_a_handler_imports_the_modules_beside_it(host, tmp_path: Path):
     (tmp_path / "beside.py").write_text("WORD = 'beside'\n", encoding="utf-8")
     assert answer_of(host("from beside import WORD\ndef handle(d, c): return d and [WORD]\n")) == "beside"
+
+
+def test_a_second_name_of_a_class_does_not_make_it_two(host):
+    text = "class Mine:\n    def handle(self, data, context): return ['one']\nService = Mine\n"
+    assert answer_of(host(text)) == "one"
+
+
+def test_a_class_named_after_the_colon_is_the_handler(host):
+    text = "".join(f"class {name}:\n    def handle(self, d, c): return ['{name}']\n" for name in ("A", "B"))
+    assert answer_of(host(text, "serve.py:B", file="serve.py")) == "B"
+
+
+def test_an_abstract_class_beside_the_handler_does_not_count(host):
+    assert (
+        answer_of(
+            host("""
+from abc import ABC, abstractmethod
+class Base(ABC):
+    @abstractmethod
+    def word(self): ...
+    def handle(self, data, context): return [self.word()]
+class Mine(Base):
+    def word(self): return 'mine'
+""")
+        )
+        == "mine"
+    )
+
+
+def test_a_handle_method_may_be_put_there_by_the_constructor(host):
+    assert (
+        answer_of(host("class Mine:\n    def __init__(self):\n        self.handle = lambda data, context: ['made']\n"))
+        == "made"
+    )
+
+
+def test_a_class_without_a_handle_method_is_refused(host):
+    with pytest.raises(LoadError, match='class "Mine" of node "node" has no handle method'):
+        host("class Mine:\n    def predict(self, data): pass\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("async def handle(data, context): return ['x']\n", 'function "handle"'),
+        ("async def handle(data, context):\n    yield 'x'\n", 'function "handle"'),
+        ("class Mine:\n    async def handle(self, data, context): return ['x']\n", 'method "Mine.handle"'),
+        (
+            "class Mine:\n    async def __call__(self, data, context): return ['x']\nhandle = Mine()\n",
+            'function "node"',
+        ),
+        ("import functools\nasync def f(k, data, context): ...\nhandle = functools.partial(f, 1)\n", 'function "node"'),
+    ],
+    ids=["function", "generator", "method", "object", "partial"],
+)
+def test_what_would_have_to_be_awaited_is_refused(host, text, shown):
+    with pytest.raises(LoadError, match="is async; a handler is called, and not awaited") as caught:
+        host(text)
+    assert caught.value.message.startswith(shown)
+    assert "asyncio.run" in caught.value.hint
+
+
+def test_a_plain_function_around_an_async_one_is_fine(host):
+    assert (
+        answer_of(
+            host("""
+import asyncio, functools
+async def inner(data, context): return data and ['awaited']
+@functools.wraps(inner)
+def handle(data, context): return asyncio.run(inner(data, context))
+""")
+        )
+        == "awaited"
+    )
+
+
+def test_memory_that_runs_out_at_load_is_told_with_what_was_raised(host):
+    with pytest.raises(LoadError) as caught:
+        host("def handle(data, context): raise RuntimeError('CUDA error: no device')\n")
+    assert caught.value.message == (
+        'node "node" failed to load: System out of memory (RuntimeError: CUDA error: no device)'
+    )
+
+
+def test_an_error_that_only_speaks_of_a_device_is_not_called_memory(host):
+    with pytest.raises(LoadError, match="failed to load: AssertionError: Torch not compiled with CUDA enabled"):
+        host("def handle(data, context): assert False, 'Torch not compiled with CUDA enabled'\n")

@@ -105,13 +105,25 @@ def test_an_item_without_a_form_in_bytes_fails_alone(host):
         ("KeyError('x')", "Prediction failed", 503, False),
         ("SystemExit(3)", "Prediction failed", 503, False),
         ("PredictionException('odd', '400')", "odd", 500, False),
+        ("PredictionException('enum', HTTPStatus.GONE)", "enum", 410, True),
+        ("PredictionException('no error', 200)", "no error", 500, False),
+        ("PredictionException('no status', 9999)", "no status", 500, False),
+        ("Installed('theirs', 409)", "theirs", 409, True),
+        ("Lookalike('own', 409)", "Prediction failed", 503, False),
         ("Forgetful('words', 400)", "('words', 400)", 500, False),
         ("Mute()", "Prediction failed", 503, False),
     ],
 )
 def test_an_exception_becomes_a_verdict_on_every_call_of_the_batch(host, raised, message, status, final):
     loaded = host(f"""
+from http import HTTPStatus
 from ts.utils.util import PredictionException
+def refusal(module):
+    def __init__(self, message, error_code):
+        self.message, self.error_code = message, error_code
+    return type("PredictionException", (Exception,), {{"__module__": module, "__init__": __init__}})
+Installed = type("Child", (refusal("ts.utils.util"),), {{}})
+Lookalike = refusal("handler")
 class Forgetful(PredictionException):
     def __init__(self, *own): Exception.__init__(self, *own)
     __str__ = Exception.__str__
@@ -195,9 +207,12 @@ def test_headers_and_status_leave_as_text_and_number(host):
 from http import HTTPStatus
 def handle(data, context):
     if data is None: return
-    context.set_response_header(0, "X-Count", 3)
+    context.set_response_header(0, "X-Count", "3")
     context.set_response_status(HTTPStatus.CREATED)
+    if data[0]["body"] == b"number": context.set_response_header(0, "X-Count", 3)
     return [1]
 """)
     (answer,) = loaded.answer([call()])
+    (refused,) = loaded.answer([call(Part("body", b"number"))])
+    assert 'TypeError: response header "X-Count" must be text, not int' in refused.error.traceback_text
     assert (answer.headers, type(answer.status), answer.status) == ({"X-Count": "3"}, int, 201)

@@ -2,6 +2,7 @@ import base64
 import io
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -32,6 +33,37 @@ def test_bytes_of_an_item(value, body):
 def test_a_tensor_becomes_a_file_that_torch_loads():
     tensor = torch.arange(6).reshape(2, 3)
     assert torch.equal(torch.load(io.BytesIO(to_bytes(tensor)), weights_only=True), tensor)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.ones(3, requires_grad=True),
+        torch.ones(3, requires_grad=True) * 2,
+        torch.tensor(1.5, dtype=torch.bfloat16),
+        torch.zeros(0, 4),
+        torch.nn.Parameter(torch.ones(2)),
+        torch.arange(6).reshape(2, 3).T,
+        torch.eye(3).to_sparse(),
+    ],
+    ids=["gradient", "result", "0-d", "empty", "parameter", "transposed", "sparse"],
+)
+def test_a_tensor_of_any_kind_comes_back_as_it_was(tensor):
+    found = torch.load(io.BytesIO(to_bytes(tensor)), weights_only=True)
+    assert torch.equal(found.to_dense(), tensor.to_dense())
+    assert (found.dtype, found.requires_grad) == (tensor.dtype, tensor.requires_grad)
+
+
+def test_a_row_is_saved_without_the_batch_it_comes_from():
+    batch = torch.arange(100_000).reshape(100, 1000)
+    assert len(to_bytes(batch[7])) < 2 * len(to_bytes(batch[7].clone()))
+    assert torch.equal(torch.load(io.BytesIO(to_bytes(batch[7])), weights_only=True), batch[7])
+
+
+@pytest.mark.parametrize("value", [np.arange(3), np.int64(1), np.float32(0.5), [np.bool_(True)], {"a": np.zeros(1)}])
+def test_what_numpy_has_and_json_has_not_is_refused(value):
+    with pytest.raises(UnsupportedOutputError):
+        to_bytes(value)
 
 
 @pytest.mark.parametrize("value", [{1, 2}, object(), {"a": b"b"}, [torch.zeros(1)], "\ud800", {(1, 2): 3}])

@@ -398,3 +398,15 @@ def test_a_closed_standard_input_is_a_clear_error(flow) -> None:
     )
     assert done.returncode == 1
     assert "closed" in done.stderr
+
+
+def test_an_envelope_is_put_around_models_by_name(flow, wfctl, tmp_path) -> None:
+    folder = flow("models:\n  m: {url: m}\ndag:\n  m: []\n", "")
+    (folder / "m").mkdir()
+    (folder / "m" / "handler.py").write_text("def handle(data, context):\n    return data and [2 * x for x in data]\n")
+    done = wfctl("run", "-", "-w", folder, "--service-envelope", "json", stdin=b'{"instances": [1, 2]}')
+    assert (done.returncode, done.stdout) == (0, b'{"predictions": [2, 4]}')
+    done = wfctl("run", "-", "-w", folder, "--service-envelope", "jsno", stdin=b"{}")
+    assert done.returncode == 3
+    assert b'there is no envelope "jsno" for node "m"' in done.stderr
+    assert b"envelopes are body, json, kserve, kservev2" in done.stderr

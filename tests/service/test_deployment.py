@@ -268,3 +268,47 @@ def test_the_door_is_typed_for_callers(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", caller]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=110, cwd=Path(wfctl.__file__).parent.parent)
     assert done.returncode == 0, done.stdout
+
+
+def test_what_an_archive_says_of_its_workers_beats_the_spec(workflow, tmp_path) -> None:
+    from wfctl.archive.mar import write_mar
+
+    folder = workflow("models:\n  max-workers: 3\n  m1: {url: m1.mar}\n  m2: {url: m2.mar}\ndag:\n  m1: [m2]\n", "")
+    (tmp_path / "h.py").write_text("def handle(data, context):\n    return [row['body'] for row in data or []]\n")
+    (tmp_path / "c.yaml").write_text("minWorkers: 2\nmaxWorkers: 8\njobQueueSize: 5\nstartupTimeout: 77\n")
+    write_mar(folder / "m1.mar", model_name="m1", handler=tmp_path / "h.py", config_file=tmp_path / "c.yaml")
+    write_mar(folder / "m2.mar", model_name="m2", handler=tmp_path / "h.py")
+    with wfctl.open_deployment(folder) as flow:
+        assert flow.predict(b"x").body == b"x"
+        workers = [len(node.worker_pids) for node in flow.engine.statistics().nodes]
+        (first, second) = flow.engine._plan.nodes
+        notes = [found.message for found in flow.report if found.code == "WF509"]
+    assert workers == [2, 3]
+    assert (first.queue_size, first.startup_timeout_s) == (5, 77)
+    assert (second.queue_size, second.startup_timeout_s) == (None, None)
+    (note,) = notes
+    assert "beat the spec's 3, as in TorchServe: 2 workers run" in note
+
+
+def test_an_envelope_of_the_setting_beats_the_manifests(workflow) -> None:
+    folder = workflow("models:\n  m: {url: m}\ndag:\n  m: []\n", "")
+    (folder / "m" / "MAR-INF").mkdir(parents=True)
+    manifest = {"model": {"modelName": "m", "handler": "h.py", "envelope": "json"}}
+    (folder / "m" / "MAR-INF" / "MANIFEST.json").write_text(json.dumps(manifest))
+    (folder / "m" / "h.py").write_text(
+        "def handle(data, context):\n    return data and [repr(each) for each in data]\n"
+    )
+    said = {}
+    for envelope in (None, "body"):
+        with wfctl.open_deployment(folder, service_envelope=envelope) as opened:
+            said[envelope] = opened.predict([1]).text
+    assert said == {None: "{'body': [1]}", "body": "[1]"}
+
+
+def test_an_envelope_that_is_nowhere_is_a_load_error_with_those_there_are(workflow) -> None:
+    folder = workflow("models:\n  m: {url: m}\ndag:\n  m: []\n", "")
+    (folder / "m").mkdir()
+    (folder / "m" / "handler.py").write_text("def handle(data, context): return data\n")
+    with pytest.raises(LoadError, match='no envelope "jsno"') as caught:
+        wfctl.open_deployment(folder, service_envelope="jsno").__enter__()
+    assert "body, json, kserve, kservev2" in str(caught.value.hint)

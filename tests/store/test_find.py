@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,8 +7,9 @@ import pytest
 from wfctl.diagnostics.model import SourceText
 from wfctl.errors import StoreError, UnreadableInputError
 from wfctl.spec.parse import parse_spec
+from wfctl.store.allow import parse_allowed
 from wfctl.store.digest import sha256_of
-from wfctl.store.find import Places, facts_for, find_model, is_remote, require_model
+from wfctl.store.find import Places, facts_for, find_model, find_workflow_file, is_remote, require_model
 
 
 @pytest.fixture
@@ -137,3 +139,72 @@ def test_facts_hold_a_digest_only_where_one_is_pinned(places, tmp_path):
 def test_a_digest_of_what_is_not_there_is_an_error_that_names_it(tmp_path):
     with pytest.raises(UnreadableInputError, match="absent"):
         sha256_of(tmp_path / "absent")
+
+
+# --- T29: links, and file: urls ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["beside", "store", "environment"])
+@pytest.mark.parametrize("kind", ["file", "folder", "chain"])
+def test_t29_a_store_entry_that_is_a_link_out_is_refused(places, tmp_path, where, kind):
+    target = tmp_path / "outside"
+    link = tmp_path / where / "m.mar"
+    if kind == "folder":  # the link stands in the middle of the name
+        (tmp_path / where / "sub").symlink_to(target)
+        url, link = "sub/secret.mar", tmp_path / where / "sub" / "secret.mar"
+    else:
+        url = "m.mar"
+        (tmp_path / where / "n.mar").symlink_to(target / "secret.mar")
+        link.symlink_to("n.mar" if kind == "chain" else target / "secret.mar")
+    found = find_model(url, places)
+    assert (found.path, found.leads_out) == (None, str(link))
+    with pytest.raises(StoreError, match="is a link that leads out of the places") as caught:
+        require_model(url, places)
+    assert "name the folder that it leads to" in caught.value.hint
+    spec, _ = parse_spec(SourceText("w.yaml", f"models:\n  a: {{url: {url}}}\ndag: {{a: []}}\n"))
+    fact = facts_for(spec.models, places)["a"]
+    assert (fact.found, fact.leads_out) == (None, str(link))
+
+
+def test_t29_a_link_within_the_places_is_followed(places, tmp_path):
+    (tmp_path / "environment" / "real.mar").write_text("m")
+    (tmp_path / "store" / "m.mar").symlink_to(tmp_path / "environment" / "real.mar")
+    assert require_model("m.mar", places) == tmp_path / "store" / "m.mar"
+    (tmp_path / "link to the store").symlink_to(tmp_path / "store")
+    linked = Places(model_store=tmp_path / "link to the store", environment_store=tmp_path / "environment")
+    assert require_model("m.mar", linked) == tmp_path / "link to the store" / "m.mar"
+
+
+def test_t29_a_file_url_outside_the_places_needs_to_be_allowed(places, tmp_path):
+    secret = tmp_path / "outside" / "secret.mar"
+    with pytest.raises(StoreError, match="leads out of the places") as caught:
+        require_model(secret.as_uri(), places)
+    assert f'--allow-url "file://{tmp_path}/outside/"' in caught.value.hint
+    allowing = replace(places, allowed=parse_allowed([f"file://{tmp_path}/outside/"]))
+    assert require_model(secret.as_uri(), allowing) == secret
+    elsewhere = tmp_path / "other.mar"
+    elsewhere.write_text("other")
+    for url in (elsewhere.as_uri(), f"file://{tmp_path}/outside/../other.mar", str(secret)):
+        with pytest.raises(StoreError):
+            require_model(url, allowing)
+    (tmp_path / "outside" / "link.mar").symlink_to(elsewhere)
+    with pytest.raises(StoreError):
+        require_model((tmp_path / "outside" / "link.mar").as_uri(), allowing)
+
+
+def test_a_workflow_is_found_by_its_name_in_the_workflow_store(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = tmp_path / "workflows"
+    store.mkdir()
+    (store / "a.war").write_text("stored")
+    (tmp_path / "out.war").write_text("outside")
+    assert find_workflow_file(Path("a.war"), store) == store / "a.war"
+    assert find_workflow_file(Path("a.war"), None) == Path("a.war")
+    assert find_workflow_file(Path("b.war"), store) == Path("b.war")
+    for path in ("sub/a.war", "./sub/../a.war", "/a.war", "..", "."):
+        assert find_workflow_file(Path(path), store) == Path(path)
+    (store / "link.war").symlink_to(tmp_path / "out.war")
+    with pytest.raises(StoreError, match="is a link that leads out"):
+        find_workflow_file(Path("link.war"), store)
+    (tmp_path / "a.war").write_text("here")
+    assert find_workflow_file(Path("a.war"), store) == Path("a.war")

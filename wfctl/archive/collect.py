@@ -29,15 +29,27 @@ def planned_file(path: Path, name: str) -> PlannedMember:
     return PlannedMember(name=name, source=path, size=status.st_size)
 
 
+def is_litter(path: Path) -> bool:
+    """Whether a file or folder is no part of what its folder is for: hidden, a cache, a virtual environment."""
+    name = path.name
+    return (
+        name.startswith(".") or name in _CACHES or name.endswith(_LEFTOVERS) or (path / _VIRTUAL_ENVIRONMENT).is_file()
+    )
+
+
 def files_below(
-    folder: Path, *, prefix: str = "", leave_out: Callable[[Path], bool] = lambda _: False
+    folder: Path,
+    *,
+    prefix: str = "",
+    leave_out: Callable[[Path], bool] = lambda _: False,
+    is_litter: Callable[[Path], bool] = is_litter,
 ) -> Iterator[PlannedMember]:
     """Yield the files below ``folder`` as members called ``prefix`` and their path.
 
-    Hidden names, caches, virtual environments and what ``leave_out`` says (asked for files and folders) stay outside.
+    What ``is_litter`` and ``leave_out`` say (asked for files and folders) stays outside.
     """
     root = folder.resolve()
-    for path in _walk(folder, leave_out):
+    for path in _walk(folder, lambda path: is_litter(path) or leave_out(path)):
         _refuse_way_out(path, root)
         yield planned_file(path, prefix + path.relative_to(folder).as_posix())
 
@@ -46,12 +58,10 @@ def _walk(folder: Path, leave_out: Callable[[Path], bool], depth: int = 0) -> It
     if depth > _DEEPEST:
         raise ArchiveError(f'"{shortened(str(folder))}" is nested too deeply')
     for path in sorted(_inside(folder)):
-        if _is_litter(path.name) or leave_out(path):
+        if leave_out(path):
             continue
         if not path.is_dir():
             yield path
-        elif (path / _VIRTUAL_ENVIRONMENT).is_file():
-            continue
         elif path.is_symlink():
             raise ArchiveError(f'"{path}" is a link to a folder', hint="copy the folder there")
         else:
@@ -63,10 +73,6 @@ def _inside(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except OSError as error:
         raise UnreadableInputError(f'cannot read "{folder}": {error.strerror or error}') from error
-
-
-def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name in _CACHES or name.endswith(_LEFTOVERS)
 
 
 def _refuse_way_out(path: Path, root: Path) -> None:

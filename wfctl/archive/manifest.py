@@ -16,6 +16,11 @@ WAR_MANIFEST: Final = "WAR-INF/MANIFEST.json"
 MAR_MANIFEST: Final = "MAR-INF/MANIFEST.json"
 UNDATED: Final = "01/01/1980 00:00:00"
 RUNTIMES: Final = ("python", "python3", "LSP")
+_DEMANDED: Final = {
+    "archiverVersion": "Workflow archive version is not defined.",
+    "createdOn": "Workflow archive createdOn is not defined.",
+}
+"""What nobody needs and the original refuses to do without -> its words, which scripts may know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,8 @@ class WarManifest:
     created_on: str = UNDATED
     archiver_version: str = __version__
     description: str | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Key that is not there and that we can do without -> what the original says, which cannot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +65,6 @@ def parse_war_manifest(raw: bytes, *, name: str | None = None) -> WarManifest:
     workflow_name = name or _text(workflow, "workflowName")
     if not workflow_name:
         raise _missing("workflow.workflowName")
-    archiver_version = _required(top, "archiverVersion")
-    created_on = _required(top, "createdOn")
     spec_file = _member(workflow, "specFile")
     if spec_file is None:
         raise _missing("workflow.specFile")
@@ -73,22 +78,34 @@ def parse_war_manifest(raw: bytes, *, name: str | None = None) -> WarManifest:
         workflow_name=workflow_name,
         spec_file=spec_file,
         handler=handler,
-        created_on=created_on,
-        archiver_version=archiver_version,
+        created_on=_text(top, "createdOn") or UNDATED,
+        archiver_version=_text(top, "archiverVersion") or "",
         description=_text(top, "description"),
+        missing={key: words for key, words in _DEMANDED.items() if _text(top, key) is None},
     )
 
 
 def parse_mar_manifest(raw: bytes) -> MarManifest:
-    """Read a model's manifest."""
+    """Read a model's manifest; raise ``ArchiveError`` where it is for a runtime that is none."""
+    manifest = read_mar_manifest(raw)
+    if manifest.runtime not in RUNTIMES:
+        what = f'the runtime "{shortened(manifest.runtime)}"' if manifest.runtime else "an empty runtime"
+        raise ArchiveError(
+            f"the manifest names {what}; it is none of {', '.join(RUNTIMES)}",
+            member=MAR_MANIFEST,
+            hint='write "runtime": "python" in the manifest, or leave it out',
+        )
+    return manifest
+
+
+def read_mar_manifest(raw: bytes) -> MarManifest:
+    """Read a model's manifest, whatever runtime it is for; an empty one is ``""``."""
     top = _read_object(raw, MAR_MANIFEST)
     model = _section(top, "model")
-    runtime = _text(top, "runtime") if "runtime" in top else "python"
-    if runtime not in RUNTIMES:
-        raise ArchiveError(f'runtime "{runtime}" in the manifest is none of {", ".join(RUNTIMES)}', member=MAR_MANIFEST)
+    runtime = (_text(top, "runtime") or "") if "runtime" in top else "python"
     return MarManifest(
         model_name=_text(model, "modelName"),
-        model_version=_version(model),
+        model_version=_text(model, "modelVersion") or "1.0",
         handler=_model_handler(model),
         serialized_file=_member(model, "serializedFile"),
         model_file=_member(model, "modelFile"),
@@ -155,7 +172,8 @@ def _without_nones(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_object(raw: bytes, member: str) -> dict[str, Any]:
     try:
-        value = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_unique)
+        # Not strict: the original's reader takes tabs and line ends inside a text, and hand-made manifests have them.
+        value = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_unique, strict=False)
     except (ValueError, RecursionError) as error:
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ArchiveError(f"the manifest is not JSON: {why}", member=member) from error
@@ -184,14 +202,10 @@ def _text(section: Mapping[str, Any], key: str) -> str | None:
     value = section.get(key)
     if value is None or isinstance(value, str):
         return value or None
+    # As the original reads them: hand-made manifests write versions and dates as numbers.
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
     raise ArchiveError(f'"{key}" in the manifest is no text')
-
-
-def _required(section: Mapping[str, Any], key: str) -> str:
-    value = _text(section, key)
-    if value is None:
-        raise _missing(key)
-    return value
 
 
 def _missing(key: str) -> ArchiveError:
@@ -221,9 +235,3 @@ def _model_handler(model: Mapping[str, Any]) -> str | None:
         return None
     file, colon, function = value.partition(":")
     return f"{_inside(file, 'handler')}{colon}{function}"
-
-
-def _version(model: Mapping[str, Any]) -> str:
-    value = model.get("modelVersion")
-    # Hand-made manifests write 1.0 as a number.
-    return str(value) if isinstance(value, (int, float)) else _text(model, "modelVersion") or "1.0"

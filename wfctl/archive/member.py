@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from wfctl.errors import ArchiveError
+
 CHUNK = 1 << 20
 
 
@@ -38,3 +40,16 @@ class Reader(Protocol):
     def walk(self, wanted: Wanted = everything) -> Iterator[tuple[Member, Iterator[bytes]]]:
         """Yield the wanted files and folders with their bytes, which are gone once the next member is asked for."""
         ...
+
+
+def read_from(reader: Reader, name: str, limit: int) -> bytes | None:
+    """Return the content of one file, or ``None`` if there is none; refuse more than ``limit`` bytes."""
+    for member, content in reader.walk(lambda candidate: candidate == name):
+        if member.is_folder:
+            continue
+        if member.size > limit:
+            raise ArchiveError(
+                f'member "{name}" is {member.size:,} bytes long; at most {limit:,} are read', member=name
+            )
+        return b"".join(content)
+    return None

@@ -30,18 +30,23 @@ def write_archive(target: Path, plan: ArchivePlan, *, compress: bool = False, ov
 
     Members are stored unless ``compress`` is set; compressed bytes may differ between versions of zlib.
     """
-    if os.path.isdir(target):  # noqa: PTH112 - not Path.is_dir, which raises for a name that is too long
-        raise ArchiveError(f'"{target}" is a folder', hint="remove it, or choose another name")
-    if os.path.exists(target) and not overwrite:  # noqa: PTH110 - for the same reason
-        raise ArchiveError(f'"{target}" already exists', hint="overwrite it with --force/-f")
+    refuse_existing(target, overwrite=overwrite)
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-    with _beside(target) as stream, zipfile.ZipFile(stream, "w", allowZip64=True) as archive:
+    with beside(target) as stream, zipfile.ZipFile(stream, "w", allowZip64=True) as archive:
         for member in plan.members:
             _write_member(archive, member, method)
 
 
+def refuse_existing(target: Path, *, overwrite: bool) -> None:
+    """Raise ``ArchiveError`` if a file may not be written at ``target``."""
+    if os.path.isdir(target):  # noqa: PTH112 - not Path.is_dir, which raises for a name that is too long
+        raise ArchiveError(f'"{target}" is a folder', hint="remove it, or choose another name")
+    if os.path.exists(target) and not overwrite:  # noqa: PTH110 - for the same reason
+        raise ArchiveError(f'"{target}" already exists', hint="overwrite it with --force/-f")
+
+
 @contextmanager
-def _beside(target: Path) -> Iterator[IO[bytes]]:
+def beside(target: Path) -> Iterator[IO[bytes]]:
     """Open a hidden file that becomes ``target`` if the block ends well, and vanishes if not."""
     # Not all of the name: it may be as long as names can be.
     partial = target.with_name(f".{target.name[:32]}.{secrets.token_hex(6)}.part")
@@ -63,11 +68,18 @@ def _write_member(archive: zipfile.ZipFile, member: PlannedMember, method: int) 
     header.compress_type = method
     header._compresslevel = _LEVEL  # type: ignore[attr-defined]  # noqa: SLF001 - public only from Python 3.13 on
     header.file_size = member.size
-    with _open_source(member) as source, archive.open(header, "w") as sink:
-        written = 0
+    with archive.open(header, "w") as sink:
+        for chunk in content_of(member):
+            sink.write(chunk)
+
+
+def content_of(member: PlannedMember) -> Iterator[bytes]:
+    """Yield the bytes of a member; raise ``ArchiveError`` if they are not as many as were planned."""
+    written = 0
+    with _open_source(member) as source:
         while chunk := source.read(_CHUNK):
             written += len(chunk)
-            sink.write(chunk)
+            yield chunk
     if written != member.size:
         raise ArchiveError(f'"{member.source!s}" changed while it was packed', member=member.name)
 

@@ -5,9 +5,10 @@ Invariant: an archive is read member by member from one handle; no more is read 
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from wfctl.check.model import Sources
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError, UnreadableInputError
+from wfctl.plain_file import only_plain
 from wfctl.spec.text import read_spec_text
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ _UNPACKED: Final = Path("WAR-INF", "MANIFEST.json")
 """As in ``manifest``, which a plain spec does not need."""
 SPEC_NAMES: Final = ("workflow.yaml", "workflow.yml")
 _ENDINGS: Final = (".yaml", ".yml")
+_MAGICS: Final = (b"PK\x03\x04", b"\x1f\x8b")
 _ARCHIVES: Final = (".war", ".tar.gz", ".tgz", ".zip")
 # At the left margin, or anywhere in a text in flow style; a dag deeper in a block is another file's business.
 _DAG: Final = re.compile(r"""^["']?dag["']?[ \t]*:|\A\s*\{(?:.|\n)*?["']?dag["']?[ \t]*:""", re.MULTILINE)
@@ -74,7 +77,7 @@ def read_sources(path: Path, *, handler: Path | None = None) -> ReadSources:
         if is_unpacked(path):
             return _from_archive(path, handler)
         return _from_spec(find_spec(path), handler, folder=path)
-    if path.name.endswith(_ARCHIVES):
+    if path.name.endswith(_ARCHIVES) or (not path.name.endswith((*_ENDINGS, ".mar")) and _is_packed(path)):
         return _from_archive(path, handler)
     if path.suffix == ".mar":
         raise ArchiveError(f'"{path.name}" is the archive of a model, not of a workflow')
@@ -82,8 +85,24 @@ def read_sources(path: Path, *, handler: Path | None = None) -> ReadSources:
 
 
 def is_unpacked(folder: Path) -> bool:
-    """Whether a folder is a workflow's archive that was unpacked."""
-    return (folder / _UNPACKED).is_file()
+    """Whether a folder is a workflow's archive that was unpacked, or holds one and nothing else."""
+    if (folder / _UNPACKED).is_file():
+        return True
+    try:
+        with os.scandir(folder) as entries:
+            first, *more = islice(entries, 2)
+            return not more and first.is_dir(follow_symlinks=False) and Path(first.path, _UNPACKED).is_file()
+    except (OSError, ValueError):  # it cannot be listed, or holds nothing
+        return False
+
+
+def _is_packed(path: Path) -> bool:
+    """Whether the first bytes of a file are those of a zip or a gzip, whatever its name says."""
+    try:
+        with open(path, "rb", opener=only_plain) as stream:
+            return stream.read(4).startswith(_MAGICS)
+    except (OSError, UnreadableInputError):
+        return False
 
 
 def find_spec(folder: Path) -> Path:
@@ -117,6 +136,11 @@ def find_handler(spec: Path) -> Path | None:
 def workflow_name(text: str) -> str:
     """Make a name that a workflow may have."""
     return _NOT_IN_NAME.sub("_", text).lstrip("_-.") or "workflow"
+
+
+def missing_in(read: ReadSources) -> Mapping[str, str]:
+    """Return what TorchServe misses in the manifest of what was read, with its words; nothing where there is none."""
+    return {} if read.manifest is None else read.manifest.missing
 
 
 def sources_of(raw: bytes, name: str, handler: Path | None) -> Sources:

@@ -19,7 +19,7 @@ from wfctl.archive.budgets import DEFAULT_BUDGETS, Budgets
 from wfctl.archive.draft import private_folder
 from wfctl.archive.folder_reader import FolderReader
 from wfctl.archive.handle import digest_of, digest_of_file, is_zip, opened
-from wfctl.archive.member import Member, Reader
+from wfctl.archive.member import Member, Reader, read_from
 from wfctl.archive.peek import ContentKind, Peek
 from wfctl.archive.tar_reader import TarReader
 from wfctl.archive.zip_reader import ZipReader
@@ -93,11 +93,7 @@ class Archive:
 
     def read(self, name: str, limit: int) -> bytes | None:
         """Return the content of one file, or ``None`` if there is none; refuse more than ``limit`` bytes."""
-        for member, content in self._reader.walk(lambda candidate: candidate == name):
-            if member.is_folder:
-                continue
-            return _bounded(member, content, limit)
-        return None
+        return read_from(self._reader, name, limit)
 
     def beginnings(self, limit_for: Callable[[str], int]) -> Iterator[tuple[Member, bytes]]:
         """Yield the first bytes of each file that ``limit_for`` gives a limit above 0, all in one pass."""
@@ -210,11 +206,3 @@ def _reader(name: str, stream: IO[bytes], budgets: Budgets) -> Reader:
 def _judge_digest(path: Path, found: str, wanted: str) -> None:
     if found != wanted.lower():
         raise ArchiveError(f'"{path.name}" is not the archive that sha256 pins: it has {found}')
-
-
-def _bounded(member: Member, content: Iterator[bytes], limit: int) -> bytes:
-    if member.size > limit:
-        raise ArchiveError(
-            f'member "{member.name}" is {member.size:,} bytes long; at most {limit:,} are read', member=member.name
-        )
-    return b"".join(content)

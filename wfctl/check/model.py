@@ -11,6 +11,7 @@ from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import Report
 from wfctl.handler_facts import HandlerFacts
 from wfctl.spec.model import WorkflowSpec
+from wfctl.spec.model_config import ModelConfig
 from wfctl.workflow import Workflow
 
 
@@ -25,6 +26,36 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnmetRequirement:
+    """One line of a requirements file that this environment does not satisfy, or that cannot be read."""
+
+    file: str
+    line: int
+    text: str
+    """The requirement, without comment and options."""
+    installed: str | None = None
+    """The version that is there; ``None`` if there is none."""
+    fault: str | None = None
+    """Why the line cannot be judged; ``None`` where it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """What a model's archive says of itself, as far as that is not the handler's own business."""
+
+    runtime: str = "python"
+    config_file: str | None = None
+    config: ModelConfig = field(default_factory=ModelConfig)
+    config_fault: str | None = None
+    """Why the configuration cannot be read; ``None`` where it was, or where there is none."""
+    requirements_file: str | None = None
+    requirements: int = 0
+    """How many requirements there are, satisfied or not."""
+    unmet: tuple[UnmetRequirement, ...] = ()
+    """Empty, too, where nobody looked at the environment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFact:
     """What was found for one model's ``url``."""
 
@@ -32,8 +63,12 @@ class ModelFact:
     """Where the archive is; ``None`` if it is nowhere."""
     places: tuple[str, ...] = ()
     """Where it was looked for."""
+    leads_out: str | None = None
+    """The link that was found, where it leads out of the places."""
     sha256: str | None = None
     """Digest of what was found; ``None`` where it was not needed."""
+    inside: Inside | None = None
+    """``None`` where nobody looked into the archive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +77,8 @@ class Surroundings:
 
     models: Mapping[str, ModelFact] | None = None
     """Model name -> fact, for models with a local ``url``; ``None`` if nobody looked (standard input)."""
+    missing_in_manifest: Mapping[str, str] = field(default_factory=dict)
+    """Key that the manifest of the workflow's archive lacks -> what TorchServe says to that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,14 @@ Invariant: what cannot be read becomes part of the verdict, so that one bad path
 """
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wfctl.archive.read_sources import Origin, read_sources
+from wfctl.archive.read_sources import Origin, missing_in, read_sources
 from wfctl.check.check import check
-from wfctl.check.model import Sources, Surroundings
+from wfctl.check.model import Inside, Sources, Surroundings
 from wfctl.cli.discover import find_workflow
 from wfctl.cli.fix import choose_edits, edited
 from wfctl.cli.reporters.interface import Verdict
@@ -34,6 +34,7 @@ class Examination:
     selection: Selection
     handler: Path | None = None
     model_store: Path | None = None
+    workflow_store: Path | None = None
     environment_store: Path | None = None
     is_compat: bool = False
     is_mending: bool = False
@@ -67,13 +68,14 @@ class _Read:
     """Where models are looked for; ``None`` if nobody looks."""
     spec_file: Path | None = None
     handler_file: Path | None = None
+    missing_in_manifest: Mapping[str, str] = field(default_factory=dict)
 
 
 def examine(path: Path | None, how: Examination) -> Examined:
     """Check one workflow; ``None`` means that of the current folder."""
     name = str(path or Path())
     try:
-        where = path if path == STDIN else find_workflow(path)
+        where = path if path == STDIN else find_workflow(path, how.workflow_store)
         name = STDIN_NAME if where == STDIN else str(where)
         read = _read(where, how)
     except InvalidWorkflowError as invalid:  # bytes that are no text
@@ -114,6 +116,7 @@ def _read(path: Path, how: Examination) -> _Read:
         ),
         spec_file=None if is_archive else read.spec_path,
         handler_file=None if is_archive else read.handler_path,
+        missing_in_manifest=missing_in(read),
     )
 
 
@@ -124,9 +127,17 @@ def _check(read: _Read, how: Examination) -> Report:
         """Look for the archives that the spec names."""
         if places is None:
             return Surroundings()
-        return Surroundings(models=facts_for(spec.models, places, digest_of_member=_digests(places.archive)))
+        digest = _digests(places.archive)
+        facts = facts_for(spec.models, places, digest_of_member=digest, look_inside=_look_inside)
+        return Surroundings(models=facts, missing_in_manifest=read.missing_in_manifest)
 
     return check(read.sources, look=look, compat=how.is_compat).report
+
+
+def _look_inside(archive: Path) -> Inside | None:
+    from wfctl.archive.inside import look_inside  # where no archive is at hand, none of its readers is needed
+
+    return look_inside(archive)
 
 
 def _digests(archive: Path | None) -> Callable[[str], str | None]:

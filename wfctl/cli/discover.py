@@ -8,30 +8,56 @@ from pathlib import Path
 
 import click
 
-from wfctl.archive.manifest import WAR_MANIFEST
-from wfctl.archive.read_sources import SPEC_NAMES, find_spec
+from wfctl.archive.read_sources import SPEC_NAMES, find_spec, is_unpacked
 from wfctl.errors import UnreadableInputError
 
 HANDLER_RULE = "handler.py, then SPEC_handler.py, then SPEC.py, then the only *.py file beside the spec"
 _ENDINGS = (".yaml", ".yml", ".war")
 
 
-def find_workflow(path: Path | None) -> Path:
+def find_workflow(path: Path | None, store: Path | None = None) -> Path:
     """Return the spec, archive or unpacked archive that ``path`` means; ``None`` means the current folder.
 
-    A folder without a workflow of its own is a wrong use of the command, a file that is not there is not.
+    A name that is not here is looked for in the workflow store, if there is one. A folder without a workflow of its own
+    is a wrong use of the command, a file that is not there is not.
     """
-    path = path or Path()
+    path = _stored(path or Path(), store)
     # Not the methods of Path, which raise for a name that is too long for the disk.
     if os.path.isdir(path):  # noqa: PTH112
-        return path if (path / WAR_MANIFEST).is_file() else _own_spec(path)
+        return path if is_unpacked(path) else _own_spec(path)
     if not os.path.exists(path):  # noqa: PTH110
-        raise UnreadableInputError(f'there is no file "{path}"', hint=_look_alike(path))
+        raise _nothing_at(path, store)
     if path.suffix == ".mar":
         raise UnreadableInputError(
             f'"{path}" is the archive of a model, not of a workflow', hint=f"wfctl inspect {path} shows what is inside"
         )
     return path
+
+
+def find_archive(path: Path, store: Path | None) -> Path:
+    """Return the archive, packed or not, that ``path`` names here or in the workflow store."""
+    path = _stored(path, store)
+    if not os.path.exists(path):  # noqa: PTH110
+        raise _nothing_at(path, store)
+    return path
+
+
+def _stored(path: Path, store: Path | None) -> Path:
+    if store is None:
+        return path
+    from wfctl.store.find import find_workflow_file
+
+    return find_workflow_file(path, store)
+
+
+def _nothing_at(path: Path, store: Path | None) -> UnreadableInputError:
+    if path.parts[0] in {"http:", "https:"}:
+        return UnreadableInputError(
+            f'"{str(path).replace(":/", "://", 1)}" is a url, and nothing is fetched to be looked at',
+            hint="download it, and name the file",
+        )
+    looked = "" if store is None or len(path.parts) > 1 else f'; looked here and in "{store}"'
+    return UnreadableInputError(f'there is no file "{path}"{looked}', hint=_look_alike(path, store))
 
 
 def _own_spec(folder: Path) -> Path:
@@ -52,9 +78,10 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _look_alike(path: Path) -> str | None:
+def _look_alike(path: Path, store: Path | None) -> str | None:
     """Return a question about the name that was meant, if a file beside it has nearly that name."""
     from wfctl.check.closest import closest  # only on the way to an error
 
-    close = closest(path.name, _names(path.parent), count=1)
+    names = [*_names(path.parent), *(_names(store) if store and len(path.parts) == 1 else ())]
+    close = closest(path.name, names, count=1)
     return f'did you mean "{path.parent / close[0]}"?' if close else None

@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from wfctl.check.model import Inside, UnmetRequirement
+from wfctl.check.rules.archives import fates
 from wfctl.cli.console import answer
+from wfctl.cli.discover import find_archive
 from wfctl.cli.inspect_contents import Contents, NodeLine, read_contents
+from wfctl.cli.options import workflow_store_option
 from wfctl.cli.printable import printable
 from wfctl.cli.reporters.summary import counted
 from wfctl.cli.sizes import columns, human_size
@@ -29,13 +34,14 @@ _SHOWN_DIGITS = 12
     show_envvar=True,
     help="A further folder to look for models in.",
 )
-def command(*, archive: Path, as_json: bool, model_store: Path | None) -> None:
+@workflow_store_option
+def command(*, archive: Path, as_json: bool, model_store: Path | None, workflow_store: Path | None) -> None:
     """Show what is inside a .war or .mar archive.
 
     ARCHIVE is a .war or .mar, a .tar.gz of either, or a folder that was one. Nothing in it is imported, unpickled or
     run, and an archive that could do harm while it is read is refused.
     """
-    contents = read_contents(archive, model_store)
+    contents = read_contents(find_archive(archive, workflow_store), model_store)
     if as_json:
         answer(json.dumps(_record(contents), indent=2))
     else:
@@ -56,6 +62,12 @@ def _record(contents: Contents) -> dict[str, Any]:
         ],
         "warnings": list(contents.warnings),
     }
+    if contents.inside is not None:
+        record["config"] = {"fault": contents.inside.config_fault, "keys": dict(fates(contents.inside.config))}
+        record["requirements"] = {
+            "count": contents.inside.requirements,
+            "unmet": [asdict(unmet) for unmet in contents.inside.unmet],
+        }
     if contents.report is not None:
         record["nodes"] = [_node_record(node) for node in contents.nodes]
         record["sound"] = not contents.report.has_errors
@@ -89,6 +101,9 @@ def _lines(contents: Contents) -> Iterator[str]:
         for each in contents.members
     ]
     yield from _section("members (size, sha256, content, name)", columns(rows))
+    if contents.inside is not None:
+        yield from _section("configuration (key, what becomes of it)", _config_lines(contents.inside))
+        yield from _section("requirements", _requirement_lines(contents.inside))
     yield from _section("nodes", _node_lines(contents.nodes))
     yield from _section("findings", _finding_lines(contents))
     yield from _section("warnings", [_safe(warning) for warning in contents.warnings])
@@ -103,6 +118,28 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
 
 def _pair(label: str, value: str) -> str:
     return f"{label:<13} {_safe(value)}"
+
+
+def _config_lines(inside: Inside) -> list[str]:
+    if inside.config_fault is not None:
+        return [f"cannot be read: {_safe(inside.config_fault)}"]
+    rows = [(key, _safe(fate)) for key, fate in fates(inside.config)]
+    handlers = [] if inside.config_file is None or rows else ["nothing for the server: all of it is the handler's"]
+    return [*columns(rows, is_first_right=False), *handlers]
+
+
+def _requirement_lines(inside: Inside) -> list[str]:
+    if inside.requirements_file is None:
+        return []
+    lines = [_requirement_line(unmet) for unmet in inside.unmet]
+    met = inside.requirements - len(lines)
+    return [f"{counted(inside.requirements, 'requirement')}, {met} satisfied by this environment", *lines]
+
+
+def _requirement_line(unmet: UnmetRequirement) -> str:
+    there = unmet.fault or (f"{unmet.installed} is installed" if unmet.installed else "is not installed")
+    where = f"{unmet.file}, line {unmet.line}" if unmet.line else unmet.file
+    return _safe(f"{unmet.text} ({where}): {there}")
 
 
 def _node_lines(nodes: Sequence[NodeLine]) -> list[str]:

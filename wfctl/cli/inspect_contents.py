@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wfctl.archive.manifest import MAR_MANIFEST, WAR_MANIFEST, MarManifest, parse_mar_manifest
+from wfctl.archive.inside import inside_of, look_inside
+from wfctl.archive.manifest import MAR_MANIFEST, RUNTIMES, WAR_MANIFEST, MarManifest, read_mar_manifest
 from wfctl.archive.mar import BUILT_IN_HANDLERS
 from wfctl.archive.peek import ContentKind
-from wfctl.archive.read_sources import ReadSources, read_sources
+from wfctl.archive.read_sources import ReadSources, missing_in, read_sources
 from wfctl.archive.unpack import Container, ListedMember, open_archive
 from wfctl.check.check import check
-from wfctl.check.model import Checked, Surroundings
+from wfctl.check.model import Checked, Inside, Surroundings
 from wfctl.diagnostics.report import Report
 from wfctl.errors import ArchiveError
 from wfctl.spec.model import WorkflowSpec
@@ -60,6 +61,8 @@ class Contents:
     report: Report | None = None
     """Findings about a workflow."""
     warnings: tuple[str, ...] = ()
+    inside: Inside | None = None
+    """What a model's archive says of itself; ``None`` for a workflow."""
 
     @property
     def size(self) -> int:
@@ -78,7 +81,8 @@ def read_contents(path: Path, model_store: Path | None) -> Contents:
         if raw is None:
             hint = "wfctl validate looks at a folder that is not packed yet" if archive.root else None
             raise ArchiveError(f"it has neither {WAR_MANIFEST} nor {MAR_MANIFEST}", hint=hint)
-        model = parse_mar_manifest(raw) if kind == "mar" else None
+        model = read_mar_manifest(raw) if kind == "mar" else None
+        inside = inside_of(archive.read, judges_requirements=True) if model else None
         container, sha256 = archive.container, archive.sha256()
         nested = tuple(fault.message for fault in archive.nested_faults())
     about = _about_workflow(path, members, model_store) if model is None else _about_model(model, members)
@@ -90,6 +94,7 @@ def read_contents(path: Path, model_store: Path | None) -> Contents:
         sha256=sha256,
         manifest=json.loads(raw.decode("utf-8-sig")),
         members=members,
+        inside=inside,
         **about,
     )
 
@@ -104,8 +109,9 @@ def _about_workflow(path: Path, members: tuple[ListedMember, ...], model_store: 
 
     def look(spec: WorkflowSpec) -> Surroundings:
         """Look for the models; one that is not here may be where the archive will run, and is no finding."""
-        facts = facts_for(spec.models, places, digest_of_member=digests.get)
-        return Surroundings(models={name: fact for name, fact in facts.items() if fact.found})
+        facts = facts_for(spec.models, places, digest_of_member=digests.get, look_inside=look_inside)
+        there = {name: fact for name, fact in facts.items() if fact.found}
+        return Surroundings(models=there, missing_in_manifest=missing_in(read))
 
     checked = check(read.sources, look=look)
     return {
@@ -113,7 +119,7 @@ def _about_workflow(path: Path, members: tuple[ListedMember, ...], model_store: 
             ("name", manifest.workflow_name),
             ("spec", manifest.spec_file),
             ("handler", manifest.handler or "none"),
-            ("created", f"{manifest.created_on} by {manifest.archiver_version}"),
+            ("created", f"{manifest.created_on} by {manifest.archiver_version or 'an unknown archiver'}"),
         ),
         "nodes": tuple(_nodes(read, checked, places)),
         "report": checked.report,
@@ -162,8 +168,15 @@ def _about_model(manifest: MarManifest, members: tuple[ListedMember, ...]) -> di
     ]
     return {
         "summary": tuple((label, value) for label, value in rows if value),
-        "warnings": (*missing, *_risks(members)),
+        "warnings": (*missing, *_other_runtime(manifest), *_risks(members)),
     }
+
+
+def _other_runtime(manifest: MarManifest) -> Iterator[str]:
+    if manifest.runtime == "LSP":
+        yield "the model is for the C++ runtime, which wfctl run does not have"
+    elif manifest.runtime not in RUNTIMES:
+        yield f'the runtime "{manifest.runtime}" is none of {", ".join(RUNTIMES)}; such a model is refused'
 
 
 def _handler(manifest: MarManifest, names: Collection[str]) -> str:

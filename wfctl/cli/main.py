@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "check-compat": "Say what becomes of TorchServe archives here.",
     "render": "Draw the graph of a workflow.",
     "archive": "Pack a workflow into a .war archive.",
+    "archive-model": "Pack a model into a .mar archive.",
     "inspect": "Show what is inside a .war or .mar archive.",
     "new": "Write a small working workflow to start from.",
     "rule": "Explain a finding's code.",

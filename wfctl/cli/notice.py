@@ -30,6 +30,16 @@ class Notice:
                 self._stream.write(self._text)
                 self._stream.flush()
 
+    def change(self, text: str) -> None:
+        """Say something else from now on, at once if the line is shown."""
+        with self._lock:
+            if self._is_shown:
+                # Spaces wipe out what is left of a longer text before.
+                self._stream.write(f"\r{text.ljust(len(self._text))}")
+                self._stream.flush()
+                text = text.ljust(len(self._text))
+            self._text = text
+
     def end(self) -> None:
         """Wipe the line out; from now on it is not shown any more."""
         with self._lock:

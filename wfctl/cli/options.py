@@ -4,9 +4,11 @@ Invariant: the only place of the command line that reads the environment; it imp
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +16,30 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _WORKFLOW_ENDINGS = (".yaml", ".yml", ".war")
+
+
+Command = Callable[..., Any]
+
+
+def gathered(name: str, kind: type, *options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Add options to a command, which gets all of them as one value called ``name``.
+
+    ``kind`` is a dataclass; each of its fields is called like the parameter of one option.
+    """
+    names = [field.name for field in fields(kind)]
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_one_value(**words: Any) -> Any:
+            value = kind(**{each: words.pop(each) for each in names})
+            return command(**words, **{name: value})
+
+        decorated: Command = with_one_value
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
 
 
 def colour_choice(environ: Mapping[str, str] = os.environ) -> bool | None:
@@ -30,6 +56,31 @@ def environment_store(environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return the folder that ``WFCTL_MODEL_STORE`` names."""
     value = environ.get("WFCTL_MODEL_STORE")
     return Path(value) if value else None
+
+
+def environment_allowed(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return what ``WFCTL_ALLOWED_URLS`` allows to be fetched: patterns with commas between them."""
+    listed = environ.get("WFCTL_ALLOWED_URLS", "").split(",")
+    return tuple(pattern.strip() for pattern in listed if pattern.strip())
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return where pinned downloads are kept: ``WFCTL_CACHE``, else ``wfctl`` in the user's cache folder."""
+    if own := environ.get("WFCTL_CACHE"):
+        return Path(own)
+    for base in (environ.get("XDG_CACHE_HOME", ""), os.path.join(environ.get("HOME", ""), ".cache")):  # noqa: PTH118
+        if os.path.isabs(base):  # noqa: PTH117
+            return Path(base, "wfctl")
+    return None
+
+
+workflow_store_option = click.option(
+    "--workflow-store",
+    type=click.Path(path_type=Path),
+    envvar="WFCTL_WORKFLOW_STORE",
+    show_envvar=True,
+    help="A folder to look for a .war in that is named and not here.",
+)
 
 
 def complete_workflows(ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:

@@ -16,7 +16,7 @@ from wfctl.check.model import Checked, Sources
 from wfctl.cli.console import answer, say, terminal_width
 from wfctl.cli.discover import HANDLER_RULE, find_workflow
 from wfctl.cli.exits import Exit
-from wfctl.cli.options import colour_choice, complete_workflows
+from wfctl.cli.options import colour_choice, complete_workflows, workflow_store_option
 from wfctl.cli.replace_file import replace_file
 from wfctl.cli.reporters.summary import counted
 from wfctl.cli.stdin import STDIN, read_stdin_sources
@@ -71,6 +71,7 @@ class _Wishes:
     help=f"Columns to draw in.  [default: the terminal's, {_PIPE_WIDTH} elsewhere]",
 )
 @click.option("--handler", type=click.Path(path_type=Path), help="The handler file, where it is not beside the spec.")
+@workflow_store_option
 def command(
     *,
     path: Path | None,
@@ -80,6 +81,7 @@ def command(
     is_ascii: bool,
     width: int | None,
     handler: Path | None,
+    workflow_store: Path | None,
 ) -> int:
     """Draw the graph of a workflow.
 
@@ -91,7 +93,7 @@ def command(
     wishes = _Wishes(
         output=output, form=_form(form, output), direction=direction.upper(), is_ascii=is_ascii, width=width
     )
-    title, sources = _read(path, handler)
+    title, sources = _read(path, handler, workflow_store)
     checked = check(sources)
     drawing = _draw(title, checked)
     _show(drawing, wishes)
@@ -112,10 +114,10 @@ def _form(form: str | None, output: Path | None) -> Form:
     return meant
 
 
-def _read(path: Path | None, handler: Path | None) -> tuple[str, Sources]:
+def _read(path: Path | None, handler: Path | None, store: Path | None) -> tuple[str, Sources]:
     if path == STDIN:
         return "workflow", read_stdin_sources(handler)
-    read = read_sources(find_workflow(path), handler=handler)
+    read = read_sources(find_workflow(path, store), handler=handler)
     return read.name, read.sources
 
 

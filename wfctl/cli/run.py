@@ -10,6 +10,8 @@ import click
 
 from wfctl.cli.console import say
 from wfctl.cli.discover import find_workflow
+from wfctl.cli.fetching import Fetching, fetch_options
+from wfctl.cli.loading import Loading, loading_options
 from wfctl.cli.notice import Notice, shown_if_slow
 from wfctl.cli.options import complete_nodes, complete_workflows
 from wfctl.cli.run_input import STDIN, read_parts
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 @click.option(
     "-w",
     "--workflow",
-    type=click.Path(path_type=Path),
     shell_complete=complete_workflows,
+    metavar="PATH|URL",
     help="A spec, a folder or a .war; without it the workflow of this folder, then of INPUT's folder.",
 )
 @click.option("--handler", type=click.Path(path_type=Path), help="The handler, where it is not beside the spec.")
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="A further folder to look for models in.",
 )
+@fetch_options
 @click.option(
     "-i", "--input", "fields", multiple=True, metavar="NAME=TEXT|NAME=@FILE", help="A form field; repeatable."
 )
@@ -52,27 +55,21 @@ if TYPE_CHECKING:
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show the times of every node on standard error.")
 @click.option("--inline", is_flag=True, help="Run every node in this process, for breakpoint() and profilers.")
-@click.option(
-    "--startup-timeout",
-    type=click.FloatRange(min=0.1),
-    default=120.0,
-    metavar="SECONDS",
-    show_default=True,
-    help="For loading a worker.",
-)
+@loading_options
 def command(
     *,
     source: str | None,
-    workflow: Path | None,
+    workflow: str | None,
     handler: Path | None,
     model_store: Path | None,
+    fetching: Fetching,
     fields: tuple[str, ...],
     content_type: str | None,
     output: Path | None,
     until: str | None,
     verbose: bool,
     inline: bool,
-    startup_timeout: float,
+    loading: Loading,
 ) -> None:
     """Run a workflow on an input and print the answer.
 
@@ -81,34 +78,51 @@ def command(
 
     The answer goes to standard output exactly as the last node returned it; on a terminal JSON is indented, and an
     answer that is not text is refused. What handlers print goes to standard error, the node's name in front.
+
+    Archives are fetched only from where --allow-url allows it, and run only if their digest is pinned or with --trust.
     """
     from wfctl.service.deployment import open_deployment
 
     parts = read_parts(source, fields, content_type)
     if output is not None:
         expect_folder_of(output)
-    loading = Notice("loading ...", sys.stderr)
+    notice = Notice("loading ...", sys.stderr)
     deployment = open_deployment(
-        _workflow(workflow, source),
+        _workflow(workflow, source, fetching.workflow_store),
         handler=handler,
         model_store=model_store,
         until=until,
         inline=inline,
-        startup_timeout_s=startup_timeout,
-        on_output=partial(_show_line, loading),
+        on_output=partial(_show_line, notice),
+        **loading.arguments(),
+        **fetching.arguments(notice),
     )
-    with ExitStack() as stack:
-        if inline:
-            show_logs()
-            stack.enter_context(kept_for_the_answer())
-        with shown_if_slow(loading):
-            opened = stack.enter_context(deployment)
-        for sentence in opened.limits:
-            say(f"note: {sentence}")
-        answer = opened.predict_parts(parts) if inline else _answered_by_workers(opened, parts)
+    answer = _answer(deployment, parts, notice, is_inline=inline)
     if verbose:
         show_timings(answer)
     write_answer(answer, output)
+
+
+def _answer(deployment: "Deployment", parts: tuple["Part", ...], notice: Notice, *, is_inline: bool) -> "Answer":
+    with ExitStack() as stack:
+        if is_inline:
+            show_logs()
+            stack.enter_context(kept_for_the_answer())
+        with shown_if_slow(notice):
+            opened = stack.enter_context(deployment)
+        _show_differences(opened)
+        return opened.predict_parts(parts) if is_inline else _answered_by_workers(opened, parts)
+
+
+def _show_differences(deployment: "Deployment") -> None:
+    """Say how the run differs from what the archives ask for, a line each."""
+    from wfctl.diagnostics.catalog import RULES
+
+    for found in deployment.report:
+        if RULES[found.code].at_run:
+            say(f"{found.severity.word}: {found.message} [{found.code}]")
+    for sentence in deployment.limits:
+        say(f"note: {sentence}")
 
 
 def _answered_by_workers(deployment: "Deployment", parts: tuple["Part", ...]) -> "Answer":
@@ -120,16 +134,16 @@ def _answered_by_workers(deployment: "Deployment", parts: tuple["Part", ...]) ->
         raise
 
 
-def _show_line(loading: Notice, node: str, stream: str, line: str) -> None:
+def _show_line(notice: Notice, node: str, stream: str, line: str) -> None:
     """Show what a handler printed, below no other line."""
-    loading.end()
+    notice.end()
     show_line(node, stream, line)
 
 
-def _workflow(named: Path | None, source: str | None) -> Path:
+def _workflow(named: str | None, source: str | None, store: Path | None) -> Path | str:
     """Return the workflow to run: the one named, else that of this folder, else that of the input's folder."""
     if named is not None:
-        return find_workflow(named)
+        return named if "://" in named else find_workflow(Path(named), store)
     try:
         return find_workflow(None)
     except click.UsageError:

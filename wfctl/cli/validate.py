@@ -15,7 +15,13 @@ from wfctl.cli.console import answer, complain, say, say_styled, terminal_width
 from wfctl.cli.discover import HANDLER_RULE
 from wfctl.cli.exits import Exit, exit_for
 from wfctl.cli.fix import rewrite, unified_diff
-from wfctl.cli.options import complete_rules, complete_workflows, environment_store, is_github_actions
+from wfctl.cli.options import (
+    complete_rules,
+    complete_workflows,
+    environment_store,
+    is_github_actions,
+    workflow_store_option,
+)
 from wfctl.cli.printable import printable
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.cli.reporters.summary import closing
@@ -48,6 +54,7 @@ class _Wishes:
     type=click.Path(path_type=Path),
     help="A further folder to look for models in, before the one that WFCTL_MODEL_STORE names.",
 )
+@workflow_store_option
 @click.option(
     "--output-format",
     "form",
@@ -73,6 +80,7 @@ def command(
     paths: tuple[Path, ...],
     handler: Path | None,
     model_store: Path | None,
+    workflow_store: Path | None,
     form: str | None,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -90,6 +98,7 @@ def command(
         selection=parse_selection(select, ignore),
         handler=handler,
         model_store=model_store,
+        workflow_store=workflow_store,
         environment_store=environment_store(),
         is_compat=compat,
         is_mending=writes_fixes or prints_patch,

@@ -61,7 +61,7 @@ def fetched_model(node: Node) -> Iterator[Row]:
             f"TorchServe fetches {quoted(url.shown)} unless allowed_urls forbids it;"
             " here nothing is fetched that is not allowed by name, and what is fetched runs if sha256 pins it"
         )
-        remedy = "allow the url, and add sha256 to the model; then judge the archive itself"
+        remedy = "allow it with --allow-url, and add sha256 to the model; then judge the archive itself"
         yield Row(finding=find("WF930", words, model.url_span, help=remedy), nodes=(node.name,))
 
 

@@ -19,6 +19,8 @@ class Rule:
     summary: str
     tolerated: bool = False
     """TorchServe accepts it: only a warning under ``--compat``."""
+    at_run: bool = False
+    """``wfctl run`` shows it too: it tells how the run differs from what the author of an archive had in mind."""
 
 
 _E, _W, _N = Severity.ERROR, Severity.WARNING, Severity.NOTE
@@ -89,11 +91,19 @@ _ROWS = (
     Rule("WF504", "digest-mismatch", _E, "an archive is not the one that sha256 pins"),
     Rule("WF505", "bad-digest", _E, "sha256 is not 64 hexadecimal digits"),
     Rule("WF506", "malformed-url", _E, "a model's url is no address"),
+    Rule("WF507", "unreadable-model-config", _E, "the configuration inside a model's archive cannot be read"),
+    Rule("WF508", "config-value-ignored", _W, "a value in model-config.yaml does not fit and is ignored", at_run=True),
+    Rule("WF509", "config-beside-spec", _N, "model-config.yaml and the spec set the same thing", at_run=True),
+    Rule("WF510", "unmet-requirement", _W, "this environment does not satisfy what a model requires", at_run=True),
+    Rule("WF511", "config-not-supported", _W, "a key of model-config.yaml asks for what is not done here", at_run=True),
+    Rule("WF512", "unsupported-runtime", _E, "a model's archive is made for another runtime than Python"),
     # WF6xx: security
     Rule("WF601", "bidirectional-character", _E, "an invisible character changes the order of reading"),
     Rule("WF602", "path-outside-store", _E, "a model's url leaves the store"),
     Rule("WF603", "credentials-in-url", _W, "a password or another secret stands in a url"),
     Rule("WF604", "unpinned-http-url", _N, "plain HTTP without sha256 can be changed on the way"),
+    Rule("WF605", "fetched-archive", _N, "a model's archive is fetched only if a run is allowed to"),
+    Rule("WF606", "link-out-of-store", _E, "a link in the store leads out of it"),
     # WF7xx: performance advice
     Rule("WF701", "delay-without-batch", _N, "a batch delay has no effect with batch size 1"),
     Rule("WF702", "delay-over-timeout", _N, "a batch may wait longer than a try may take"),
@@ -104,6 +114,8 @@ _ROWS = (
     Rule("WF904", "several-entries-allowed", _N, "TorchServe demands exactly one entry"),
     Rule("WF905", "function-settings", _N, "TorchServe fixes every function to one worker and batch size 1"),
     Rule("WF906", "model-not-a-store-name", _N, "TorchServe reads models from its store or a URL only"),
+    Rule("WF907", "config-not-applied", _N, "a key of model-config.yaml is not applied yet", at_run=True),
+    Rule("WF908", "incomplete-manifest", _N, "TorchServe refuses an archive whose manifest lacks a key", at_run=True),
     # WF92x and WF93x: differences that stand on what is inside archives, found by check-compat alone
     Rule("WF920", "ts-name-not-supported", _E, "a handler imports a name of TorchServe's package that is not here"),
     Rule("WF921", "built-in-not-supported", _E, "a manifest names a handler of a vendor, built into TorchServe"),

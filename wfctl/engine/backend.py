@@ -50,7 +50,7 @@ class WorkerBackend(Protocol):
         """Start one worker of ``node`` and return when it can take batches.
 
         Raises ``LoadError`` (the user's code failed, with its traceback), ``WorkerError`` (the process could
-        not be started, or died while loading), ``TimeoutError`` after ``plan.startup_timeout_s`` seconds (the
+        not be started, or died while loading), ``TimeoutError`` after ``plan.startup_timeout_of(node)`` seconds (the
         worker is gone by then). Cancelling the call removes the worker.
         """
 

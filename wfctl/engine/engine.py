@@ -259,10 +259,9 @@ class Engine:
             self._carry_out(events.worker_ready(self._state, worker, report.pid, self._loop.time()))
 
     def _start_timeout(self, node: str) -> WorkerError:
-        limit = self._plan.startup_timeout_s
-        return WorkerError(
-            f'node "{node}" was not ready after {limit:g} s', hint="give it more time (--startup-timeout)"
-        )
+        limit, own = self._plan.startup_timeout_of(node), self._plan.startup_timeout_s
+        more = "--startup-timeout" if limit == own else "startupTimeout in its model-config.yaml, which beats ours"
+        return WorkerError(f'node "{node}" was not ready after {limit:g} s', hint=f"give it more time ({more})")
 
     def _start_ended(self, task: asyncio.Task[None]) -> None:
         self._starts.discard(task)

@@ -4,8 +4,8 @@ A handler is called on the event loop's own thread and blocks the loop while it 
 What one interpreter cannot give, and ``inline_limits`` says of a plan: no time-out interrupts a handler or a load,
 and all workers of a node share one loaded copy and take turns. An answer that comes late is still an answer.
 
-Invariant: between two calls the interpreter is as it was before: modules of user code, import path, working
-directory, standard streams. ``torch`` and all else that is installed is shared.
+Invariant: between two calls the interpreter is as it was before: modules of user code, ``__main__`` and ``ts`` among
+them, import path and finders, working directory, standard streams. ``torch`` and all else that is installed is shared.
 """
 
 import asyncio
@@ -26,7 +26,10 @@ from typing import TextIO
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
 from wfctl.engine.call import Call, CallAnswer, CallError
 from wfctl.engine.inline_limits import SHARED, refuse_impossible
+from wfctl.hosting.held import hold_late_libraries
 from wfctl.hosting.host import Host, load_host
+from wfctl.hosting.pickles import own_pickles_allowed
+from wfctl.hosting.place import path_beginning_with
 from wfctl.plan import ExecutionPlan, NodePlan
 
 
@@ -87,6 +90,7 @@ class _LoadedNode:
     """One node's code, with the surroundings it sees."""
 
     def __init__(self, node: NodePlan, listener: WorkerListener) -> None:
+        hold_late_libraries(node.code.model_dir)
         self._surroundings = _Surroundings(node, listener)
         with self._surroundings.entered():
             self._host: Host = load_host(node)
@@ -111,31 +115,40 @@ def _without_retry_of_a_quit(answer: CallAnswer) -> CallAnswer:
     return answer
 
 
+_EACH_NODES = frozenset({"__main__", "ts"})
+"""Module names that mean something else in each node, also where its folder has nothing of that name."""
+
+
 class _Surroundings:
     """Modules, import path, folder and streams of one node in an interpreter that it shares with others."""
 
     def __init__(self, node: NodePlan, listener: WorkerListener) -> None:
         self._folder = Path(node.code.model_dir)
-        self._names = _own_names(self._folder)
-        self._modules: dict[str, ModuleType] = {}
-        self._path = [str(self._folder), *(each for each in sys.path if each not in {str(self._folder), ""})]
+        self._folders = (self._folder, *map(Path, node.code.import_paths))
+        self._is_trusted = node.code.is_trusted
+        self._names = _EACH_NODES.union(*map(_own_names, self._folders))
+        # A worker's main module is nobody's; handlers put classes there for pickles to find.
+        self._modules: dict[str, ModuleType] = {"__main__": ModuleType("__main__")}
+        self._finders = sys.meta_path[:]
+        self._path = path_beginning_with(node.code.model_dir, node.code.import_paths)
         self._out = _NodeStream(node.name, "stdout", listener)
         self._err = _NodeStream(node.name, "stderr", listener)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Put the interpreter into the node's state, and take it out again."""
-        path = sys.path[:]
+        path, finders = sys.path[:], sys.meta_path[:]
         hidden = _take_modules(self._is_own_name)
         sys.modules.update(self._modules)
         known = set(sys.modules)
-        sys.path[:] = self._path
+        sys.path[:], sys.meta_path[:] = self._path, self._finders
         self._out.behind = self._err.behind = (sys.stdout, sys.stderr)
         try:
             with (
                 chdir(self._folder),
                 redirect_stdout(self._out),
                 redirect_stderr(self._err),
+                own_pickles_allowed(is_trusted=self._is_trusted),
                 _no_running_loop(),
                 _interruptible(),
             ):
@@ -144,6 +157,7 @@ class _Surroundings:
             self._out.end_line()
             self._err.end_line()
             self._path, sys.path[:] = sys.path[:], path
+            self._finders, sys.meta_path[:] = sys.meta_path[:], finders
             self._modules = _take_modules(lambda name: self._is_own_name(name) or self._brought(name, known))
             sys.modules.update(hidden)
 
@@ -153,7 +167,7 @@ class _Surroundings:
     def _brought(self, name: str, known: set[str]) -> bool:
         """Say whether a module came from the node's folder by another way than its name (a changed import path)."""
         place = getattr(sys.modules[name], "__file__", None)
-        return name not in known and isinstance(place, str) and Path(place).is_relative_to(self._folder)
+        return name not in known and isinstance(place, str) and any(map(Path(place).is_relative_to, self._folders))
 
 
 def _own_names(folder: Path) -> frozenset[str]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from wfctl.errors import UnsupportedError
 from wfctl.plan import ExecutionPlan, NodePlan
 
-SHARED = frozenset({"wfctl", "ts", "torch", "torchvision", "numpy", "PIL", "onnxruntime"})
+SHARED = frozenset({"wfctl", "ts", "yaml", "torch", "torchvision", "numpy", "PIL", "onnxruntime"})
 """Never a node's own, whatever lies in its folder: these cannot be loaded twice, or are ours."""
 
-_OURS = frozenset({"wfctl", "ts"})  # in a worker too, so nothing is lost
+_OURS = frozenset({"wfctl", "ts", "yaml"})  # in a worker too, so nothing is lost
 _EXTENSION = ".so"
 
 

@@ -4,32 +4,43 @@ Invariant: needs neither torch nor numpy; probabilities come as plain lists.
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wfctl.handlers.unloadable import UnfitFileError
 
-def load_label_mapping(mapping_file_path: str) -> dict[str, Any]:
-    """Return class number (as text) -> name; nothing if the model has no such file."""
+_log = logging.getLogger(__name__)
+
+
+def load_label_mapping(mapping_file_path: str) -> dict[str, Any] | None:
+    """Return class number (as text) -> name; ``None``, with a warning, if the model has no such file."""
     path = Path(mapping_file_path)
     if not path.is_file():
-        return {}
-    mapping = json.loads(path.read_text(encoding="utf-8"))
+        _log.warning('"%s" is not in the archive, so classes are named by their numbers', path.name)
+        return None
+    try:
+        mapping = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as reason:
+        raise UnfitFileError(f'"{path.name}" is no JSON: {reason}') from reason
     if not isinstance(mapping, dict):
-        raise TypeError(f'"{path.name}" must hold an object of class numbers and names')
-    if "object_type_names" in mapping:
-        return {str(at): name for at, name in enumerate(mapping["object_type_names"])}
-    return {str(key): _name(value, path.name) for key, value in mapping.items()}
+        raise UnfitFileError(f'"{path.name}" must hold an object of class numbers and names')
+    if isinstance(names := mapping.get("object_type_names"), list):
+        return {str(at): name for at, name in enumerate(names)}
+    return {key: _name(value, path.name) for key, value in mapping.items()}
 
 
 def map_class_to_label(
-    probs: Sequence[Sequence[float]],
+    probs: Sequence[Sequence[Any]],
     mapping: Mapping[str, str] | None = None,
     lbl_classes: Sequence[Sequence[int]] | None = None,
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     """Return one name -> probability per row; the number as text where there is no name."""
     if not isinstance(probs, list):
         raise TypeError(f"probabilities must be a list, not {type(probs).__name__}")
+    if mapping is not None and not isinstance(mapping, dict):
+        raise TypeError(f"names of classes must be a dictionary, not {type(mapping).__name__}")
     numbers = lbl_classes if lbl_classes is not None else [range(len(row)) for row in probs]
     names = mapping or {}
     return [
@@ -41,5 +52,5 @@ def map_class_to_label(
 def _name(value: Any, file_name: str) -> str:
     name = value[-1] if isinstance(value, list) and value else value
     if not isinstance(name, str):
-        raise TypeError(f'"{file_name}" must name each class by a text or a list of texts')
+        raise UnfitFileError(f'"{file_name}" must name each class by a text or a list of texts')
     return name

@@ -1,33 +1,41 @@
 """What a handler reports of itself by ``context.metrics``: counted, timed and sized, and kept for whoever asks.
 
-Invariant: memory does not grow with the number of reports; labels of one report never reach another.
+Labels of a report are copied before ``ModelName`` and ``Level`` join them; the original appends to the caller's list,
+so that they leak from call to call.
+Invariant: memory does not grow with the number of reports; nothing but a wrong type or unit fails a handler.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
-_TIME_UNITS = {"ms": "Milliseconds", "s": "Seconds"}
-_SIZE_UNITS = {"MB": "Megabytes", "kB": "Kilobytes", "GB": "Gigabytes", "B": "Bytes"}
+from wfctl.handlers.caching_metric import CachingMetric, Counter, Histogram, Labels, number_in
+from wfctl.handlers.metric_errors import MetricsCacheKeyError, MetricsCacheTypeError, MetricsCacheValueError
+from wfctl.handlers.metric_types import MetricTypes
+from wfctl.handlers.units import SIZE_UNITS, TIME_UNITS
+
+PREDICTION_METRIC: Final = "PredictionTime"
+"""The time of each call of a handler, in milliseconds; recorded by us."""
+
+_MOST_METRICS: Final = 1000
+_COUNTER, _GAUGE = MetricTypes.COUNTER, MetricTypes.GAUGE
+_USUAL_LABELS: Final = ("ModelName", "Level")
+
+Dimensions = Sequence[Any] | None
 
 
-class Metric:
-    """One named figure of a handler: the sum of a counter, the last value of anything else."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """One figure under one set of labels, as it stands."""
 
-    def __init__(self, name: str, unit: str, *, is_counter: bool) -> None:
-        self.name = name
-        self.unit = unit
-        self.is_counter = is_counter
-        self.value = 0.0
-
-    def update(self, value: float, request_id: str = "", dimensions: Sequence[Any] = ()) -> None:  # noqa: ARG002
-        """Take one more report."""
-        if not isinstance(value, int | float):
-            raise TypeError(f'metric "{self.name}" takes numbers, not {type(value).__name__}')
-        self.value = self.value + value if self.is_counter else float(value)
-
-    def add_or_update(self, value: float, dimension_values: Sequence[str] = (), request_id: str = "") -> None:
-        """Take one more report, labels by their values."""
-        self.update(value, request_id, dimension_values)
+    name: str
+    unit: str
+    kind: MetricTypes
+    labels: Labels
+    value: float
+    """The sum of a counter or a histogram, the last value of a gauge."""
+    buckets: tuple[int, ...] = ()
+    """Of a histogram, see ``caching_metric.BOUNDS``."""
 
 
 class MetricsRecorder:
@@ -35,85 +43,187 @@ class MetricsRecorder:
 
     def __init__(self, model_name: str) -> None:
         self.model_name = model_name
-        self.request_ids: Mapping[int, str] = {}
-        self.cache: dict[str, Metric] = {}
+        self.request_ids: Mapping[int, str] | None = None
+        self.store: list[Any] = []
+        self.config_file_path: str | None = None
+        self.cache: dict[MetricTypes, dict[str, CachingMetric]] = {}
+        """Kind -> name -> figure, as handlers of the original find it."""
+        self.dropped = 0
+        """Reports of figures beyond the first thousand names; see also ``CachingMetric.dropped``."""
+        self._usual: dict[tuple[str, MetricTypes], Counter] = {}
+        """Where reports without labels of their own go: they come with every call."""
+        for name in ("HandlerTime", PREDICTION_METRIC):
+            self.add_metric_to_cache(name, "ms", list(_USUAL_LABELS), _GAUGE)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state.get("model_name") or "")  # type: ignore[misc]  # a pickle of the original has less
+        self.__dict__.update(state)
 
     def set_request_ids(self, request_ids: Mapping[int, str]) -> None:
         """Take the ids of the batch at hand."""
         self.request_ids = request_ids
 
-    def add_counter(self, name: str, value: float, idx: int | None = None, dimensions: Sequence[Any] = ()) -> None:
+    def add_counter(self, name: str, value: Any, idx: int | None = None, dimensions: Dimensions = ()) -> None:  # noqa: ARG002
         """Add to a counter."""
-        self.add_metric(name, value, "count", idx, dimensions, "counter")
+        self._report(name, value, "count", dimensions, _COUNTER)
 
     def add_time(  # noqa: PLR0917 - the signature handlers know
         self,
         name: str,
-        value: float,
-        idx: int | None = None,
+        value: Any,
+        idx: int | None = None,  # noqa: ARG002
         unit: str = "ms",
-        dimensions: Sequence[Any] = (),
-        metric_type: Any = "gauge",
+        dimensions: Dimensions = (),
+        metric_type: MetricTypes = _GAUGE,
     ) -> None:
         """Report a time in ``ms`` or ``s``."""
-        self.add_metric(name, value, _unit(unit, _TIME_UNITS), idx, dimensions, metric_type)
+        if unit not in TIME_UNITS:
+            raise _unknown(unit, TIME_UNITS)
+        self._report(name, value, unit, dimensions, metric_type)
 
     def add_size(  # noqa: PLR0917 - the signature handlers know
         self,
         name: str,
-        value: float,
-        idx: int | None = None,
+        value: Any,
+        idx: int | None = None,  # noqa: ARG002
         unit: str = "MB",
-        dimensions: Sequence[Any] = (),
-        metric_type: Any = "gauge",
+        dimensions: Dimensions = (),
+        metric_type: MetricTypes = _GAUGE,
     ) -> None:
         """Report a size in ``MB``, ``kB``, ``GB`` or ``B``."""
-        self.add_metric(name, value, _unit(unit, _SIZE_UNITS), idx, dimensions, metric_type)
+        if unit not in SIZE_UNITS:
+            raise _unknown(unit, SIZE_UNITS)
+        self._report(name, value, unit, dimensions, metric_type)
 
     def add_percent(
         self,
         name: str,
-        value: float,
-        idx: int | None = None,
-        dimensions: Sequence[Any] = (),
-        metric_type: Any = "gauge",
+        value: Any,
+        idx: int | None = None,  # noqa: ARG002
+        dimensions: Dimensions = (),
+        metric_type: MetricTypes = _GAUGE,
     ) -> None:
         """Report a share of a hundred."""
-        self.add_metric(name, value, "percent", idx, dimensions, metric_type)
+        self._report(name, value, "percent", dimensions, metric_type)
 
-    def add_error(self, name: str, value: float, dimensions: Sequence[Any] = ()) -> None:
+    def add_error(self, name: str, value: Any, dimensions: Dimensions = ()) -> None:
         """Count errors."""
-        self.add_metric(name, value, "", None, dimensions, "counter")
+        self._report_labelled(name, value, "", _with_defaults(dimensions, (("Level", "Error"),)), _COUNTER)
 
     def add_metric(  # noqa: PLR0917 - the signature handlers know
         self,
         name: str,
-        value: float,
+        value: Any,
         unit: str,
         idx: int | None = None,  # noqa: ARG002 - handlers pass the place of the request in the batch
-        dimensions: Sequence[Any] = (),
-        metric_type: Any = "counter",
+        dimensions: Dimensions = (),
+        metric_type: MetricTypes = _COUNTER,
     ) -> None:
         """Report any figure."""
-        self.add_metric_to_cache(name, unit, (), metric_type).update(value, "", dimensions)
+        self._report(name, value, unit, dimensions, metric_type)
 
     def add_metric_to_cache(
         self,
         metric_name: str,
-        unit: str = "",
-        dimension_names: Sequence[str] = (),  # noqa: ARG002 - labels are not kept yet
-        metric_type: Any = "counter",
-    ) -> Metric:
-        """Return the figure of that name, made if it is new."""
-        is_counter = str(getattr(metric_type, "value", metric_type)).lower() == "counter"
-        return self.cache.setdefault(metric_name, Metric(metric_name, unit, is_counter=is_counter))
+        unit: str,
+        dimension_names: Sequence[str] | None = None,
+        metric_type: MetricTypes = _COUNTER,
+    ) -> CachingMetric:
+        """Return a new figure; one of that name and kind is replaced, and what was reported of it goes on."""
+        _check(metric_name, unit, metric_type)
+        if dimension_names is not None and not isinstance(dimension_names, list | tuple):
+            raise MetricsCacheTypeError(f'the labels of metric "{metric_name}" must be a list of names')
+        metric = CachingMetric(metric_name, unit, dimension_names, metric_type)
+        of_kind = self.cache.setdefault(metric_type, {})
+        if metric_name in of_kind:
+            metric.series, metric.dropped = of_kind[metric_name].series, of_kind[metric_name].dropped
+            self._usual.pop((metric_name, metric_type), None)
+        elif len(of_kind) >= _MOST_METRICS:
+            return metric  # works, and is not kept: names made of requests would fill the memory
+        of_kind[metric_name] = metric
+        return metric
 
-    def get_metric(self, metric_name: str, metric_type: Any = "counter") -> Metric:  # noqa: ARG002
-        """Return a figure reported before."""
-        return self.cache[metric_name]
+    def get_metric(self, metric_name: str, metric_type: MetricTypes = _COUNTER) -> CachingMetric:
+        """Return a figure reported or made before; raises ``MetricsCacheKeyError``."""
+        _check(metric_name, "", metric_type)
+        found = self.cache.get(metric_type, {}).get(metric_name)
+        if found is None:
+            raise MetricsCacheKeyError(f'there is no {metric_type.value} metric "{metric_name}"')
+        return found
+
+    def initialize_cache(self) -> None:
+        """Do nothing: the figures that the original reads from its configuration are there already."""
+
+    def cache_keys(self) -> list[str]:
+        """Return kind and name of every figure."""
+        return [f"{kind.value}:{name}" for kind, metrics in self.cache.items() for name in metrics]
+
+    def reported(self) -> tuple[Reported, ...]:
+        """Return all that was reported, one value for each set of labels."""
+        return tuple(
+            Reported(
+                name=metric.metric_name,
+                unit=metric.unit,
+                kind=metric.metric_type,
+                labels=labels,
+                value=series.value,
+                buckets=tuple(series.buckets) if isinstance(series, Histogram) else (),
+            )
+            for metrics in self.cache.values()
+            for metric in metrics.values()
+            for labels, series in metric.series.items()
+        )
+
+    def _report(self, name: str, value: Any, unit: str, dimensions: Dimensions, kind: MetricTypes) -> None:
+        if dimensions:
+            self._report_labelled(name, value, unit, _with_defaults(dimensions, self._defaults()), kind)
+            return
+        usual = self._usual.get((name, kind))
+        number = number_in(value, name)
+        if usual is not None and number >= 0:
+            usual.take(number)
+            return
+        series = self._report_labelled(name, number, unit, dict(self._defaults()), kind)
+        if series is not None:
+            self._usual[name, kind] = series
+
+    def _defaults(self) -> Labels:
+        return ("ModelName", self.model_name), ("Level", "Model")
+
+    def _report_labelled(
+        self, name: str, value: Any, unit: str, labels: dict[str, str], kind: MetricTypes
+    ) -> Counter | None:
+        number = number_in(value, name)
+        metric = self.cache.get(kind, {}).get(name)
+        if metric is None:
+            metric = self.add_metric_to_cache(name, unit, list(labels), kind)
+            if name not in self.cache[kind]:
+                self.dropped += 1
+        names = metric.dimension_names
+        if len(names) != len(labels) or not labels.keys() >= set(names):
+            metric.drop(f"labels {labels} do not fit the names {names}")
+            return None
+        return metric.record(number, tuple((each, labels[each]) for each in names))
 
 
-def _unit(unit: str, known: Mapping[str, str]) -> str:
-    if unit not in known:
-        raise ValueError(f'unknown unit "{unit}"; known are {", ".join(known)}')
-    return known[unit]
+def _with_defaults(dimensions: Dimensions, defaults: Labels) -> dict[str, str]:
+    return {each.name: str(each.value) for each in dimensions or ()} | {
+        name: value for name, value in defaults if all(each.name != name for each in dimensions or ())
+    }
+
+
+def _unknown(unit: str, known: Sequence[str]) -> MetricsCacheValueError:
+    return MetricsCacheValueError(f'unknown unit "{unit}"; known are {", ".join(known)}')
+
+
+def _check(name: Any, unit: Any, kind: Any) -> None:
+    if not isinstance(name, str):
+        raise MetricsCacheTypeError(f"the name of a metric must be text, not {type(name).__name__}")
+    if not isinstance(unit, str):
+        raise MetricsCacheTypeError(f'the unit of metric "{name}" must be text, not {type(unit).__name__}')
+    if not isinstance(kind, MetricTypes):
+        raise MetricsCacheTypeError(f'the type of metric "{name}" must be one of MetricTypes, not "{kind}"')
+
+
+MetricsCacheYamlImpl = MetricsRecorder
+"""The name under which handlers of the original know the class."""

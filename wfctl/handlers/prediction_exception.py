@@ -13,4 +13,4 @@ class PredictionException(Exception):  # noqa: N818 - the name that handlers imp
         self.error_code = error_code
 
     def __str__(self) -> str:
-        return f"{self.message} (status {self.error_code})"
+        return f"{self.message} : {self.error_code}"

@@ -1,65 +1,74 @@
 """From the files of a model to a module ready for inference.
 
-Invariant: a state dict is read without running anything that stands in it (``weights_only``).
+Invariant: a state dict is read without running anything that stands in it; weights that all workers read are mapped,
+not copied.
 """
 
 import sys
 from collections.abc import Mapping
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 
-from wfctl.handlers.classes import list_classes_from_module
+from wfctl.handlers.model_file import load_model_class
+from wfctl.handlers.pickles import load_saved
+from wfctl.handlers.unloadable import UnloadableModelError
 
 
 def load_torchscript(path: str, device: torch.device | None) -> Any:
     """Return a TorchScript model."""
-    return torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+    require(path)
+    try:
+        return torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+    except RuntimeError as reason:
+        if "PytorchStreamReader" not in str(reason):
+            raise
+        raise UnloadableModelError(
+            f'"{Path(path).name}" is no TorchScript file; a file of weights needs the model\'s class beside it, named '
+            'by "modelFile" in the manifest'
+        ) from reason
 
 
-def load_eager(model_dir: str, model_file: str, weights: str | None, map_location: str | None) -> torch.nn.Module:
+def load_eager(
+    model_dir: str, model_file: str, weights: str | None, map_location: Any, *, is_trusted: bool = True
+) -> torch.nn.Module:
     """Return an instance of the one class in ``model_file``, with its weights if there are any."""
-    path = Path(model_dir, model_file)
-    if not path.is_file():
-        raise RuntimeError(f'model file "{model_file}" is not in the archive')
-    classes = list_classes_from_module(_module_at(path))
-    if len(classes) != 1:
-        names = ", ".join(f'"{each.__name__}"' for each in classes) or "none"
-        raise ValueError(f'model file "{model_file}" must define exactly one class; it defines {names}')
-    model: torch.nn.Module = classes[0]()
-    if weights is not None:
-        _load_weights(model, weights, map_location)
+    kind = load_model_class(model_dir, model_file)
+    model: torch.nn.Module = kind()
+    if weights is None:
+        return model
+    require(weights)
+    is_mapped = str(map_location) == "cpu" and _is_zip(weights)
+    saved = load_saved(
+        weights,
+        map_location=map_location,
+        mmap=is_mapped,
+        is_trusted=is_trusted,
+        module=sys.modules.get(kind.__module__),
+    )
+    if isinstance(saved, torch.nn.Module):
+        return saved  # the whole model, which the original refuses in the place of a state dict
+    _load_state(model, saved, Path(weights).name, is_mapped=is_mapped)
     return model
 
 
-def _module_at(path: Path) -> ModuleType:
-    """Import the model file as the handler itself would, so that both see the same class."""
-    known = sys.modules.get(path.stem)
-    if known is not None and getattr(known, "__file__", None) == str(path):
-        return known
-    name = path.stem if known is None else f"wfctl_model_{path.stem}"
-    spec = spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise RuntimeError(f'model file "{path.name}" is no Python file')
-    module = module_from_spec(spec)
-    sys.modules[name] = module
+def require(path: str) -> None:
+    """Raise where weights that the manifest names are not in the archive."""
+    if not Path(path).is_file():
+        raise UnloadableModelError(f'weights "{Path(path).name}" are not in the archive')
+
+
+def _load_state(model: torch.nn.Module, state: Any, name: str, *, is_mapped: bool) -> None:
+    if not isinstance(state, Mapping):
+        raise UnloadableModelError(f'"{name}" holds a {type(state).__name__}, and not weights by their names')
     try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _load_weights(model: torch.nn.Module, path: str, map_location: str | None) -> None:
-    mapped = map_location == "cpu" and _is_zip(path)
-    state = torch.load(path, map_location=map_location, weights_only=True, mmap=mapped)
-    # Mapped weights are shared by all workers of a model, if they become the parameters instead of being copied into
-    # them. Only where the types agree: copying would convert them.
-    model.load_state_dict(state, assign=mapped and _has_same_types(model, state))
+        # Mapped weights are shared by all workers of a model, if they become the parameters instead of being copied
+        # into them. Only where the types agree: copying would convert them.
+        model.load_state_dict(state, assign=is_mapped and _has_same_types(model, state))
+    except RuntimeError as reason:
+        words = " ".join(str(reason).split())
+        raise UnloadableModelError(f'"{name}" does not fit the model file: {words}') from reason
 
 
 def _has_same_types(model: torch.nn.Module, state: Mapping[str, Any]) -> bool:

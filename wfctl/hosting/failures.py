@@ -9,9 +9,10 @@ from types import TracebackType
 
 from wfctl.engine.call import CallError
 from wfctl.handlers.prediction_exception import PredictionException
+from wfctl.handlers.unloadable import Unloadable
 
 _FAILED, UNAVAILABLE, OUT_OF_RESOURCES = 500, 503, 507
-_CLIENT_ERRORS = range(400, 500)
+_CLIENT_ERRORS, _ERRORS = range(400, 500), range(400, 600)
 _LONGEST = 64 * 1024
 """Characters of a message or a traceback: an exception may quote a whole picture."""
 _OURS = str(Path(__file__).parent)
@@ -19,7 +20,7 @@ _OURS = str(Path(__file__).parent)
 
 def verdict_on(exception: BaseException) -> CallError:
     """Return what an exception of the handler means for the calls of its batch."""
-    if isinstance(exception, PredictionException):
+    if _is_refusal(exception):
         message, status = _own_words(exception)
         if status in _CLIENT_ERRORS:
             # The author's own words about the request are the whole answer; where they were raised mends nothing.
@@ -31,16 +32,36 @@ def verdict_on(exception: BaseException) -> CallError:
     return CallError("Prediction failed", status=UNAVAILABLE, traceback_text=text)
 
 
-def _own_words(exception: PredictionException) -> tuple[str, int]:
+def _is_refusal(exception: BaseException) -> bool:
+    """Say whether this is the exception for refusals, ours or that of an installed TorchServe."""
+    return isinstance(exception, PredictionException) or any(
+        kind.__name__ == "PredictionException" and kind.__module__.partition(".")[0] == "ts"
+        for kind in type(exception).__mro__
+    )
+
+
+def _own_words(exception: BaseException) -> tuple[str, int]:
     """Return message and status, also of a subclass that forgot to hand them on."""
     code = getattr(exception, "error_code", None)
     message = getattr(exception, "message", None)
-    return _cut(str(_words_of(exception) if message is None else message)), code if type(code) is int else _FAILED
+    if message is None:
+        message = _plain_words_of(exception)
+    return _cut(str(message)), int(code) if isinstance(code, int) and code in _ERRORS else _FAILED
+
+
+def _plain_words_of(exception: BaseException) -> str:
+    """Return the words without the status that ``str`` puts beside them."""
+    return str(exception.args[0]) if len(exception.args) == 1 else _words_of(exception)
 
 
 def is_out_of_memory(exception: BaseException) -> bool:
     """Say whether memory of the machine or of a device ran out."""
     return isinstance(exception, MemoryError) or "CUDA" in _words_of(exception)
+
+
+def is_load_out_of_memory(exception: BaseException) -> bool:
+    """Say whether memory ran out while loading: as in the original only runtime errors tell of a device's."""
+    return isinstance(exception, MemoryError) or (isinstance(exception, RuntimeError) and is_out_of_memory(exception))
 
 
 def _words_of(exception: BaseException) -> str:
@@ -51,7 +72,9 @@ def _words_of(exception: BaseException) -> str:
 
 
 def traceback_of(exception: BaseException) -> str:
-    """Return the traceback from the first frame that is the user's."""
+    """Return the traceback from the first frame that is the user's; none of what is said in full by its words."""
+    if isinstance(exception, Unloadable):
+        return ""
     frames = exception.__traceback__
     while frames is not None and not _is_users(frames):
         frames = frames.tb_next
@@ -61,6 +84,8 @@ def traceback_of(exception: BaseException) -> str:
 def last_line_of(exception: BaseException) -> str:
     """Return kind and words of an exception on one line."""
     words = _words_of(exception).strip().splitlines()
+    if words and isinstance(exception, Unloadable):
+        return _cut(words[0])
     return _cut(f"{type(exception).__name__}: {words[0]}") if words else type(exception).__name__
 
 

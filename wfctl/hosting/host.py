@@ -8,15 +8,18 @@ from pathlib import Path
 from time import monotonic_ns
 from typing import Any
 
-from wfctl import __version__
 from wfctl.engine.call import Call, CallAnswer, CallError
 from wfctl.errors import ArchiveError, LoadError
 from wfctl.handlers.context import Context, RequestProcessor
+from wfctl.handlers.metrics import PREDICTION_METRIC
+from wfctl.handlers.streaming import STREAM_HEADER, IntermediateResponses
 from wfctl.hosting.entry_point import Entry, load_entry
 from wfctl.hosting.failures import UNAVAILABLE, last_line_of, verdict_on
 from wfctl.hosting.inputs import headers_of, row_of
 from wfctl.hosting.outputs import UnsupportedOutputError, complaint_about, to_bytes, to_json
-from wfctl.hosting.ts_alias import install_ts_alias
+from wfctl.hosting.real_ts import import_real_ts
+from wfctl.hosting.ts_advice import advised
+from wfctl.hosting.ts_alias import install_ts_alias, remove_ts_alias
 from wfctl.plan import NodePlan
 
 _FIRST_ERROR_STATUS, _CLIENT_ERRORS = 400, range(400, 500)
@@ -27,7 +30,11 @@ def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
 
     The caller has set working directory and import path (``place.enter_model_dir`` in a worker of its own).
     """
-    install_ts_alias()
+    if node.code.uses_real_ts:
+        remove_ts_alias()
+        import_real_ts(node)
+    else:
+        install_ts_alias()
     context = Context(
         model_name=node.model_name,
         model_dir=node.code.model_dir,
@@ -35,10 +42,12 @@ def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
         batch_size=node.settings.batch_size,
         gpu_id=gpu_id,
         model_yaml_config=_configuration(node),
-        server_version=__version__,
         is_trusted=node.code.is_trusted,
     )
-    return Host(load_entry(node, context), context)
+    try:
+        return Host(load_entry(node, context), context)
+    except LoadError as error:
+        raise advised(error) from error.__cause__
 
 
 class Host:
@@ -47,23 +56,38 @@ class Host:
     def __init__(self, entry: Entry, context: Context) -> None:
         self._entry = entry
         self._context = context
+        self._pieces = IntermediateResponses(to_bytes)
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Call the handler once for the whole batch and return one answer per call, in the same order."""
         rows = [row_of(call.parts) for call in calls]
-        self._context.begin_batch([call.request_id for call in calls], [headers_of(call) for call in calls])
+        self._begin(calls)
         started_ns = monotonic_ns()
         outputs, error = self._called(rows)
         finished_ns = monotonic_ns()
         if error is None and (complaint := complaint_about(outputs, len(calls))):
             error = CallError(complaint[0], status=UNAVAILABLE, traceback_text=complaint[1])
+        if error is None:
+            self._context.metrics.add_time(PREDICTION_METRIC, round((finished_ns - started_ns) / 1e6, 2))
         answers = [
-            _failed(call, error) if error else _answer(call, outputs[at], self._context.request_processor[at])
-            for at, call in enumerate(calls)
+            _failed(call, error) if error else self._answer(call, outputs[at], at) for at, call in enumerate(calls)
         ]
         for each in answers:
             each.started_ns, each.finished_ns = started_ns, finished_ns
         return answers
+
+    def _begin(self, calls: Sequence[Call]) -> None:
+        context = self._context
+        context.begin_batch([call.request_id for call in calls], [headers_of(call) for call in calls])
+        self._pieces.begin(context.request_ids or {})
+        context.cl_socket = self._pieces
+
+    def _answer(self, call: Call, output: Any, at: int) -> CallAnswer:
+        processor = self._context.request_processor[at]
+        if at not in self._pieces:  # the usual case
+            return _answer(call, output, processor)
+        processor.get_response_headers().pop(STREAM_HEADER, None)
+        return _answer(call, output, processor, before=self._pieces.before(at))
 
     def _called(self, rows: list[dict[str, Any]]) -> tuple[Any, CallError | None]:
         # A handler may raise anything, `sys.exit` included; only the keyboard interrupts of an inline run are ours.
@@ -71,16 +95,18 @@ class Host:
             return self._entry(rows, self._context), None
         except KeyboardInterrupt:
             raise
+        except UnsupportedOutputError as reason:  # of a piece that the handler sent
+            return None, _unsupported(reason)
         except BaseException as reason:  # noqa: BLE001
             return None, verdict_on(reason)
 
 
-def _answer(call: Call, output: Any, processor: RequestProcessor) -> CallAnswer:
+def _answer(call: Call, output: Any, processor: RequestProcessor, *, before: bytes = b"") -> CallAnswer:
     try:
-        body = to_json(output) if call.as_json else to_bytes(output)
+        whole = before + to_bytes(output) if before else output
+        body = to_json(whole) if call.as_json else to_bytes(whole)
     except UnsupportedOutputError as reason:
-        message = "Unsupported model output data type."
-        return _failed(call, CallError(message, status=UNAVAILABLE, traceback_text=str(reason)))
+        return _failed(call, _unsupported(reason))
     status = processor.get_response_status_code()
     if status >= _FIRST_ERROR_STATUS:
         phrase = processor.get_response_status_phrase() or body[:1000].decode("utf-8", "replace")
@@ -90,6 +116,11 @@ def _answer(call: Call, output: Any, processor: RequestProcessor) -> CallAnswer:
         return CallAnswer(call.call_id, status=status, body=body)
     content_type = next((value for key, value in headers.items() if key.lower() == "content-type"), None)
     return CallAnswer(call.call_id, status=status, body=body, content_type=content_type, headers=headers)
+
+
+def _unsupported(reason: UnsupportedOutputError) -> CallError:
+    message = "Unsupported model output data type."
+    return CallError(message, status=UNAVAILABLE, traceback_text=str(reason))
 
 
 def _failed(call: Call, error: CallError) -> CallAnswer:

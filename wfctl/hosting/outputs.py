@@ -5,6 +5,7 @@ Invariant: torch is never imported here; a value can only be a tensor where some
 
 import json
 import sys
+from base64 import b64encode
 from io import BytesIO
 from typing import Any
 
@@ -66,8 +67,6 @@ def _is_strict(text: str) -> bool:
 
 
 def _wrapped(body: bytes) -> bytes:
-    from base64 import b64encode
-
     return json.dumps({"b64": b64encode(body).decode("ascii")}).encode("ascii")
 
 
@@ -85,5 +84,19 @@ def _is_tensor(value: Any) -> bool:
 
 def _saved(tensor: Any) -> bytes:
     buffer = BytesIO()
-    sys.modules["torch"].save(tensor, buffer)
+    sys.modules["torch"].save(_alone(tensor), buffer)
     return buffer.getvalue()
+
+
+def _alone(tensor: Any) -> Any:
+    """Return the tensor where anybody can load it: out of a device's memory, and not as a window on a larger one.
+
+    A row of a batch would be saved with the whole batch, which is large, and no business of who asked for the row.
+    """
+    torch = sys.modules["torch"]
+    if tensor.layout is not torch.strided or tensor.is_quantized:
+        return tensor
+    here = tensor if tensor.device.type == "cpu" else tensor.detach().cpu().requires_grad_(tensor.requires_grad)
+    if here.untyped_storage().nbytes() <= here.numel() * here.element_size():
+        return here
+    return here.detach().clone().requires_grad_(tensor.requires_grad)

@@ -5,9 +5,19 @@ Invariant: for a process that serves one node only; it is never undone.
 
 import os
 import sys
+from collections.abc import Iterable
+
+from wfctl.hosting.held import hold_late_libraries
 
 
-def enter_model_dir(model_dir: str) -> None:
-    """Make ``model_dir`` the working directory and the first place to import from."""
+def enter_model_dir(model_dir: str, import_paths: Iterable[str] = ()) -> None:
+    """Make ``model_dir`` the working directory and the first place to import from, before ``import_paths``."""
+    hold_late_libraries(model_dir)
     os.chdir(model_dir)
-    sys.path[:] = [model_dir, *(each for each in sys.path if each not in {model_dir, ""})]
+    sys.path[:] = path_beginning_with(model_dir, import_paths)
+
+
+def path_beginning_with(model_dir: str, import_paths: Iterable[str]) -> list[str]:
+    """Return the import path of a node."""
+    own = [model_dir, *import_paths]
+    return [*own, *(each for each in sys.path if each not in {*own, ""})]

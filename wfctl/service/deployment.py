@@ -11,9 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 from wfctl.diagnostics.report import Report
 from wfctl.engine.backend import WorkerBackend
@@ -23,8 +22,10 @@ from wfctl.engine.inline_limits import inline_limits
 from wfctl.errors import WfctlError
 from wfctl.service.answer import Answer
 from wfctl.service.inputs import body_part, form_parts
+from wfctl.service.options import Options, request_for
 from wfctl.service.portal import InlinePortal, Portal, ThreadPortal
 from wfctl.service.prepare import Prepared, Request, prepare
+from wfctl.store.stop import Stop
 
 T = TypeVar("T")
 
@@ -48,36 +49,29 @@ def write_output(node: str, stream: str, line: str) -> None:
 def open_deployment(
     path: str | PathLike[str],
     *,
-    handler: str | PathLike[str] | None = None,
-    model_store: str | PathLike[str] | None = None,
-    until: str | None = None,
     inline: bool = False,
-    startup_timeout_s: float = 120.0,
     on_output: OutputSink = write_output,
+    **options: Unpack[Options],
 ) -> "Deployment":
-    """Return the deployment of the workflow at ``path`` (a spec, a folder, a ``.war``), to be entered.
+    """Return the deployment of the workflow at ``path``, to be entered.
 
     >>> with open_deployment("samples/digits") as digits:  # doctest: +SKIP
     ...     digits.predict({"image": pixels}).json()["digit"]
     7
 
-    ``handler`` names the handler file where it does not lie beside the spec; ``model_store`` is a further folder to
-    look for models in. ``until`` makes the output of one node the answer: only it and what feeds into it is loaded.
-    ``inline`` runs every node in this process, for ``breakpoint()`` and profilers; without it each node has worker
-    processes of its own. ``startup_timeout_s`` bounds the loading of one worker. ``on_output`` gets each line that user
-    code prints.
+    ``path`` is a spec, a folder, a ``.war``, the name of an archive in ``workflow_store``, or a url. ``inline`` runs
+    every node in this process, for ``breakpoint()`` and profilers; without it each node has worker processes of its
+    own. ``on_output`` gets each line that user code prints. ``service.options.Options`` says what else can be given:
+    ``handler``, ``model_store``, ``until``, ``startup_timeout_s``, ``install_requirements`` and others.
+
+    Nothing is fetched but what ``allowed_urls`` allows. What was fetched runs only if its digest is pinned (``sha256``
+    in the spec for a model; ``url#sha256=...`` or the option ``sha256`` for the workflow) or with ``trust``.
 
     Entering it raises ``InvalidWorkflowError`` with the whole report, ``ArchiveError``, ``StoreError`` for a model
-    that is nowhere, or ``LoadError`` with the traceback of the code that failed to load.
+    that is nowhere or may not be fetched or run, ``UnsupportedError`` for what is not possible here, or ``LoadError``
+    with the traceback of the code that failed to load.
     """
-    request = Request(
-        path=Path(path),
-        handler=None if handler is None else Path(handler),
-        model_store=None if model_store is None else Path(model_store),
-        until=until,
-        startup_timeout_s=startup_timeout_s,
-    )
-    return Deployment(request, inline=inline, on_output=on_output)
+    return Deployment(request_for(path, options), inline=inline, on_output=on_output)
 
 
 class Deployment:
@@ -220,11 +214,13 @@ class Deployment:
 
 
 async def _prepared(request: Request) -> Prepared:
-    """Prepare in a thread, which nothing can interrupt: a caller who gives up waits for it and takes it down."""
-    work = asyncio.ensure_future(asyncio.to_thread(prepare, request))
+    """Prepare in a thread: a caller who gives up ends its downloads, waits for it and takes it down."""
+    stop = Stop()
+    work = asyncio.ensure_future(asyncio.to_thread(prepare, request, stop))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
+        stop.set()
         await asyncio.wait([work])
         if not work.cancelled() and work.exception() is None:
             work.result().remove()

@@ -1,27 +1,32 @@
-"""From a path to a plan: read, unpack, check, find every model, unpack it too.
+"""From a path or a url to a plan: fetch, read, unpack, check, find every model, unpack it too.
 
-Everything here may take long (disks, digests) and belongs in a thread, never on the event loop.
+Everything here may take long (disks, digests, downloads) and belongs in a thread, never on the event loop.
 Invariant: nothing of the user is imported; after a failure no temporary folder is left.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wfctl.archive.budgets import DEFAULT_BUDGETS
-from wfctl.archive.manifest import MAR_MANIFEST, MarManifest, parse_mar_manifest
-from wfctl.archive.read_sources import Origin, ReadSources, read_sources
-from wfctl.archive.unpack import read_member, unpack
+from wfctl.archive.inside import look_inside
+from wfctl.archive.read_sources import Origin, ReadSources, missing_in, read_sources
+from wfctl.archive.unpack import unpack
 from wfctl.check.check import check
 from wfctl.check.closest import closest
-from wfctl.check.model import Sources, Surroundings
+from wfctl.check.model import Inside, Sources, Surroundings
+from wfctl.check.rules.archives import findings_about
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError, WfctlError
+from wfctl.hosting.real_ts import require_real_ts
 from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
+from wfctl.service.code_units import code_of
+from wfctl.service.origins import Acquired, Terms, acquire_models, acquire_workflow
 from wfctl.service.workplace import Workplace, open_workplace
 from wfctl.spec.model import WorkflowSpec
-from wfctl.store.find import Places, facts_for, require_model
-from wfctl.workflow import Node, NodeKind, Workflow, up_to
+from wfctl.store.find import Places, facts_for
+from wfctl.store.stop import Stop
+from wfctl.workflow import NodeKind, Workflow, up_to
 
 
 class UnknownNodeError(WfctlError):
@@ -34,13 +39,21 @@ class UnknownNodeError(WfctlError):
 class Request:
     """What is to be opened."""
 
-    path: Path
-    """A spec, a folder, or a ``.war``."""
+    path: Path | str
+    """A spec, a folder, or a ``.war``; a text is the url of a ``.war``."""
     handler: Path | None = None
     model_store: Path | None = None
     until: str | None = None
     """The node whose output is the answer; ``None`` for the leaves."""
+    uses_real_ts: bool = False
+    """Whether ``import ts`` in handlers finds an installed TorchServe."""
     startup_timeout_s: float = 120.0
+    install_requirements: bool = False
+    """Whether what models require and this environment lacks is installed into the workplace."""
+    terms: Terms = field(default_factory=Terms)
+    """What may be fetched, and what of it may run."""
+    service_envelope: str | None = None
+    """The envelope around every model; functions get none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,22 +71,41 @@ class Prepared:
         self.workplace.remove()
 
 
-def prepare(request: Request) -> Prepared:
-    """Make a plan of the workflow at ``request.path``.
+def prepare(request: Request, stop: Stop | None = None) -> Prepared:
+    """Make a plan of the workflow at ``request.path``; setting ``stop`` ends its downloads.
 
     What TorchServe tolerates is tolerated here: findings that are no errors stand in the report. Raises
-    ``InvalidWorkflowError``, ``ArchiveError``, ``StoreError``, ``UnreadableInputError``.
+    ``InvalidWorkflowError``, ``ArchiveError``, ``StoreError``, ``UnreadableInputError``, ``UnsupportedError``.
     """
+    stop = stop or Stop()
+    if request.uses_real_ts:
+        require_real_ts()
     workplace = open_workplace()
     folder = workplace.folder
     try:
-        (folder / "models").mkdir()
-        read = _unpacked(read_sources(request.path, handler=request.handler), folder / "workflow")
-        places = _places(read, request)
+        origin = acquire_workflow(request.path, request.terms, folder / "fetched", stop)
+        with origin.named():
+            read = _unpacked(origin, request.handler, folder / "workflow")
+        places = _places(read, request, origin)
         whole, report = _checked(read, places)
         workflow = whole if request.until is None else _cut(whole, request.until)
-        code = {node.name: _code(node, read, places, folder) for node in workflow}
-        plan = make_plan(workflow, name=read.name, code=code, startup_timeout_s=request.startup_timeout_s)
+        models = acquire_models(workflow, places, request.terms, folder / "fetched", stop)
+        code = code_of(workflow, read, models, folder / "models", envelope=request.service_envelope)
+        code = {name: replace(unit, uses_real_ts=request.uses_real_ts) for name, unit in code.items()}
+        insides = {node.name: _inside(code[node.name]) for node in workflow if node.kind is NodeKind.MODEL}
+        report = _with_archives(report, workflow, insides)
+        if request.install_requirements:
+            # Imported here: it starts processes, and is wanted seldom.
+            from wfctl.service.install import with_requirements
+
+            code |= with_requirements(code, insides, folder / "requirements")
+        plan = make_plan(
+            workflow,
+            name=read.name,
+            code=code,
+            startup_timeout_s=request.startup_timeout_s,
+            configs={name: inside.config for name, inside in insides.items()},
+        )
         return Prepared(plan=plan, report=report, workplace=workplace)
     except BaseException:
         workplace.remove()
@@ -90,35 +122,41 @@ def _cut(workflow: Workflow, until: str) -> Workflow:
         raise UnknownNodeError(f'there is no node "{until}" in the workflow', hint=hint) from None
 
 
-def _unpacked(read: ReadSources, target: Path) -> ReadSources:
-    """Unpack the archive that was read; what is checked from here on is the private copy that will run."""
+def _unpacked(origin: Acquired, own_handler: Path | None, target: Path) -> ReadSources:
+    """Read a workflow, and unpack its archive; what is checked from here on is the private copy that will run."""
+    read = read_sources(origin.path, handler=own_handler)
     if read.archive is None:
+        if origin.sha256 is not None:
+            raise ArchiveError(f'"{origin.path}" is no packed archive, and sha256 pins a file')
         return read
-    unpack(read.archive, target)
+    unpack(read.archive, target, sha256=origin.sha256)
     inside = read_sources(target)
     handler = read.handler_path or inside.handler_path
-    sources = _named_as(read.sources, inside.sources)
+    sources = _named_as(read.sources, inside.sources, origin)
     if read.handler_path is not None:  # the user's own, in place of the one inside
         sources = replace(sources, handler=read.sources.handler)
     return replace(inside, archive=read.archive, folder=read.folder, handler_path=handler, sources=sources)
 
 
-def _named_as(given: Sources, copies: Sources) -> Sources:
+def _named_as(given: Sources, copies: Sources, origin: Acquired) -> Sources:
     """Return the copied texts under the names that the user knows, not those of a temporary folder."""
     handler = copies.handler
     if handler is not None and given.handler is not None:
-        handler = SourceText(given.handler.name, handler.text)
-    return replace(copies, spec=SourceText(given.spec.name, copies.spec.text), handler=handler)
+        handler = SourceText(origin.known_as(given.handler.name), handler.text)
+    return replace(copies, spec=SourceText(origin.known_as(given.spec.name), copies.spec.text), handler=handler)
 
 
-def _places(read: ReadSources, request: Request) -> Places:
+def _places(read: ReadSources, request: Request, origin: Acquired) -> Places:
     root = _root(read)
     return Places(
         members=read.members,
         archive=read.archive or (root if read.origin is Origin.UNPACKED else None),
+        archive_name=origin.address.shown if origin.address else None,
         unpacked=root if read.members else None,
-        beside=read.folder,
+        # Nothing of the user's lies beside what was fetched.
+        beside=None if origin.is_fetched else read.folder,
         model_store=request.model_store,
+        allowed=request.terms.policy.allowed,
     )
 
 
@@ -130,7 +168,7 @@ def _root(read: ReadSources) -> Path:
 def _checked(read: ReadSources, places: Places) -> tuple[Workflow, Report]:
     def look(spec: WorkflowSpec) -> Surroundings:
         """Look for the archives that the spec names."""
-        return Surroundings(models=facts_for(spec.models, places))
+        return Surroundings(models=facts_for(spec.models, places), missing_in_manifest=missing_in(read))
 
     checked = check(read.sources, look=look, compat=True)
     if checked.workflow is None:
@@ -138,44 +176,15 @@ def _checked(read: ReadSources, places: Places) -> tuple[Workflow, Report]:
     return checked.workflow, checked.report
 
 
-def _code(node: Node, read: ReadSources, places: Places, folder: Path) -> CodeUnit:
-    if node.kind is NodeKind.FUNCTION:
-        return _function_code(read)
-    if node.model is None or node.model.url is None:
-        raise ArchiveError(f'model "{node.name}" has no url')
-    found = require_model(node.model.url, places)
-    root = unpack(found, folder / "models" / node.name, sha256=node.model.sha256).root
-    return _model_code(node, found, root)
+def _inside(unit: CodeUnit) -> Inside:
+    """Return what an archive says of itself, by the copy that will run."""
+    return look_inside(Path(unit.model_dir), judges_requirements=True) or Inside()
 
 
-def _function_code(read: ReadSources) -> CodeUnit:
-    handler = read.handler_path
-    if handler is None:
-        raise ArchiveError("the workflow has functions and no handler")
-    return CodeUnit(model_dir=str(handler.absolute().parent), handler=handler.name, manifest=None)
-
-
-def _model_code(node: Node, archive: Path, root: Path) -> CodeUnit:
-    manifest = _manifest(root)
-    if manifest.handler is None:
-        raise ArchiveError(
-            f'the archive "{archive.name}" of node "{node.name}" names no handler',
-            member=MAR_MANIFEST,
-            hint="pack it again and name the handler",
-        )
-    if manifest.runtime == "LSP":
-        raise ArchiveError(f'the archive "{archive.name}" of node "{node.name}" is for the C++ runtime, not for Python')
-    return CodeUnit(
-        model_dir=str(root),
-        handler=manifest.handler,
-        manifest=manifest.raw,
-        version=manifest.model_version,
-        config_file=manifest.config_file,
-    )
-
-
-def _manifest(root: Path) -> MarManifest:
-    raw = read_member(root, MAR_MANIFEST, limit=DEFAULT_BUDGETS.manifest_bytes)
-    if raw is None:
-        raise ArchiveError(f'the archive has no "{MAR_MANIFEST}"', member=MAR_MANIFEST)
-    return parse_mar_manifest(raw)
+def _with_archives(report: Report, workflow: Workflow, insides: Mapping[str, Inside]) -> Report:
+    models = ((node.model, insides[node.name]) for node in workflow if node.model is not None)
+    found = [finding for model, inside in models for finding in findings_about(model, inside)]
+    whole = Report.of([*report, *found])
+    if whole.has_errors:
+        raise InvalidWorkflowError(whole)
+    return whole

@@ -26,6 +26,9 @@ from wfctl.spec.scalars import Kind
 from wfctl.spec.syntax import Refusal, syntax_finding
 from wfctl.spec.text import first_character, misleading_characters, unreadable_characters
 
+_TOO_DEEP = "maximum nesting depth"
+"""In what libyaml says from 0.2.6 on, at 1,000 open brackets or blocks."""
+
 
 class _PythonParser(Reader, Scanner, Parser):
     """The library's parser without its composer, where libyaml was not built in."""
@@ -46,31 +49,37 @@ def compose(source: SourceText) -> tuple[Node | None, tuple[Diagnostic, ...]]:
     unreadable = unreadable_characters(source)
     if unreadable:
         return None, unreadable
-    composer = Composer(source, first_character(source))
     findings = list(misleading_characters(source))
-    root = _feed(composer, source, findings)
-    findings += composer.findings
+    root, found = _read(source, len(source.text))
+    findings += found
     if root is None and not findings:
         findings.append(_empty(source))
     return root, tuple(findings)
 
 
-def _feed(composer: Composer, source: SourceText, findings: list[Diagnostic]) -> Node | None:
+def _read(source: SourceText, end: int) -> tuple[Node | None, list[Diagnostic]]:
+    """Read the text up to ``end``."""
+    composer = Composer(source, first_character(source))
+    findings: list[Diagnostic] = []
     try:
-        for event in _events(source.text[composer.offset :]):
+        for event in _events(source.text[composer.offset : end]):
             if isinstance(event, yaml.DocumentStartEvent) and composer.root is not None:
                 findings.append(_second_document(source, composer.offset + _start(event)))
                 break
             _hand_over(event, composer)
     except BudgetSpentError:
-        return None
+        return None, composer.findings
     except yaml.MarkedYAMLError as error:
-        findings.append(syntax_finding(source, _refusal(error, composer)))
-        return None
+        refusal = _refusal(error, composer)
+        if _TOO_DEEP in refusal.problem and composer.offset < refusal.problem_at < end:
+            # libyaml reads ahead and gives up deep inside, with no event told. Up to there our own budget is spent.
+            return _read(source, refusal.problem_at)
+        return None, [*findings, syntax_finding(source, refusal), *composer.findings]
+    findings += composer.findings
     if composer.is_broken:
-        return None
+        return None, findings
     root = composer.root
-    return None if isinstance(root, Scalar) and root.kind is Kind.NULL else root
+    return None if isinstance(root, Scalar) and root.kind is Kind.NULL else root, findings
 
 
 def _start(event: Any) -> int:

@@ -1,20 +1,23 @@
-"""Where a model's archive is looked for: inside the workflow's archive, beside it, then in the stores.
+"""Where archives are looked for; a model's: inside the workflow's archive, beside it, then in the stores.
 
 Invariant: a spec cannot reach outside these places, whatever its urls say; only what was named on the command line can.
 """
 
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-from wfctl.check.model import ModelFact
-from wfctl.errors import StoreError, UnsupportedError
+from wfctl.check.model import Inside, ModelFact
+from wfctl.errors import FetchError, StoreError, UnsupportedError
 from wfctl.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    from wfctl.store.allow import AllowList
 
 _REMOTE: Final = frozenset({"http", "https"})
 
@@ -26,7 +29,9 @@ class Places:
     members: frozenset[str] = frozenset()
     """Files inside the workflow's archive."""
     archive: Path | None = None
-    """The workflow's archive, as messages name it."""
+    """The workflow's archive."""
+    archive_name: str | None = None
+    """What messages call it; ``None`` for its path."""
     unpacked: Path | None = None
     """Where that archive is unpacked; ``None`` while it is only looked at."""
     beside: Path | None = None
@@ -35,6 +40,8 @@ class Places:
     """As named on the command line."""
     environment_store: Path | None = None
     """The value of ``WFCTL_MODEL_STORE``."""
+    allowed: "AllowList | None" = None
+    """What ``file:`` urls may name beyond these places."""
 
     @cached_property
     def folders(self) -> Mapping[str, Path]:
@@ -66,6 +73,8 @@ class Found:
     """A file inside the workflow's archive, also when that is unpacked."""
     tried: tuple[str, ...] = ()
     """The places looked at, as messages name them, the one where it was found included."""
+    leads_out: str | None = None
+    """The link that stands where it was looked for, and leads out of every place."""
 
 
 def is_remote(url: str) -> bool:
@@ -88,9 +97,9 @@ def find_model(url: str, places: Places) -> Found:
     tried: list[str] = []
     name = _relative(url, places)
     if name is None:
-        return Found(url=url)
+        return Found(url=url, path=_allowed_file(url, places))
     if places.archive is not None:
-        tried.append(f"inside {places.archive}")
+        tried.append(f"inside {places.archive_name or places.archive}")
         if member := _member(name.as_posix(), places):
             path = places.unpacked / member if places.unpacked else None
             return Found(url=url, path=path, member=member, tried=tuple(tried))
@@ -100,6 +109,8 @@ def find_model(url: str, places: Places) -> Found:
             path = folder / candidate
             # Not Path.exists, which raises for a name that is too long for the disk.
             if os.path.exists(path):  # noqa: PTH110
+                if _leads_out(folder, candidate, places.folders.values()):
+                    return Found(url=url, tried=tuple(tried), leads_out=str(path))
                 return Found(url=url, path=path, tried=tuple(tried))
     return Found(url=url, tried=tuple(tried))
 
@@ -107,8 +118,10 @@ def find_model(url: str, places: Places) -> Found:
 def require_model(url: str, places: Places) -> Path:
     """Return where a model is on this machine; raise ``StoreError`` with the places tried, or with what to do."""
     if is_remote(url):
+        from wfctl.store.address import without_secrets
+
         raise StoreError(
-            f'the model at "{url}" is on another machine, and archives are not fetched from there',
+            f'the model at "{without_secrets(url)}" is on another machine',
             hint="download it into the folder of the workflow or a --model-store, and give its file name as url",
         )
     found = find_model(url, places)
@@ -119,12 +132,30 @@ def require_model(url: str, places: Places) -> Path:
     raise not_found(found)
 
 
+def find_workflow_file(path: Path, store: Path | None) -> Path:
+    """Return what ``path`` means: what stands there, or else the archive of that name in the workflow store.
+
+    Where neither is, the path comes back as it is; a link that leads out of the store raises ``StoreError``.
+    """
+    if store is None or len(path.parts) != 1 or path.name in {"", ".."} or os.path.exists(path):  # noqa: PTH110
+        return path
+    inside = store / path
+    if not os.path.exists(inside):  # noqa: PTH110
+        return path
+    if _leads_out(store, path, (store,)):
+        raise _link_out(str(inside))
+    return inside
+
+
 def not_found(found: Found) -> StoreError:
     """Make the error for a model that is nowhere."""
+    if found.leads_out:
+        return _link_out(found.leads_out)
     if not found.tried:
         return StoreError(
             f'the url "{found.url}" leads out of the places where models are looked for',
-            hint="give the name of a file beside the workflow, or name its folder with --model-store",
+            hint="give the name of a file beside the workflow, or name its folder with --model-store"
+            + _or_allow(found.url),
         )
     return StoreError(
         f'there is no model "{found.url}"; looked {_listed(found.tried)}',
@@ -132,24 +163,48 @@ def not_found(found: Found) -> StoreError:
     )
 
 
-def facts_for(
-    models: Mapping[str, ModelSpec], places: Places, *, digest_of_member: Callable[[str], str | None] | None = None
-) -> dict[str, ModelFact]:
-    """Gather what a check must know of the models with a local url; digests only where the spec pins one."""
-    return {
-        name: _fact(model, find_model(model.url, places), digest_of_member)
-        for name, model in models.items()
-        if model.url and not is_remote(model.url)
-    }
-
-
-def _fact(model: ModelSpec, found: Found, digest_of_member: Callable[[str], str | None] | None) -> ModelFact:
-    where = str(found.path) if found.path is not None else found.member
-    return ModelFact(
-        found=where,
-        places=found.tried,
-        sha256=_digest(found, digest_of_member) if model.sha256 else None,
+def _link_out(link: str) -> StoreError:
+    return StoreError(
+        f'"{link}" is a link that leads out of the places where archives are looked for',
+        hint="put the archive itself there, or name the folder that it leads to",
     )
+
+
+def _or_allow(url: str) -> str:
+    if scheme_of(url) != "file":
+        return ""
+    from wfctl.store.address import parse_address
+
+    try:
+        return f', or allow it with --allow-url "{parse_address(url).folder}"'
+    except FetchError:
+        return ""
+
+
+def facts_for(
+    models: Mapping[str, ModelSpec],
+    places: Places,
+    *,
+    digest_of_member: Callable[[str], str | None] | None = None,
+    look_inside: Callable[[Path], Inside | None] | None = None,
+) -> dict[str, ModelFact]:
+    """Gather what a check must know of the models with a local url; digests only where the spec pins one.
+
+    ``look_inside`` is asked about every archive that is on this machine.
+    """
+    facts = {}
+    for name, model in models.items():
+        if not model.url or is_remote(model.url):
+            continue
+        found = find_model(model.url, places)
+        facts[name] = ModelFact(
+            found=str(found.path) if found.path is not None else found.member,
+            places=found.tried,
+            leads_out=found.leads_out,
+            sha256=_digest(found, digest_of_member) if model.sha256 else None,
+            inside=None if look_inside is None or found.path is None else look_inside(found.path),
+        )
+    return facts
 
 
 def _digest(found: Found, digest_of_member: Callable[[str], str | None] | None) -> str | None:
@@ -189,6 +244,32 @@ def _below(path: Path, places: Places) -> Path | None:
         if ".." not in path.parts and path.is_relative_to(root):
             return path.relative_to(root)
     return None
+
+
+def _allowed_file(url: str, places: Places) -> Path | None:
+    """Return the file of a ``file:`` url that the allow-list has, and that is where it says, links or no links."""
+    if scheme_of(url) != "file" or places.allowed is None:
+        return None
+    from wfctl.store.address import parse_address  # few specs have such urls, and ipaddress is not light
+
+    try:
+        address = parse_address(url)
+        path = Path("/", *address.parts)
+        real = parse_address(path.resolve().as_uri())
+    except (FetchError, OSError, ValueError):
+        return None
+    is_allowed = places.allowed.admits(address) and places.allowed.admits(real)
+    return path if is_allowed and os.path.exists(path) else None  # noqa: PTH110
+
+
+def _leads_out(folder: Path, name: Path, folders: Iterable[Path]) -> bool:
+    """Whether a name in a folder leads, by links, to something outside of all these folders."""
+    path = folder / name
+    # Asked for each model: only the parts of the name can be somebody else's links, and most are none.
+    if not any(os.path.islink(folder.joinpath(*name.parts[: at + 1])) for at in range(len(name.parts))):  # noqa: PTH114
+        return False
+    real = os.path.realpath(path)
+    return not any(Path(real).is_relative_to(os.path.realpath(folder)) for folder in folders)
 
 
 def _candidates(name: Path) -> Iterator[Path]:

@@ -33,7 +33,7 @@ def archive_not_found(subject: Subject) -> Iterator[Diagnostic]:
     for model, url in subject.urls:
         fact = _fact(subject, model)
         # Where the url itself is refused, nobody looked; TorchServe looks only for what the dag uses.
-        if fact is None or fact.found is not None or url.escape() or model.name not in subject.mended.children:
+        if fact is None or fact.found or fact.leads_out or url.escape() or model.name not in subject.mended.children:
             continue
         yield find(
             "WF501",

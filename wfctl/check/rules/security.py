@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from wfctl.check.subject import Subject
+from wfctl.check.url import Url
 from wfctl.check.wording import quoted
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic
@@ -41,5 +42,40 @@ def unpinned_http_url(subject: Subject) -> Iterator[Diagnostic]:
                 "WF604",
                 f"the archive of model {quoted(model.name)} comes by plain HTTP and nothing pins what arrives",
                 model.url_span,
-                help="use https, or add sha256 to the model",
+                help=f"use https, or add sha256 to the model; {_what_run_needs(url, is_pinned=False)}",
             )
+
+
+def fetched_archive(subject: Subject) -> Iterator[Diagnostic]:
+    """Note each download that a run must be allowed to make, and what it needs for it."""
+    for model, url in subject.urls:
+        is_pinned = model.sha256 is not None
+        is_refused = url.malformation() or url.escape() or url.has_user()
+        if not url.is_remote or is_refused or (url.scheme == "http" and not is_pinned):
+            continue
+        yield find(
+            "WF605",
+            f"the archive of model {quoted(model.name)} is fetched"
+            + (", and its digest checked" if is_pinned else ", and nothing pins what arrives"),
+            model.url_span,
+            help=_what_run_needs(url, is_pinned=is_pinned),
+        )
+
+
+def link_out_of_store(subject: Subject) -> Iterator[Diagnostic]:
+    """Report each model whose place is taken by a link to somewhere else."""
+    for model, url in subject.urls:
+        fact = None if subject.surroundings.models is None else subject.surroundings.models.get(model.name)
+        if fact is not None and fact.leads_out is not None and not url.escape():
+            yield find(
+                "WF606",
+                f"the archive {quoted(url.text)} of model {quoted(model.name)} is a link that leads out of the store",
+                model.url_span,
+                help="put the archive itself there, or name the folder it leads to with --model-store",
+                notes=(f"the link is {fact.leads_out}",),
+            )
+
+
+def _what_run_needs(url: Url, *, is_pinned: bool) -> str:
+    allowed = f"wfctl run needs --allow-url {quoted(url.folder)}"
+    return allowed if is_pinned else f"{allowed}, and --trust or a sha256 in the spec"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from wfctl.check.rules import advice, differences, graph, handler, models, names, security
+from wfctl.check.rules import advice, archives, differences, graph, handler, models, names, security
 from wfctl.check.subject import Subject
 from wfctl.diagnostics.model import Diagnostic
 
@@ -30,9 +30,12 @@ RULE_FUNCTIONS: Mapping[str, Callable[[Subject], Iterator[Diagnostic]]] = {
     "WF503": models.not_an_archive_name,
     "WF504": models.digest_mismatch,
     "WF506": models.malformed_url,
+    **{code: archives.over_models(rule) for code, rule in archives.ARCHIVE_RULES.items() if code < "WF6"},
     "WF602": security.path_outside_store,
     "WF603": security.credentials_in_url,
     "WF604": security.unpinned_http_url,
+    "WF605": security.fetched_archive,
+    "WF606": security.link_out_of_store,
     "WF701": advice.delay_without_batch,
     "WF702": advice.delay_over_timeout,
     "WF901": differences.no_models,
@@ -41,4 +44,6 @@ RULE_FUNCTIONS: Mapping[str, Callable[[Subject], Iterator[Diagnostic]]] = {
     "WF904": differences.several_entries_allowed,
     "WF905": differences.function_settings,
     "WF906": differences.model_not_a_store_name,
+    **{code: archives.over_models(rule) for code, rule in archives.ARCHIVE_RULES.items() if code > "WF9"},
+    "WF908": archives.incomplete_manifest,
 }

@@ -73,7 +73,7 @@ def _refusal(state: CoreState) -> OverloadedError | None:
         return OverloadedError("the workflow is shutting down")
     # Every node counts, not only the entries: what they let in would pile up behind a slow node further down.
     for node in state.nodes:
-        if len(node.queue) >= state.queue_size:
+        if len(node.queue) >= node.queue_size:
             return OverloadedError(
                 f'{len(node.queue)} calls wait for node "{node.name}"',
                 hint='send less at a time, give the node more workers, or raise "queue-size"',

@@ -66,6 +66,7 @@ class NodeState:
         "name",
         "parent_count",
         "queue",
+        "queue_size",
         "restarts",
         "retry_attempts",
         "timeout_ms",
@@ -73,7 +74,7 @@ class NodeState:
         "workers",
     )
 
-    def __init__(self, plan: NodePlan, index: int) -> None:
+    def __init__(self, plan: NodePlan, index: int, queue_size: int) -> None:
         settings = plan.settings
         self.name = plan.name
         self.index = index
@@ -94,6 +95,8 @@ class NodeState:
         self.max_workers = settings.max_workers
         self.queue: deque[Attempt] = deque()
         """Attempts that wait for a worker, oldest first."""
+        self.queue_size = queue_size if plan.queue_size is None else plan.queue_size
+        """Attempts that may wait."""
         self.workers: dict[WorkerId, WorkerSlot] = {}
         self.free: list[WorkerSlot] = []
         """Ready workers without calls, the most recently used last."""
@@ -219,7 +222,6 @@ class CoreState:
         "leaves",
         "new_request_id",
         "nodes",
-        "queue_size",
         "runs",
         "stray_answers",
         "wake_at",
@@ -227,10 +229,9 @@ class CoreState:
     )
 
     def __init__(self, plan: ExecutionPlan, new_request_id: Callable[[], str]) -> None:
-        self.nodes = tuple(NodeState(node, index) for index, node in enumerate(plan.nodes))
+        self.nodes = tuple(NodeState(node, index, plan.queue_size) for index, node in enumerate(plan.nodes))
         self.entries = tuple(node for node in self.nodes if node.is_entry)
         self.leaves = tuple(self.nodes[index] for index, node in enumerate(plan.nodes) if not node.children)
-        self.queue_size = plan.queue_size
         self.new_request_id = new_request_id
         self.runs: dict[int, Run] = {}
         """Runs in flight."""

@@ -63,15 +63,15 @@ class LocalBackend:
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         """Start one worker of ``node`` and return when it can take batches."""
         plan, listener = self._opened()
-        begun = time.monotonic()
+        begun, limit = time.monotonic(), plan.startup_timeout_of(node)
         link: WorkerLink | None = None
         try:
-            async with asyncio.timeout(plan.startup_timeout_s):
+            async with asyncio.timeout(limit):
                 server = await self._ready_server(plan)
                 link = self._links[worker] = self._forked(server, node, worker, plan, listener)
                 pid = await link.wait_ready()
         except TimeoutError:
-            text = f'a worker of node "{node}" was not ready after {plan.startup_timeout_s:g} seconds'
+            text = f'a worker of node "{node}" was not ready after {limit:g} seconds'
             if link is not None:
                 link.end(text)
                 await asyncio.wait([link.gone], timeout=_PATIENCE_S)

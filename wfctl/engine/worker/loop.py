@@ -16,6 +16,7 @@ from wfctl.engine.worker.channel import Channel
 from wfctl.engine.worker.start import WorkerStart
 from wfctl.errors import LoadError
 from wfctl.hosting.host import load_host
+from wfctl.hosting.pickles import allow_own_pickles
 from wfctl.hosting.place import enter_model_dir
 
 _UNAVAILABLE = 503
@@ -53,7 +54,8 @@ def _loaded(channel: Channel, start: WorkerStart) -> AnswersBatches | None:
     node = start.node
     # User code may raise anything while it loads, `sys.exit` included, and each of them is to be told.
     try:
-        enter_model_dir(node.code.model_dir)
+        allow_own_pickles(is_trusted=node.code.is_trusted)
+        enter_model_dir(node.code.model_dir, node.code.import_paths)
         return load_host(node, gpu_id=start.gpu_id)
     except LoadError as error:
         report = {"message": error.message, "traceback_text": error.traceback_text, "hint": error.hint}

@@ -1,0 +1,6 @@
+class BaseHandler:
+    def initialize(self, context):
+        pass
+
+    def handle(self, data, context):
+        return ["the archive's own"]

@@ -1,0 +1,2 @@
+async def handle(data, context):
+    return ["never"]

@@ -1,0 +1,3 @@
+def handle(data, context):
+    if data is not None:
+        return ["flat"]

@@ -1,0 +1,3 @@
+def predict(data, context):
+    if data:
+        return [str(len(data))] * len(data)

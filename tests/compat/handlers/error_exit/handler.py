@@ -1,0 +1,7 @@
+import sys
+
+
+def handle(data, context):
+    if data is None:
+        return
+    sys.exit(3)

@@ -1,0 +1,6 @@
+class Node:
+    def initialize(self, context):
+        self.name = context.model_name
+
+    def handle(self, data, context):
+        return [self.name]

@@ -1,0 +1,6 @@
+class Failing:
+    def initialize(self, context):
+        raise RuntimeError("CUDA error: out of memory")
+
+    def handle(self, data, context):
+        return ["never"]

@@ -1,0 +1,6 @@
+class Failing:
+    def initialize(self, context):
+        raise RuntimeError("no weights")
+
+    def handle(self, data, context):
+        return ["never"]

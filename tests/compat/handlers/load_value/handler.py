@@ -1,0 +1,6 @@
+class Failing:
+    def initialize(self, context):
+        raise ValueError("bad configuration")
+
+    def handle(self, data, context):
+        return ["never"]

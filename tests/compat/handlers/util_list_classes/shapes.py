@@ -1,0 +1,13 @@
+from collections import OrderedDict
+
+
+class Shape:
+    pass
+
+
+class Square(Shape):
+    pass
+
+
+class Other(OrderedDict):
+    pass

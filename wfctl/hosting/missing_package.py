@@ -1,0 +1,49 @@
+"""What to install when a handler imports what is not there.
+
+Invariant: a guess is made from names only; nothing is imported, and no index is asked.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from wfctl.plan import CodeUnit
+
+_EXTRAS: Final[Mapping[str, str]] = {
+    "PIL": "vision",
+    "torchvision": "vision",
+    "onnxruntime": "onnx",
+    "captum": "explain",
+}
+"""Import name -> our extra that brings it."""
+
+_DISTRIBUTIONS: Final[Mapping[str, str]] = {
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python-headless",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+"""Import name -> name to install, where the two differ."""
+
+_OURS: Final = frozenset({"ts", "wfctl"})
+
+
+def hint_for(reason: BaseException, code: CodeUnit) -> str | None:
+    """Return how to get what a failed import asked for; ``None`` if nothing of that kind went wrong."""
+    missing = next((each for each in (reason, reason.__cause__) if isinstance(each, ModuleNotFoundError)), None)
+    if missing is None or not missing.name:
+        return None
+    name = missing.name.partition(".")[0]
+    if name in _OURS or Path(code.model_dir, name).is_dir() or Path(code.model_dir, f"{name}.py").is_file():
+        return None
+    command = (
+        f'pip install "wfctl[{_EXTRAS[name]}]"' if name in _EXTRAS else f"pip install {_DISTRIBUTIONS.get(name, name)}"
+    )
+    return f'the handler needs the package "{name}": {command}{_listed_in(code)}'
+
+
+def _listed_in(code: CodeUnit) -> str:
+    model = (code.manifest or {}).get("model")
+    listed = model.get("requirementsFile") if isinstance(model, Mapping) else None
+    return f'; the archive lists what it needs in "{listed}"' if isinstance(listed, str) else ""

@@ -1,0 +1,148 @@
+"""A url that something may be fetched from, taken apart: scheme, host, port, path, query, and the digest it pins.
+
+Invariant: text only; nothing that two readers could read differently gets through (user names before the host,
+backslashes, numbers that stand for addresses, ways up in the path), and no message repeats what may be secret.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, unquote, urljoin
+
+from wfctl.check.host import HostError, read_host
+from wfctl.errors import FetchError
+
+PORTS: Final = {"http": 80, "https": 443}
+_PARTS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?")
+_AMBIGUOUS: Final = re.compile(r"[\x00-\x20\x7f\\]")
+_SEPARATOR: Final = re.compile(r"[/\\]")
+_PORT: Final = re.compile(r"[0-9]{1,5}")
+_MOST_PORTS: Final = 65535
+_DIGEST: Final = re.compile(r"[0-9a-fA-F]{64}")
+_SAFE: Final = "/%:;@!$&'()*+,=~-._"
+_SECRET: Final = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
+_MOST_ROUNDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """One url, in the form in which it is compared and asked for."""
+
+    scheme: str
+    """``http``, ``https`` or ``file``."""
+    host: str
+    """In lower case, as IDNA writes it; empty for ``file``."""
+    port: int
+    path: str
+    query: str = ""
+    pin: str | None = None
+    """The digest behind ``#sha256=``."""
+
+    @property
+    def site(self) -> str:
+        """Scheme, host and port, and the slash behind them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}{'' if PORTS.get(self.scheme, 0) == self.port else f':{self.port}'}/"
+
+    @property
+    def target(self) -> str:
+        """What a server is asked for."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def text(self) -> str:
+        """The whole url, without the pin."""
+        return self.site[:-1] + self.target
+
+    @property
+    def shown(self) -> str:
+        """The url for messages: what may be secret in it is left out."""
+        return self.site[:-1] + self.path + ("?..." if self.query else "")
+
+    @property
+    def folder(self) -> str:
+        """The url up to its last slash: what one would allow to have it."""
+        return self.site[:-1] + self.path[: self.path.rindex("/") + 1]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The path's components, decoded; slashes more than one count as one."""
+        return tuple(unquote(part) for part in self.path.split("/") if part)
+
+
+def parse_address(text: str) -> Address:
+    """Take a url apart; raise ``FetchError`` if it is none, or none that is safe to follow."""
+    try:
+        return _parsed(text)
+    except (HostError, ValueError) as why:
+        raise FetchError(f'the url "{without_secrets(text)}" cannot be fetched: {why}') from None
+
+
+def follow(address: Address, location: str) -> Address:
+    """Return where a redirect leads; raise ``FetchError`` if that is no address."""
+    return parse_address(urljoin(address.text, location))
+
+
+def without_secrets(text: str) -> str:
+    """Return a url without user name, password, parameters and fragment."""
+    return _SECRET.sub("", text)
+
+
+def _parsed(text: str) -> Address:
+    if _AMBIGUOUS.search(text):
+        raise ValueError("it holds a space, a backslash or a control character")
+    found = _PARTS.fullmatch(text)
+    if found is None:
+        raise ValueError("it is no url")
+    scheme, place, path, query, fragment = found.groups()
+    scheme = scheme.lower()
+    if scheme != "file" and scheme not in PORTS:
+        raise ValueError(f'"{scheme}" is none of https, http and file')
+    host, port = _file_place(place) if scheme == "file" else _place(place, PORTS[scheme])
+    return Address(
+        scheme=scheme,
+        host=host,
+        port=port,
+        path=_path(path),
+        query=quote(query or "", safe=_SAFE + "?"),
+        pin=_pin(fragment or ""),
+    )
+
+
+def _place(place: str | None, default: int) -> tuple[str, int]:
+    if place and "@" in place:
+        raise ValueError("a user name or a password stands in it, and none is sent")
+    host, port = place or "", ""
+    # The last colon, unless it stands inside the brackets of an IPv6 address.
+    if ":" in host[host.rfind("]") + 1 :]:
+        host, _, port = host.rpartition(":")
+        if not _PORT.fullmatch(port) or not 0 < int(port) <= _MOST_PORTS:
+            raise ValueError("its port is no number from 1 to 65535")
+    return read_host(host), int(port) if port else default
+
+
+def _file_place(place: str | None) -> tuple[str, int]:
+    if place not in {None, "", "localhost"}:
+        raise ValueError("a file: url names no host; write file:///folder/name")
+    return "", 0
+
+
+def _path(path: str) -> str:
+    plain = path
+    for _ in range(_MOST_ROUNDS):
+        plain, before = unquote(plain), plain
+        if plain == before:
+            break
+    if "\0" in plain or ".." in _SEPARATOR.split(plain):
+        raise ValueError('".." or a null byte stands in its path')
+    path = quote(path, safe=_SAFE)
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _pin(fragment: str) -> str | None:
+    name, _, digest = fragment.partition("=")
+    if not name.lower().startswith("sha"):
+        return None  # never sent anywhere, as in every browser
+    if name != "sha256" or not _DIGEST.fullmatch(digest):
+        raise ValueError("what pins it must be #sha256= and 64 hexadecimal digits")
+    return digest.lower()
