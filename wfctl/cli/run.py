@@ -106,6 +106,13 @@ def command(
         startup_timeout_s=startup_timeout,
         on_output=partial(_show_line, loading),
     )
+    answer = _answered(deployment, parts, loading, inline=inline)
+    if verbose:
+        show_timings(answer)
+    write_answer(answer, output)
+
+
+def _answered(deployment: "Deployment", parts: tuple["Part", ...], loading: Notice, *, inline: bool) -> "Answer":
     with ExitStack() as stack:
         if inline:
             show_logs()
@@ -114,10 +121,7 @@ def command(
             opened = stack.enter_context(deployment)
         for sentence in opened.limits:
             say(f"note: {sentence}")
-        answer = opened.predict_parts(parts) if inline else _answered_by_workers(opened, parts)
-    if verbose:
-        show_timings(answer)
-    write_answer(answer, output)
+        return opened.predict_parts(parts) if inline else _answered_by_workers(opened, parts)
 
 
 def _answered_by_workers(deployment: "Deployment", parts: tuple["Part", ...]) -> "Answer":
