@@ -45,7 +45,7 @@ def test_the_yaml_reader_asks_for_nothing_that_is_not_loaded():
 
 
 def test_the_yaml_reader_is_loaded_early_only_where_its_name_is_taken(tmp_path):
-    code = f"from wfctl.hosting.held import hold_late_libraries; hold_late_libraries({str(tmp_path)!r})"
+    code = f"from wfctl.hosting.held import hold_late_libraries; hold_late_libraries('/', {str(tmp_path)!r})"
     assert "yaml" not in modules_after(code)
     (tmp_path / "yaml.py").touch()
     assert "yaml" in modules_after(code)

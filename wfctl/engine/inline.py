@@ -90,7 +90,7 @@ class _LoadedNode:
     """One node's code, with the surroundings it sees."""
 
     def __init__(self, node: NodePlan, listener: WorkerListener) -> None:
-        hold_late_libraries(node.code.model_dir)
+        hold_late_libraries(node.code.model_dir, *node.code.import_paths)
         self._surroundings = _Surroundings(node, listener)
         with self._surroundings.entered():
             self._host: Host = load_host(node)

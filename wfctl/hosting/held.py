@@ -18,8 +18,8 @@ _LATE: Final = {"yaml": "wfctl.spec.source"}
 """Library that we load late -> the module of ours that needs it."""
 
 
-def hold_late_libraries(model_dir: str) -> None:
-    """Load the libraries that we would load later, where the archive has something of the same name."""
+def hold_late_libraries(*folders: str) -> None:
+    """Load the libraries that we would load later, where one of an archive's folders has something of the same name."""
     for library, user in _LATE.items():
-        if Path(model_dir, library).is_dir() or Path(model_dir, f"{library}.py").is_file():
+        if any(Path(each, library).is_dir() or Path(each, f"{library}.py").is_file() for each in folders):
             import_module(user)

@@ -5,19 +5,18 @@ Invariant: for a process that serves one node only; it is never undone.
 
 import os
 import sys
-from collections.abc import Iterable
 
 from wfctl.hosting.held import hold_late_libraries
 
 
-def enter_model_dir(model_dir: str, import_paths: Iterable[str] = ()) -> None:
+def enter_model_dir(model_dir: str, import_paths: tuple[str, ...] = ()) -> None:
     """Make ``model_dir`` the working directory and the first place to import from, before ``import_paths``."""
-    hold_late_libraries(model_dir)
+    hold_late_libraries(model_dir, *import_paths)
     os.chdir(model_dir)
     sys.path[:] = path_beginning_with(model_dir, import_paths)
 
 
-def path_beginning_with(model_dir: str, import_paths: Iterable[str]) -> list[str]:
+def path_beginning_with(model_dir: str, import_paths: tuple[str, ...]) -> list[str]:
     """Return the import path of a node."""
     own = [model_dir, *import_paths]
     return [*own, *(each for each in sys.path if each not in {*own, ""})]
