@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test test-extra lint bench clean
+.PHONY: setup demo test test-extra test-gpu lint bench clean
 
 setup: $(READY)
 
@@ -18,11 +18,15 @@ demo: setup
 
 # loadfile: fixtures that build archives or environments are made once, not once a process.
 test: setup lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q --ignore tests/extra
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q --ignore tests/extra --ignore tests/gpu
 
 # What needs minutes or more than pip: nothing here is skipped for want of a tool.
 test-extra: setup
 	$(BIN)/python -m pytest -q tests/extra
+
+# What needs a CUDA device, in an environment that has torch for it: PYTHON names its interpreter.
+test-gpu:
+	$(PYTHON) -m pytest -q tests/gpu
 
 lint: setup
 	$(BIN)/ruff check --quiet wfctl tests samples benchmarks

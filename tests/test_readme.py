@@ -54,6 +54,33 @@ def test_every_command_is_in_the_readme() -> None:
     assert not missing
 
 
+def test_the_number_of_codes_is_the_number_of_rules() -> None:
+    from wfctl.diagnostics.catalog import RULES
+
+    assert f"There are {len(RULES)} codes," in README
+
+
+def test_the_table_of_check_compat_in_the_readme_is_what_the_command_prints(desk: Path) -> None:
+    (shown,) = re.findall(r"^```text\n(vote\.war: .*?)^```$", README, re.MULTILINE | re.DOTALL)
+    (words,) = re.findall(r"^(wfctl check-compat [^#\n]*)", README, re.MULTILINE)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    packed = "python samples/digits/build.py && " + next(
+        line
+        for _, text in BLOCK.findall(README)
+        for line in text.splitlines()
+        if line.startswith("wfctl archive --workflow-name")
+    )
+    done = subprocess.run(
+        ["sh", "-euc", f"({packed}) >&2\n{words}"],
+        cwd=desk,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.strip() == shown.strip(), done.stderr
+
+
 def test_the_finding_in_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
     (shown,) = re.findall(r"^```text\n(error\[.*?)^```$", README, re.MULTILINE | re.DOTALL)
     spec = (

@@ -133,6 +133,8 @@ def test_a_torchscript_model_computes_on_the_device_of_its_worker(host, tmp_path
     checked(host(serializedFile="m.pt"))
 
 
+# Some releases of torch warn once of the buffer that they themselves read the program from.
+@pytest.mark.filterwarnings("ignore:The given buffer is not writable:UserWarning")
 def test_an_exported_program_is_moved_to_the_device_of_its_worker(host, tmp_path):
     model = torch.nn.Linear(2, 3, bias=False)
     model.weight.data = WEIGHTS
