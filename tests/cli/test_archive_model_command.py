@@ -282,3 +282,17 @@ def test_the_original_forms_of_compression_are_kept(cli, model):
         assert cli("archive-model", *WORDS, "-f", "--archive-format", form, cwd=model).code == 0
         with zipfile.ZipFile(model / "m1.mar") as archive:
             assert {member.compress_type for member in archive.infolist()} == {method}
+
+
+def test_options_may_be_cut_short_as_with_the_original(cli, model, tmp_path):
+    done = cli(
+        "archive-model", "--model-n=m1", "--handl", "model/handler.py", "--ver", "1.0", "--serial", "model/weights.pt"
+    )
+    assert done.code == 0, done.err
+    assert {"handler.py", "weights.pt"} <= {member.name for member in list_members(tmp_path / "m1.mar")}
+
+
+def test_a_beginning_that_fits_two_options_means_neither(cli, model):
+    done = cli("archive-model", *WORDS, "--mode", "m2", cwd=model)
+    assert done.code == 2
+    assert '"--mode" may mean --model-file or --model-name' in done.err

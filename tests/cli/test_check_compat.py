@@ -250,3 +250,13 @@ def test_names_from_archives_cannot_reprogram_a_terminal(cli: Cli, tmp_path: Pat
     assert done.code == 0
     assert "\\u202e" in done.out
     assert "\u202e" not in done.out
+
+
+@pytest.mark.parametrize("form", ["default", "tgz", "no-archive"])
+def test_the_configuration_is_read_in_every_container(cli: Cli, original, tmp_path: Path, form: str) -> None:
+    files = {"handler.py": NOOP, "config.yaml": "parallelType: tp\n"}
+    options = ["--model-name", "m1", "--version", "1.0", "--handler", "handler.py", "--config-file", "config.yaml"]
+    original("torch-model-archiver", files, *options, "--archive-format", form)
+    (archive,) = (tmp_path / "store").iterdir()
+    record = json.loads(cli("check-compat", str(archive), "--json").out)
+    assert [row["code"] for each in record["archives"] for row in each["rows"]] == ["WF511"], record

@@ -115,14 +115,25 @@ def _can_be_packed_by_the_original(each: Fixture) -> bool:
 @pytest.fixture(scope="session")
 def originals(tmp_path_factory) -> dict[str, Path]:
     """Pack what it can by the archiver of the original; fixture -> archive."""
-    root = tmp_path_factory.mktemp("originals")
-    return {each.name: _packed_by_the_original(each, root) for each in FIXTURES if _can_be_packed_by_the_original(each)}
+    return _packed_all(tmp_path_factory.mktemp("originals"), "torch-model-archiver")
 
 
-def test_archives_of_the_original_archiver_answer_the_same(real_python, served, originals, tmp_path):
-    assert len(originals) > len(FIXTURES) // 2
-    folders = {name: tmp_path / "in" / name for name in originals}
-    for name, mar in originals.items():
+@pytest.fixture(scope="session")
+def ours(tmp_path_factory) -> dict[str, Path]:
+    """Pack the same by our own command."""
+    return _packed_all(tmp_path_factory.mktemp("ours"), "wfctl", "archive-model")
+
+
+def _packed_all(root: Path, *tool: str) -> dict[str, Path]:
+    return {each.name: _packed_by(each, root, *tool) for each in FIXTURES if _can_be_packed_by_the_original(each)}
+
+
+@pytest.mark.parametrize("archiver", ["originals", "ours"])
+def test_archives_answer_the_same_whoever_packed_them(archiver, real_python, served, request, tmp_path):
+    archives = request.getfixturevalue(archiver)
+    assert len(archives) > len(FIXTURES) // 2
+    folders = {name: tmp_path / "in" / name for name in archives}
+    for name, mar in archives.items():
         with zipfile.ZipFile(mar) as archive:
             archive.extractall(folders[name])
     found = _served(real_python, tmp_path, folders)
@@ -158,7 +169,7 @@ def test_our_host_answers_the_same_when_handlers_find_the_real_package(real_pyth
     assert sorted(_hosted(tmp_path, originals, real_python, "real")) == sorted(DIFFERS_ON_THE_REAL_PACKAGE)
 
 
-def _packed_by_the_original(each: Fixture, root: Path) -> Path:
+def _packed_by(each: Fixture, root: Path, program: str, *command: str) -> Path:
     files = gather(each, root / "files" / each.name)
     model = each.manifest["model"]
     handler = str(model["handler"])
@@ -183,7 +194,7 @@ def _packed_by_the_original(each: Fixture, root: Path) -> Path:
         words += ["--extra-files", ",".join(others)]
     staging = root / "tmp"
     staging.mkdir(exist_ok=True)
-    tool = Path(sys.executable).parent / "torch-model-archiver"
-    subprocess.run([tool, *words], check=True, capture_output=True, timeout=60, env={"TMPDIR": str(staging)})
+    tool = [Path(sys.executable).parent / program, *command]
+    subprocess.run([*tool, *words], check=True, capture_output=True, timeout=60, env={"TMPDIR": str(staging)})
     shutil.rmtree(files)
     return root / f"{each.name}.mar"

@@ -131,6 +131,12 @@ def test_running_out_of_memory_is_named(host):
         )
 
 
+def test_a_built_in_of_a_vendor_is_named_with_what_to_use_instead(host):
+    with pytest.raises(LoadError, match=r'handler "vllm_handler" of node "node" is built into TorchServe') as caught:
+        host("", "vllm_handler")
+    assert "call vLLM's own LLM class in a handler of your own" in str(caught.value.hint)
+
+
 def test_a_handler_that_is_not_in_the_archive_is_named(host):
     with pytest.raises(LoadError, match=r'handler "other\.py" of node "node" is not in its archive') as caught:
         host("", "other.py", file="handler.py")

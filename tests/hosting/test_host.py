@@ -180,6 +180,12 @@ def test_one_of_several_leaves_answers_in_json(host):
     assert loaded.answer([call()])[0].body == b"plain text"
 
 
+def test_an_item_refused_by_its_status_gives_its_own_words_also_among_several_leaves(host):
+    code = "def handle(data, context):\n    context and data and context.set_response_status(422)\n    return data and ['too short']\n"
+    (answer,) = host(code).answer([call(as_json=True)])
+    assert (answer.error.message, answer.error.status) == ("too short", 422)
+
+
 def test_parts_reach_the_handler_as_one_row(host):
     loaded = host("def handle(data, context):\n    return data and [repr(sorted(data[0].items()))]\n")
     (answer,) = loaded.answer([call(Part("left", b"1"), Part("right", b"2"), Part("left", b"3"))])

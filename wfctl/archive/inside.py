@@ -23,10 +23,21 @@ ReadMember = Callable[[str, int], bytes | None]
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 
 
+def look_through(path: Path) -> Inside | None:
+    """Return what an archive of any kind says, requirements judged; slow for a gzip tar, which is read to its end."""
+    from wfctl.archive.unpack import open_archive
+
+    try:
+        with open_archive(path) as archive:
+            return inside_of(archive.read, judges_requirements=True)
+    except (ArchiveError, UnreadableInputError):
+        return None
+
+
 def look_inside(path: Path, *, judges_requirements: bool = False) -> Inside | None:
     """Return what a zip or a folder says; ``None`` for anything else.
 
-    Of a gzip tar nothing is known before all of it is unpacked, and an archive that is refused is refused elsewhere.
+    Of a gzip tar nothing is known before all of it is read, and an archive that is refused is refused elsewhere.
     """
     try:
         if os.path.isdir(path):  # noqa: PTH112 - not Path.is_dir, which raises for a name that is too long

@@ -19,6 +19,7 @@ from wfctl.archive.read_sources import Origin, ReadSources, read_sources
 from wfctl.archive.war import created_on, extra_members, folder_members, plan_workflow
 from wfctl.check.check import check
 from wfctl.check.model import Surroundings
+from wfctl.cli.abbreviated import AbbreviatedCommand
 from wfctl.cli.console import answer, say, say_styled
 from wfctl.cli.discover import find_workflow
 from wfctl.cli.options import complete_workflows
@@ -61,6 +62,7 @@ class _Wishes:
 
 
 @click.command(
+    cls=AbbreviatedCommand,
     short_help="Pack a workflow into a .war archive.",
     epilog="The same files give the same bytes on any day and machine; SOURCE_DATE_EPOCH sets the date inside.",
 )

@@ -18,6 +18,7 @@ from wfctl.archive.mar import ArchiveFormat, expand_patterns, plan_model, write_
 from wfctl.archive.model_advice import advice_on
 from wfctl.archive.plan import ArchivePlan
 from wfctl.archive.war import created_on
+from wfctl.cli.abbreviated import AbbreviatedCommand
 from wfctl.cli.console import say
 from wfctl.cli.exits import Exit
 from wfctl.cli.reporters.summary import counted
@@ -50,6 +51,7 @@ class _Wishes:
 
 
 @click.command(
+    cls=AbbreviatedCommand,
     short_help="Pack a model into a .mar archive.",
     epilog="The same files give the same bytes on any day; SOURCE_DATE_EPOCH sets the date inside.",
 )

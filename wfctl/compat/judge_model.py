@@ -6,11 +6,9 @@ Invariant: as in ``judge``.
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Final
 
-from wfctl.archive.inside import look_inside
+from wfctl.archive.inside import look_through
 from wfctl.check.check import check
 from wfctl.check.model import Sources, Surroundings
 from wfctl.compat.manifests import about_manifest
@@ -22,9 +20,6 @@ from wfctl.compat.spec_rows import rows_of
 from wfctl.diagnostics.model import Severity, SourceText
 from wfctl.spec.model import WorkflowSpec
 from wfctl.store.find import Places, facts_for
-
-LOOK: Final = partial(look_inside, judges_requirements=True)
-"""What an archive says of itself, its requirements held against this environment."""
 
 
 def judge_model(path: Path, has_library: HasLibrary) -> Judged:
@@ -51,7 +46,7 @@ def _by_check(path: Path) -> Iterator[Row]:
 
     def look(parsed: WorkflowSpec) -> Surroundings:
         """Look for the model where it is."""
-        return Surroundings(models=facts_for(parsed.models, Places(beside=whole.parent), look_inside=LOOK))
+        return Surroundings(models=facts_for(parsed.models, Places(beside=whole.parent), look_inside=look_through))
 
     report = check(Sources(spec=SourceText("", spec)), look=look, compat=True).report
     yield from (replace(row, finding=replace(row.finding, span=None)) for row in rows_of(report))

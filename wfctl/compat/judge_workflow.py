@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from wfctl.archive.inside import look_through
 from wfctl.archive.read_sources import Origin, ReadSources, missing_in, read_sources
 from wfctl.archive.unpack import list_members, open_archive, unpack
 from wfctl.check.check import check
 from wfctl.check.model import Checked, Surroundings
-from wfctl.compat.judge_model import LOOK, rows_about
+from wfctl.compat.judge_model import rows_about
 from wfctl.compat.local_modules import needed_files
 from wfctl.compat.merge import merged
 from wfctl.compat.model import Code, HasLibrary, Judged, Row, Stores
@@ -41,7 +42,7 @@ def judge_workflow(path: Path, stores: Stores, has_library: HasLibrary) -> Judge
 
     def look(spec: WorkflowSpec) -> Surroundings:
         """Look for the archives that the spec names."""
-        models = facts_for(spec.models, places, digest_of_member=_digests(path), look_inside=LOOK)
+        models = facts_for(spec.models, places, digest_of_member=_digests(path), look_inside=look_through)
         return Surroundings(models=models, missing_in_manifest=missing_in(read))
 
     checked = check(read.sources, look=look, compat=True)

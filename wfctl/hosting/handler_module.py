@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from wfctl.errors import LoadError
+from wfctl.hosting.ts_advice import known_advice
 from wfctl.hosting.ts_alias import BUILT_IN_HANDLERS
 from wfctl.plan import NodePlan
 
@@ -56,8 +57,10 @@ def _imported_from(path: Path) -> ModuleType:
 def _built_in(stem: str, node: NodePlan) -> ModuleType:
     if stem in BUILT_IN_HANDLERS:
         return import_module(f"ts.torch_handler.{stem}")
+    advice = known_advice(f"ts.torch_handler.{stem}")
+    what = "is not in its archive" if advice is None else "is built into TorchServe, and wfctl does not have it"
     raise LoadError(
-        f'handler "{node.code.handler}" of node "{node.name}" is not in its archive',
+        f'handler "{node.code.handler}" of node "{node.name}" {what}',
         node=node.name,
-        hint=f"built-in handlers are: {', '.join(BUILT_IN_HANDLERS)}",
+        hint=advice or f"built-in handlers are: {', '.join(BUILT_IN_HANDLERS)}",
     )

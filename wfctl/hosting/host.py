@@ -23,6 +23,8 @@ from wfctl.hosting.ts_alias import install_ts_alias, remove_ts_alias
 from wfctl.plan import NodePlan
 
 _FIRST_ERROR_STATUS, _CLIENT_ERRORS = 400, range(400, 500)
+_LONGEST_PHRASE = 1000
+"""Bytes of an answer that stand in for the words of its status."""
 
 
 def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
@@ -109,7 +111,8 @@ def _answer(call: Call, output: Any, processor: RequestProcessor, *, before: byt
         return _failed(call, _unsupported(reason))
     status = processor.get_response_status_code()
     if status >= _FIRST_ERROR_STATUS:
-        phrase = processor.get_response_status_phrase() or body[:1000].decode("utf-8", "replace")
+        # The handler's own words, also where the answer would have to be JSON.
+        phrase = processor.get_response_status_phrase() or to_bytes(whole)[:_LONGEST_PHRASE].decode("utf-8", "replace")
         return _failed(call, CallError(phrase, status=status, is_final=status in _CLIENT_ERRORS))
     headers = processor.get_response_headers()
     if not headers:  # the usual case, on the path of every call

@@ -40,11 +40,14 @@ class UnsupportedNameError(ModuleNotFoundError):
 
 def advice_on(name: str) -> str:
     """Return what to use instead of a module, or what there is."""
-    if name.partition(".")[0] == "ts":
-        found = next((advice for part, advice in _ADVICE.items() if part in name), None)
-        if found is not None:
-            return found
+    if name.partition(".")[0] == "ts" and (found := known_advice(name)) is not None:
+        return found
     return f"supported are {', '.join(_neighbours(name))}"
+
+
+def known_advice(name: str) -> str | None:
+    """Return what to use instead of a module that TorchServe has and we do not; ``None`` for an unknown name."""
+    return next((advice for part, advice in _ADVICE.items() if part in name), None)
 
 
 def _neighbours(name: str) -> list[str]:
