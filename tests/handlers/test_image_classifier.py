@@ -5,6 +5,7 @@ import pytest
 import torch
 from pictures import BRIGHTNESS, normalised, png
 
+from wfctl.handlers.base_handler import BaseHandler
 from wfctl.handlers.image_classifier import ImageClassifier
 
 
@@ -53,6 +54,16 @@ def test_classes_have_their_names(ready, context, tmp_path, batch):
     (answer,) = batch(made, about, {"data": png((255, 0, 0))})
     assert next(iter(answer)) == "red"
     assert set(answer) == {"red", "green", "blue"}
+
+
+def test_a_model_without_names_says_so_where_names_are_answered_and_nowhere_else(context, model_file, caplog):
+    about = context(modelFile=model_file("import torch\nclass Net(torch.nn.Identity): pass\n"))
+    BaseHandler().initialize(about)
+    assert not caplog.records
+    ImageClassifier().initialize(about)
+    assert [record.getMessage() for record in caplog.records] == [
+        '"index_to_name.json" is not in the archive, so classes are named by their numbers'
+    ]
 
 
 def test_only_the_most_likely_are_named(ready, batch):

@@ -17,7 +17,7 @@ import torch
 
 from wfctl.handlers.devices import choose_device
 from wfctl.handlers.exported import load_pt2, load_shared_object
-from wfctl.handlers.labels import load_label_mapping
+from wfctl.handlers.labels import NAMES_FILE, load_label_mapping
 from wfctl.handlers.onnx_session import is_session, load_onnx, run_session
 from wfctl.handlers.profiling import default_arguments, profiled, trace_writer
 from wfctl.handlers.pt2 import compile_options, compiled, is_aot_compiled
@@ -65,7 +65,9 @@ class BaseHandler(abc.ABC):  # noqa: B024 - nothing is left abstract; subclasses
         options = compile_options(self.model_yaml_config)
         if options is not None:
             self.model = compiled(self.model, options)
-        self.mapping = load_label_mapping(os.path.join(model_dir, "index_to_name.json"))  # noqa: PTH118
+        # Without a word where there are none: most models have nothing to name, and who does says so.
+        names = os.path.join(model_dir, NAMES_FILE)  # noqa: PTH118
+        self.mapping = load_label_mapping(names) if os.path.isfile(names) else None  # noqa: PTH113
         self.initialized = True
 
     def _load_torchscript_model(self, model_pt_path: str) -> Any:

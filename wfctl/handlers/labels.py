@@ -11,6 +11,8 @@ from typing import Any
 
 from wfctl.handlers.unloadable import UnfitFileError
 
+NAMES_FILE = "index_to_name.json"
+
 _log = logging.getLogger(__name__)
 
 
@@ -18,7 +20,7 @@ def load_label_mapping(mapping_file_path: str) -> dict[str, Any] | None:
     """Return class number (as text) -> name; ``None``, with a warning, if the model has no such file."""
     path = Path(mapping_file_path)
     if not path.is_file():
-        _log.warning('"%s" is not in the archive, so classes are named by their numbers', path.name)
+        warn_of_numbers(path.name)
         return None
     try:
         mapping = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -29,6 +31,11 @@ def load_label_mapping(mapping_file_path: str) -> dict[str, Any] | None:
     if isinstance(names := mapping.get("object_type_names"), list):
         return {str(at): name for at, name in enumerate(names)}
     return {key: _name(value, path.name) for key, value in mapping.items()}
+
+
+def warn_of_numbers(file_name: str = NAMES_FILE) -> None:
+    """Say that a model has no names for its classes."""
+    _log.warning('"%s" is not in the archive, so classes are named by their numbers', file_name)
 
 
 def map_class_to_label(

@@ -17,6 +17,7 @@ import torch
 from wfctl.handlers.attributions import layer_integrated_gradients, softmax_of
 from wfctl.handlers.base_handler import BaseHandler
 from wfctl.handlers.contractions import CONTRACTION_MAP
+from wfctl.handlers.labels import warn_of_numbers
 from wfctl.handlers.markup import CLEANUP_REGEX
 from wfctl.handlers.text_tokens import get_tokenizer
 from wfctl.handlers.unloadable import UnloadableModelError
@@ -39,6 +40,8 @@ class TextHandler(BaseHandler):
     def initialize(self, context: Any) -> None:
         """Load the model and its vocabulary."""
         super().initialize(context)
+        if self.mapping is None:
+            warn_of_numbers()
         self.initialized = False
         named = ((self.manifest or {}).get("model") or {}).get("sourceVocab")
         model_dir = context.system_properties.get("model_dir")

@@ -14,6 +14,7 @@ import torch
 from wfctl.handlers.attributions import integrated_gradients, target_of
 from wfctl.handlers.base_handler import BaseHandler
 from wfctl.handlers.extras import extra
+from wfctl.handlers.labels import warn_of_numbers
 from wfctl.handlers.timer import timed
 
 with extra("vision"):
@@ -29,6 +30,8 @@ class VisionHandler(BaseHandler):
     def initialize(self, context: Any) -> None:
         """Load the model, and lift the limit on the size of pictures where the server has none."""
         super().initialize(context)
+        if self.mapping is None:
+            warn_of_numbers()
         if not context.system_properties.get("limit_max_image_pixels", True):
             Image.MAX_IMAGE_PIXELS = None
 
