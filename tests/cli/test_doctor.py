@@ -21,8 +21,9 @@ def named(name: str) -> Symptom:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the one examination that takes seconds."""
-    rest = tuple(each for each in examinations._EXAMINATIONS if each is not examinations._torch)
+    """Leave out the examinations that take seconds."""
+    slow = {examinations._torch, examinations._optional}
+    rest = tuple(each for each in examinations._EXAMINATIONS if each not in slow)
     monkeypatch.setattr(examinations, "_EXAMINATIONS", rest)
 
 
@@ -48,6 +49,17 @@ def test_what_is_missing_fails_and_says_how_to_mend_it(cli: Cli, tmp_path: Path)
     assert "libgpu.so: not found" in line
     assert "pip install" in done.out
     assert "\x1b" not in done.out
+
+
+def test_an_optional_library_that_cannot_be_imported_is_no_library(cli: Cli, tmp_path: Path) -> None:
+    for name, text in {"torchvision": "raise RuntimeError('operator nms does not exist')", "onnxruntime": ""}.items():
+        (tmp_path / "site" / name).mkdir(parents=True)
+        (tmp_path / "site" / name / "__init__.py").write_text(text, encoding="utf-8")
+    done = cli("doctor", "--json", env={"PYTHONPATH": str(tmp_path / "site")})
+    found = {check["name"]: check for check in json.loads(done.out)["checks"]}
+    assert (found["torchvision"]["state"], found["onnxruntime"]["state"]) == ("optional", "ok")
+    assert "cannot be imported: RuntimeError: operator nms does not exist" in found["torchvision"]["found"]
+    assert "belongs to the torch that is here" in found["torchvision"]["remedy"]
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """What the machine is asked: one small examination for each thing that wfctl leans on.
 
-Invariant: nothing is changed, and nothing heavy is imported into this process; torch is asked in one of its own.
+Invariant: nothing is changed, and nothing heavy is imported into this process; torch and its
+kin are asked in one of their own.
 """
 
 import errno
 import importlib.util
+import json
 import os
 import platform
 import shutil
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 _MIB = 1024 * 1024
 
@@ -119,20 +122,56 @@ def _libyaml() -> Iterator[Symptom]:
         )
 
 
-_OPTIONAL: Mapping[str, tuple[str, str]] = {
-    "PIL": ("pillow", "the ready-made image handlers"),
-    "torchvision": ("torchvision", "the ready-made image handlers"),
-    "onnxruntime": ("onnxruntime", "models in ONNX format"),
+_OPTIONAL: Mapping[str, tuple[str, str, str]] = {
+    "PIL": ("pillow", "vision", "the ready-made image handlers"),
+    "torchvision": ("torchvision", "vision", "the ready-made image handlers"),
+    "onnxruntime": ("onnxruntime", "onnx", "models in ONNX format"),
+    "captum": ("captum", "explain", "explanations by the ready-made handlers"),
 }
+"""Module -> package, the extra of wfctl that brings it, what it is for."""
+
+_BUILT_FOR_OTHERS: Final = ("torchvision", "onnxruntime")
+"""Those with compiled code that may not fit what else is installed, torch above all: seen only by importing them."""
+
+_ASK_OPTIONAL = """
+import json, sys
+failed = {}
+for name in sys.argv[1:]:
+    try:
+        __import__(name)
+    except BaseException as reason:
+        failed[name] = f"{type(reason).__name__}: {reason}".splitlines()[0]
+print(json.dumps(failed))
+"""
 
 
 def _optional() -> Iterator[Symptom]:
-    for module, (package, purpose) in _OPTIONAL.items():
-        if importlib.util.find_spec(module):
+    there = {module for module in _OPTIONAL if importlib.util.find_spec(module)}
+    failed = _failed_imports(sorted(there.intersection(_BUILT_FOR_OTHERS)))
+    for module, (package, brought_by, purpose) in _OPTIONAL.items():
+        remedy = f'pip install "wfctl[{brought_by}]"'
+        if module in failed:
+            found = f"for {purpose}; cannot be imported: {failed[module]}"
+            remedy = "install the release that belongs to the torch that is here"
+            yield Symptom(name=package, state=State.LACKING, found=found, remedy=remedy)
+        elif module in there:
             yield Symptom(name=package, state=State.OK, found=f"for {purpose}")
         else:
             found = f"not installed; needed for {purpose}"
-            yield Symptom(name=package, state=State.LACKING, found=found, remedy=f"pip install {package}")
+            yield Symptom(name=package, state=State.LACKING, found=found, remedy=remedy)
+
+
+def _failed_imports(modules: list[str]) -> Mapping[str, str]:
+    """Import modules in a process of their own; return what went wrong with those that failed."""
+    if not modules:
+        return {}
+    command = [sys.executable, "-c", _ASK_OPTIONAL, *modules]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        failed: Mapping[str, str] = json.loads(done.stdout.splitlines()[-1])
+    except (subprocess.TimeoutExpired, IndexError, ValueError):
+        return dict.fromkeys(modules, "the import does not end well")
+    return failed
 
 
 # --- the operating system ---------------------------------------------------------------------------------------
