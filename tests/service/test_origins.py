@@ -187,6 +187,18 @@ def test_a_file_url_that_is_allowed_is_run_as_what_is_here(folder, mar, tmp_path
     assert ask(flow, allowed_urls=[f"file://{tmp_path}/elsewhere/"]) == b"post local"
 
 
+def test_a_digest_in_a_file_url_counts_as_the_one_in_the_spec(folder, mar, tmp_path) -> None:
+    content = mar("local")
+    (tmp_path / "m.mar").write_bytes(content)
+    url = (tmp_path / "m.mar").as_uri()
+    assert ask(folder(f"'{url}#sha256={digest(content).upper()}'", "good"), model_store=tmp_path) == b"post local"
+    bad = folder(f"'{url}#sha256={'ab' * 32}'", "bad")
+    assert digest(content) in refusal(bad, ArchiveError, model_store=tmp_path).message
+    twice = folder(f"'{url}#sha256={digest(content)}'", "twice", more=f", sha256: {'cd' * 32}")
+    with pytest.raises((FetchError, InvalidWorkflowError)):
+        ask(twice, model_store=tmp_path)
+
+
 # --- workflows --------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +215,14 @@ def test_a_fetched_workflow_needs_a_digest_or_trust(site, war, mar, temporary) -
     for wrong in ({"path": f"{url}#sha256={'ab' * 32}"}, {"path": url, "sha256": "ab" * 32, "is_trusted": True}):
         assert digest(content) in refusal(wrong.pop("path"), FetchError, allowed=[site.url()], **wrong).message
     assert list(temporary.iterdir()) == []
+
+
+def test_an_encoded_slash_is_no_way_around_what_a_file_url_is_allowed(war, mar, tmp_path) -> None:
+    war("m.mar", m=mar("inside"))
+    (tmp_path / "allowed").mkdir()
+    hidden = str(tmp_path / "packed.war").replace("/", "%2F")
+    for url in (f"file://{tmp_path}/allowed/{hidden}", f"file:///{hidden}"):
+        refusal(url, FetchError, allowed=[f"file://{tmp_path}/allowed/"])
 
 
 def test_two_pins_that_contradict_each_other_are_refused_before_anything_is_asked(site) -> None:

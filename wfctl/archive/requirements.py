@@ -188,7 +188,8 @@ def _holds(wish: Requirement, extra: str = "") -> bool:
 
 def _lacking_for(wish: Requirement) -> str | None:
     """Return the first thing that the extras of a requirement ask for and that is not here as they want it."""
-    left, asked = [wish], set()
+    left = [wish]
+    asked: set[tuple[str, str]] = set()
     while left:
         one = left.pop()
         for pair in {(canonicalize_name(one.name), canonicalize_name(extra)) for extra in one.extras} - asked:

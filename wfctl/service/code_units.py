@@ -37,9 +37,8 @@ def code_of(
 
 
 def _unpacked_code(node: Node, found: Acquired, into: Path) -> CodeUnit:
-    pin = node.model.sha256 if node.model else None
     with found.named():
-        root = unpack(found.path, into / node.name, sha256=pin or found.sha256).root
+        root = unpack(found.path, into / node.name, sha256=found.sha256).root
         return _model_code(node, found.path, root)
 
 
