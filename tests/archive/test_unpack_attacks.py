@@ -467,7 +467,7 @@ def test_an_archive_replaced_while_it_is_open_changes_nothing(tmp_path):
 @pytest.mark.parametrize("mode", [0o644, 0o664, 0o666])
 def test_what_a_digest_pins_is_what_is_unpacked_whatever_others_write(tmp_path, mode):
     path = tmp_path / "a.war"
-    good, evil = (zip_bytes(Raw(b"a.txt", text)) for text in (b"first", b"fatal"))
+    good, evil = (zip_bytes(Raw(b"a.txt", text)) for text in (b"first" * 100_000, b"fatal" * 100_000))
     path.write_bytes(good)
     path.chmod(mode)
     before = path.stat()
@@ -477,7 +477,7 @@ def test_what_a_digest_pins_is_what_is_unpacked_whatever_others_write(tmp_path, 
                 stream.write(evil)
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         assert archive.extract(tmp_path) == {"a.txt"}
-    assert (tmp_path / "a.txt").read_bytes() == b"first"
+    assert (tmp_path / "a.txt").read_bytes() == b"first" * 100_000
 
 
 def test_an_archive_written_to_while_it_is_read_is_refused(tmp_path):
