@@ -96,6 +96,22 @@ def test_a_handler_is_named_as_it_is_typed(cli, original, model, handler, packed
     assert list(_contents(model / "m1.mar")) == packed
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-v=2.0"],
+        ["-v", "", "--serialized-file", "", "--model-file", "", "-r", "", "-c", "", "--extra-files", ""],
+        ["-v", "1", "-r=requirements.txt", "-c=config.yaml", "--export-path", ""],
+    ],
+)
+def test_variables_that_are_empty_and_equals_signs_mean_what_they_mean_to_the_original(cli, original, model, words):
+    words = [*WORDS[:4], *words]
+    original(*words, cwd=model)
+    theirs = _manifest(model / "m1.mar")["model"]
+    assert cli("archive-model", *words, "-f", cwd=model).code == 0
+    assert _manifest(model / "m1.mar")["model"] == {"modelVersion": "1.0", **theirs}
+
+
 def test_a_handler_with_ending_and_function_is_packed_where_the_original_fails(cli, model):
     assert cli("archive-model", *WORDS[:2], "--handler", "handler.py:handle", "-v", "1", cwd=model).code == 0
     assert _manifest(model / "m1.mar")["model"]["handler"] == "handler.py:handle"
@@ -119,7 +135,15 @@ def test_refusals_begin_with_the_words_of_the_original(cli, original, model, wor
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["--model-name", "m"], WORDS[:4], [*WORDS, "--runtime", "java"], [*WORDS, "--nosuch"]]
+    "words",
+    [
+        [],
+        ["--model-name", "m"],
+        WORDS[:4],
+        [*WORDS, "--runtime", "java"],
+        [*WORDS, "--nosuch"],
+        [*WORDS[:2], "-v", "1"],
+    ],
 )
 def test_a_wrong_command_line_ends_as_with_the_original(cli, original, model, words):
     theirs, ours = original(*words, cwd=model), cli("archive-model", *words, cwd=model)
