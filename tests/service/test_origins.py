@@ -142,6 +142,13 @@ def test_without_a_word_of_the_user_nothing_is_asked_and_the_way_is_named(folder
     assert site.asked == []
 
 
+def test_what_is_wrong_inside_is_said_of_the_url(folder, site, mar, tmp_path) -> None:
+    path = write_mar(tmp_path / "m.mar", model_name="m", handler="image_classifier", runtime="LSP x")
+    url = site.serve("/m.mar", path.read_bytes())
+    error = refusal(folder(url), ArchiveError, allowed=[site.url()], is_trusted=True)
+    assert error.message.startswith(f'the archive "{url}" of node "m" is refused: ')
+
+
 def test_a_url_that_several_models_have_is_fetched_once(workflow, site, mar) -> None:
     url = site.serve("/m.mar", mar("same"))
     spec = f"models:\n  a: {{url: '{url}'}}\n  b: {{url: '{url}'}}\ndag:\n  pre: [a]\n  a: [b]\n"
