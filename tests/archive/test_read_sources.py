@@ -167,9 +167,10 @@ def test_a_manifest_of_50_megabytes_is_refused_unread(tmp_path):
         read_sources(tmp_path / "a.war")
 
 
-def test_a_tar_that_is_not_compressed_is_refused_as_the_archive_it_is(war, tmp_path):
+def test_a_tar_that_is_not_compressed_is_refused_as_the_archive_it_is(folder, tmp_path):
+    (folder / "spec.yaml").write_text(SPEC)
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
-        archive.add(war, "a/a.war")
+        archive.add(folder, "flow")
     with pytest.raises(ArchiveError, match="neither a zip nor a gzip tar"):
         read_sources(tmp_path / "a.tar")
 

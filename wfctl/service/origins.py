@@ -67,8 +67,8 @@ class Acquired:
 
 
 def is_url(text: str) -> bool:
-    """Whether a text names a workflow by url, and not by path."""
-    return is_remote(text) or scheme_of(text) == "file"
+    """Whether a text names a workflow by url, and not by path; also by one of a kind that is not fetched."""
+    return is_remote(text) or scheme_of(text) == "file" or "://" in text
 
 
 def acquire_workflow(source: str | Path, terms: Terms, folder: Path, stop: Stop) -> Acquired:
