@@ -23,6 +23,8 @@ _DIGEST: Final = re.compile(r"[0-9a-fA-F]{64}")
 _SAFE: Final = "/%:;@!$&'()*+,=~-._"
 _SECRET: Final = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
 _MOST_ROUNDS: Final = 5
+_LONGEST: Final = 8192
+_MOST_SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +77,26 @@ def parse_address(text: str) -> Address:
     """Take a url apart; raise ``FetchError`` if it is none, or none that is safe to follow."""
     try:
         return _parsed(text)
-    except UnicodeEncodeError:
-        raise FetchError(f'the url "{without_secrets(text)}" cannot be fetched: it is no UTF-8 text') from None
     except (HostError, ValueError) as why:
-        raise FetchError(f'the url "{without_secrets(text)}" cannot be fetched: {why}') from None
+        raise FetchError(f'the url "{_cut(without_secrets(text))}" cannot be fetched: {_reason(why)}') from None
 
 
 def follow(address: Address, location: str) -> Address:
     """Return where a redirect leads; raise ``FetchError`` if that is no address."""
-    return parse_address(urljoin(address.text, location))
+    try:
+        return _parsed(urljoin(address.text, location))
+    except (HostError, ValueError) as why:
+        to = _cut(without_secrets(location))
+        message = f'"{address.shown}" is not fetched: the server redirects to "{to}", and {_reason(why)}'
+        raise FetchError(message) from None
+
+
+def _reason(why: ValueError) -> str:
+    return "it is no UTF-8 text" if isinstance(why, UnicodeEncodeError) else str(why)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def pin_of(url: str) -> str | None:
@@ -101,6 +114,8 @@ def without_secrets(text: str) -> str:
 
 
 def _parsed(text: str) -> Address:
+    if len(text) > _LONGEST:
+        raise ValueError(f"it is longer than {_LONGEST:,} characters")
     if _AMBIGUOUS.search(text):
         raise ValueError("it holds a space, a backslash or a control character")
     found = _PARTS.fullmatch(text)
