@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from wfctl.archive.manifest import MAR_MANIFEST
+from wfctl.archive.mar import plan_model
+from wfctl.archive.pack_folder import write_folder
 from wfctl.archive.unpack import list_members, read_member
 
 ORIGINAL = Path(sys.executable).parent / "torch-model-archiver"
@@ -265,6 +267,24 @@ def test_a_folder_is_replaced_only_if_it_is_a_models(cli, model):
     assert "not the folder of a model" in done.err
     assert (model / "m1" / "handler.py").exists()
     assert not [path.name for path in model.iterdir() if path.name.startswith(".m1")]
+
+
+def test_a_folder_that_is_being_replaced_is_there_after_an_interrupt(model, tmp_path, monkeypatch):
+    plan = plan_model(model_name="m1", handler=model / "handler.py")
+    write_folder(tmp_path / "m1", plan)
+    (tmp_path / "m1" / "mine.txt").write_text("mine")
+    rename = Path.rename
+
+    def interrupted(path, target):
+        if path.name.endswith(".part"):
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(tmp_path / "m1", plan, overwrite=True)
+    assert (tmp_path / "m1" / "mine.txt").read_text() == "mine"
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".m1")]
 
 
 def test_what_a_worker_would_stumble_over_is_a_warning_and_no_refusal(cli, model):

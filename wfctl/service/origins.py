@@ -63,7 +63,7 @@ class Acquired:
             if self.address is None:
                 raise
             message = error.message.replace(f'"{self.path.name}"', f'"{self.address.shown}"')
-            raise ArchiveError(message, member=error.member, hint=error.hint) from error
+            raise type(error)(message, member=error.member, hint=error.hint) from error
 
 
 def is_url(text: str) -> bool:
