@@ -144,6 +144,8 @@ def fates(config: ModelConfig) -> Iterator[tuple[str, str]]:
             yield key, f"not applied yet: {_NOT_APPLIED[key]}"
         elif key in _NOT_SUPPORTED and _asks(key, value):
             yield key, f"not supported: {_NOT_SUPPORTED[key]}"
+        elif key == "maxWorkers" and value != config.settings["minWorkers"]:
+            yield key, "no effect, as in TorchServe: minWorkers of them run"
         else:
             yield key, "applied"
     for fault in config.faults:
