@@ -49,6 +49,13 @@ class ArchiveError(WfctlError):
         """Name of the offending member, as it stands in the archive."""
 
 
+class NoRoomError(ArchiveError):
+    """What is in an archive cannot be written to this disk: it is full, or takes nothing."""
+
+    code = "no-room"
+    blame = Blame.SYSTEM
+
+
 class StoreError(WfctlError):
     """A model or a workflow is not where it was looked for, or may not be fetched."""
 
@@ -59,6 +66,13 @@ class FetchError(StoreError):
     """Something may not be fetched, or could not be."""
 
     code = "not-fetched"
+
+
+class NotKeptError(FetchError):
+    """Something was fetched and cannot be written to this disk: it is full, or takes nothing."""
+
+    code = "no-room"
+    blame = Blame.SYSTEM
 
 
 class UntrustedError(StoreError):

@@ -1,3 +1,4 @@
+import tarfile
 import zipfile
 
 import pytest
@@ -164,6 +165,14 @@ def test_a_manifest_of_50_megabytes_is_refused_unread(tmp_path):
         archive.writestr("WAR-INF/MANIFEST.json", "{" + " " * 50_000_000 + "}")
     with pytest.raises(ArchiveError, match="50,000,002 bytes long; at most 1,048,576"):
         read_sources(tmp_path / "a.war")
+
+
+def test_a_tar_that_is_not_compressed_is_refused_as_the_archive_it_is(folder, tmp_path):
+    (folder / "spec.yaml").write_text(SPEC)
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(folder, "flow")
+    with pytest.raises(ArchiveError, match="neither a zip nor a gzip tar"):
+        read_sources(tmp_path / "a.tar")
 
 
 def test_a_model_archive_is_no_workflow(tmp_path):

@@ -52,6 +52,20 @@ def test_what_lacks_is_named_with_its_line(text, line, installed) -> None:
     assert (unmet.file, unmet.line, unmet.installed, unmet.fault) == ("requirements.txt", line, installed, None)
 
 
+def test_extras_count_with_all_that_they_ask_for(monkeypatch) -> None:
+    metadata = {
+        "click": ['colours[deep]>=1; extra == "fancy"', 'never; extra == "other"', 'nowhere; sys_platform == "none"'],
+        "colours": ['click[Fancy]; extra == "deep"', 'pixels>=2; extra == "deep"'],
+    }
+    versions = {"click": CLICK, "colours": "1.0", "pixels": "1.5"}
+    monkeypatch.setattr("wfctl.archive.requirements.requires", metadata.get)
+    monkeypatch.setattr("wfctl.archive.requirements.installed_version", versions.get)
+    (unmet,) = _unmet("click\nclick[fancy]\n")
+    assert (unmet.line, unmet.installed, unmet.lacking) == (2, CLICK, "pixels>=2")
+    versions["pixels"] = "2.0"
+    assert _unmet("click[fancy]") == ()
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -63,6 +77,8 @@ def test_what_lacks_is_named_with_its_line(text, line, installed) -> None:
         ("-r /etc/passwd", "names no file of the archive"),
         ("-r absent.txt", "not in the archive"),
         ("-r requirements.txt", "in a circle"),
+        ("git+https://example.com/x.git#egg=.x", "expected"),
+        ("click; python_version ~= 'three'", "whether its condition holds"),
     ],
 )
 def test_what_cannot_be_judged_says_why(text, fault) -> None:

@@ -464,6 +464,22 @@ def test_an_archive_replaced_while_it_is_open_changes_nothing(tmp_path):
         assert archive.read("a.txt", 100) == b"first"
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o664, 0o666])
+def test_what_a_digest_pins_is_what_is_unpacked_whatever_others_write(tmp_path, mode):
+    path = tmp_path / "a.war"
+    good, evil = (zip_bytes(Raw(b"a.txt", text)) for text in (b"first" * 100_000, b"fatal" * 100_000))
+    path.write_bytes(good)
+    path.chmod(mode)
+    before = path.stat()
+    with open_archive(path, sha256=hashlib.sha256(good).hexdigest()) as archive:
+        if mode != 0o644:  # who may write to it may also set its dates back
+            with path.open("r+b") as stream:
+                stream.write(evil)
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert archive.extract(tmp_path) == {"a.txt"}
+    assert (tmp_path / "a.txt").read_bytes() == b"first" * 100_000
+
+
 def test_an_archive_written_to_while_it_is_read_is_refused(tmp_path):
     path = tmp_path / "a.war"
     path.write_bytes(zip_bytes(Raw(b"a.txt", b"first")))

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from wfctl.archive.manifest import MAR_MANIFEST
+from wfctl.archive.mar import plan_model
+from wfctl.archive.pack_folder import write_folder
 from wfctl.archive.unpack import list_members, read_member
 
 ORIGINAL = Path(sys.executable).parent / "torch-model-archiver"
@@ -96,6 +98,22 @@ def test_a_handler_is_named_as_it_is_typed(cli, original, model, handler, packed
     assert list(_contents(model / "m1.mar")) == packed
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-v=2.0"],
+        ["-v", "", "--serialized-file", "", "--model-file", "", "-r", "", "-c", "", "--extra-files", ""],
+        ["-v", "1", "-r=requirements.txt", "-c=config.yaml", "--export-path", ""],
+    ],
+)
+def test_variables_that_are_empty_and_equals_signs_mean_what_they_mean_to_the_original(cli, original, model, words):
+    words = [*WORDS[:4], *words]
+    original(*words, cwd=model)
+    theirs = _manifest(model / "m1.mar")["model"]
+    assert cli("archive-model", *words, "-f", cwd=model).code == 0
+    assert _manifest(model / "m1.mar")["model"] == {"modelVersion": "1.0", **theirs}
+
+
 def test_a_handler_with_ending_and_function_is_packed_where_the_original_fails(cli, model):
     assert cli("archive-model", *WORDS[:2], "--handler", "handler.py:handle", "-v", "1", cwd=model).code == 0
     assert _manifest(model / "m1.mar")["model"]["handler"] == "handler.py:handle"
@@ -119,7 +137,15 @@ def test_refusals_begin_with_the_words_of_the_original(cli, original, model, wor
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["--model-name", "m"], WORDS[:4], [*WORDS, "--runtime", "java"], [*WORDS, "--nosuch"]]
+    "words",
+    [
+        [],
+        ["--model-name", "m"],
+        WORDS[:4],
+        [*WORDS, "--runtime", "java"],
+        [*WORDS, "--nosuch"],
+        [*WORDS[:2], "-v", "1"],
+    ],
 )
 def test_a_wrong_command_line_ends_as_with_the_original(cli, original, model, words):
     theirs, ours = original(*words, cwd=model), cli("archive-model", *words, cwd=model)
@@ -241,6 +267,24 @@ def test_a_folder_is_replaced_only_if_it_is_a_models(cli, model):
     assert "not the folder of a model" in done.err
     assert (model / "m1" / "handler.py").exists()
     assert not [path.name for path in model.iterdir() if path.name.startswith(".m1")]
+
+
+def test_a_folder_that_is_being_replaced_is_there_after_an_interrupt(model, tmp_path, monkeypatch):
+    plan = plan_model(model_name="m1", handler=model / "handler.py")
+    write_folder(tmp_path / "m1", plan)
+    (tmp_path / "m1" / "mine.txt").write_text("mine")
+    rename = Path.rename
+
+    def interrupted(path, target):
+        if path.name.endswith(".part"):
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(tmp_path / "m1", plan, overwrite=True)
+    assert (tmp_path / "m1" / "mine.txt").read_text() == "mine"
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".m1")]
 
 
 def test_what_a_worker_would_stumble_over_is_a_warning_and_no_refusal(cli, model):

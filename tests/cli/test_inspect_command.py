@@ -214,6 +214,15 @@ def test_a_model_shows_what_becomes_of_its_configuration_and_requirements(cli, t
     assert [each["line"] for each in record["requirements"]["unmet"]] == [2, 3, 4]
 
 
+def test_the_most_workers_of_a_configuration_are_not_said_to_run(cli, tmp_path):
+    (tmp_path / "h.py").write_text("def handle(data, context): ...\n")
+    for most, fate in ((4, "no effect, as in TorchServe: minWorkers of them run"), (2, "applied")):
+        (tmp_path / "c.yaml").write_text(f"minWorkers: 2\nmaxWorkers: {most}\n")
+        assert cli("archive-model", "--model-name", "m", "--handler", "h", "-v", "1", "-c", "c.yaml", "-f").code == 0
+        keys = json.loads(cli("inspect", "m.mar", "--json").out)["config"]["keys"]
+        assert keys == {"minWorkers": "applied", "maxWorkers": fate}
+
+
 def test_a_model_for_another_runtime_is_shown_with_a_warning(cli, tmp_path):
     for runtime, said in (("LSP", "is for the C++ runtime"), ("java", 'the runtime "java" is none of python,')):
         with zipfile.ZipFile(tmp_path / "m.mar", "w") as archive:

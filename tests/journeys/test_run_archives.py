@@ -113,6 +113,20 @@ def test_a_war_of_the_original_archiver_runs(desk, original, wfctl):
     assert _answers(wfctl("run", "-w", desk / "flow.war", desk / "input.txt")) == ""
 
 
+def test_a_disk_without_room_is_the_systems_fault_and_nothing_is_left(desk, wfctl, tmp_path, monkeypatch):
+    (desk / "weights.txt").write_bytes(os.urandom(200_000))
+    _model(desk, wfctl, "--serialized-file", "weights.txt")
+    (tmp_path / "t").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
+    # Files of at most 50 blocks of 1,024 bytes: the limit that needs no disk of its own.
+    words = ["bash", "-c", 'ulimit -f 50; exec "$@"', "bash", BIN / "wfctl", "run", "-w", "flow.yaml", "input.txt"]
+    done = subprocess.run(words, cwd=desk, capture_output=True, timeout=90)
+    assert done.returncode == 4
+    assert b'error[no-room]: cannot unpack "m1.mar"' in done.stderr
+    assert b"TMPDIR" in done.stderr
+    assert list((tmp_path / "t").iterdir()) == []
+
+
 def _as_tar(war, target, folder="flow"):
     unpacked = target.with_suffix(".d")
     with zipfile.ZipFile(war) as archive:

@@ -142,6 +142,28 @@ def test_a_wrong_option_is_a_wrong_use(wfctl, flow, words, told) -> None:
     assert told in done.stderr.decode()
 
 
+def test_a_wrong_pattern_of_the_environment_says_where_it_stands(wfctl, flow, monkeypatch) -> None:
+    monkeypatch.setenv("WFCTL_ALLOWED_URLS", "https://a.test/, re:(\x1b[2J")
+    done = wfctl("run", "-w", flow("dag:\n  only: []\n", "def only(data, context): ...\n"), "-")
+    assert done.returncode == 2
+    assert b'WFCTL_ALLOWED_URLS: "re:(\\x1b[2J" does not say what may be fetched' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("ftp://models.test/x.war", '"ftp" is none of https, http and file'),
+        ("s3://zoo/x.war", '"s3" is none of https, http and file'),
+        ("http:x.war", "it names no host"),
+        ("file:/zoo/x.war", '--allow-url "file:///zoo/"'),
+    ],
+)
+def test_every_url_is_taken_for_one(wfctl, url, told) -> None:
+    done = wfctl("run", "-w", url, "-")
+    assert done.returncode == 1
+    assert told in done.stderr.decode()
+
+
 def _shown(handle: int) -> bytes:
     seen = b""
     while select.select([handle], [], [], 30)[0]:

@@ -187,6 +187,20 @@ def test_a_deployment_that_is_not_open_says_how_to_open_it(workflow) -> None:
     assert "with open_deployment" in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sha_256": "ab" * 32}, 'unexpected keyword argument "sha_256"; did you mean "sha256"\\?'),
+        ({"xyz": 1}, 'unexpected keyword argument "xyz"$'),
+        ({"trust": "no"}, "trust is True or False, and not 'no'"),
+        ({"install_requirements": 0}, "install_requirements is True or False"),
+    ],
+)
+def test_an_option_that_means_nothing_is_a_type_error_at_once(workflow, options, words) -> None:
+    with pytest.raises(TypeError, match=words):
+        wfctl.open_deployment(workflow("dag: {f: []}\n", "def f(data, context): return data\n"), **options)
+
+
 def test_several_leaves_answer_one_object(workflow) -> None:
     spec = "dag:\n  start: [left, right]\n"
     handler = """

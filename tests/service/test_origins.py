@@ -142,6 +142,13 @@ def test_without_a_word_of_the_user_nothing_is_asked_and_the_way_is_named(folder
     assert site.asked == []
 
 
+def test_what_is_wrong_inside_is_said_of_the_url(folder, site, mar, tmp_path) -> None:
+    path = write_mar(tmp_path / "m.mar", model_name="m", handler="image_classifier", runtime="LSP x")
+    url = site.serve("/m.mar", path.read_bytes())
+    error = refusal(folder(url), ArchiveError, allowed=[site.url()], is_trusted=True)
+    assert error.message.startswith(f'the archive "{url}" of node "m" is refused: ')
+
+
 def test_a_url_that_several_models_have_is_fetched_once(workflow, site, mar) -> None:
     url = site.serve("/m.mar", mar("same"))
     spec = f"models:\n  a: {{url: '{url}'}}\n  b: {{url: '{url}'}}\ndag:\n  pre: [a]\n  a: [b]\n"
@@ -187,6 +194,18 @@ def test_a_file_url_that_is_allowed_is_run_as_what_is_here(folder, mar, tmp_path
     assert ask(flow, allowed_urls=[f"file://{tmp_path}/elsewhere/"]) == b"post local"
 
 
+def test_a_digest_in_a_file_url_counts_as_the_one_in_the_spec(folder, mar, tmp_path) -> None:
+    content = mar("local")
+    (tmp_path / "m.mar").write_bytes(content)
+    url = (tmp_path / "m.mar").as_uri()
+    assert ask(folder(f"'{url}#sha256={digest(content).upper()}'", "good"), model_store=tmp_path) == b"post local"
+    bad = folder(f"'{url}#sha256={'ab' * 32}'", "bad")
+    assert digest(content) in refusal(bad, ArchiveError, model_store=tmp_path).message
+    twice = folder(f"'{url}#sha256={digest(content)}'", "twice", more=f", sha256: {'cd' * 32}")
+    with pytest.raises((FetchError, InvalidWorkflowError)):
+        ask(twice, model_store=tmp_path)
+
+
 # --- workflows --------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +222,14 @@ def test_a_fetched_workflow_needs_a_digest_or_trust(site, war, mar, temporary) -
     for wrong in ({"path": f"{url}#sha256={'ab' * 32}"}, {"path": url, "sha256": "ab" * 32, "is_trusted": True}):
         assert digest(content) in refusal(wrong.pop("path"), FetchError, allowed=[site.url()], **wrong).message
     assert list(temporary.iterdir()) == []
+
+
+def test_an_encoded_slash_is_no_way_around_what_a_file_url_is_allowed(war, mar, tmp_path) -> None:
+    war("m.mar", m=mar("inside"))
+    (tmp_path / "allowed").mkdir()
+    hidden = str(tmp_path / "packed.war").replace("/", "%2F")
+    for url in (f"file://{tmp_path}/allowed/{hidden}", f"file:///{hidden}"):
+        refusal(url, FetchError, allowed=[f"file://{tmp_path}/allowed/"])
 
 
 def test_two_pins_that_contradict_each_other_are_refused_before_anything_is_asked(site) -> None:

@@ -48,6 +48,12 @@ def test_without_a_manifest_and_a_plain_choice_the_archive_is_refused(planned, f
     assert 'call the handler "handler.py"' in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("manifest", ["{", "[]", '{"model": null}', '{"model": {"handler": "../h.py"}}'])
+def test_a_manifest_that_is_none_is_said_of_its_archive_and_node(planned, manifest):
+    with pytest.raises(ArchiveError, match=r'^the archive "m\.mar" of node "m" is refused: '):
+        planned({"h.py": "", "MAR-INF/MANIFEST.json": manifest})
+
+
 def test_the_envelope_of_the_setting_is_around_models_only(planned):
     manifest = json.dumps({"model": {"handler": "h.py", "envelope": "json"}})
     assert planned({"h.py": "", "MAR-INF/MANIFEST.json": manifest}, service_envelope="kserve").envelope == "kserve"

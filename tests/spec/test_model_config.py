@@ -39,6 +39,7 @@ def test_an_empty_file_says_nothing():
         ("startupTimeout: 2020-01-01", "is a date, not a whole number"),
         ("startupTimeout: 0", "is 0, and must be 1 or more"),
         ("startupTimeout: -5", "is -5, and must be 1 or more"),
+        ("startupTimeout: 2147483648", "is 2147483648, and must be 2147483647 or less"),
         ("deviceType: tpu", 'is "tpu", and must be cpu or gpu'),
         ("deviceType: 1", "is a whole number, not text"),
         ("parallelType: xp", 'is "xp", and must be pp, tp, pptp or custom'),
@@ -62,6 +63,7 @@ def test_a_value_that_does_not_fit_is_named_and_left_out(text, why):
         ("minWorkers: 3\nmaxWorkers: 2", {"minWorkers", "maxWorkers"}),
         ("minWorkers: 0\nmaxWorkers: 2", {"minWorkers", "maxWorkers"}),
         ("minWorkers: 1\nmaxWorkers: two", {"minWorkers", "maxWorkers"}),
+        ("minWorkers: 1000000000\nmaxWorkers: 1000000000", {"minWorkers", "maxWorkers"}),
     ],
 )
 def test_numbers_of_workers_are_used_together_or_not_at_all(text, keys):

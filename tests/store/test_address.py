@@ -46,6 +46,8 @@ def test_spellings_of_one_url_have_one_form(text: str, canonical: str) -> None:
         "https://h.test:0/", "https://h.test:65536/", "https://h.test:8a/", "https://h.test:-1/", "https://h.test:+1/",
         "https://h.test/a/../b", "https://h.test/%2e%2e/b", "https://h.test/%252e%252e/b", "https://h.test/..%2fb",
         "https://h.test/..%5cb", "https://h.test/a%00b", "ftp://h.test/a", "m.mar", "//h.test/a", "file://h.test/a",
+        "https://h.test/a/..;/b", "https://h.test/a/%2e%2e;x=1/b", "https://h.test/" + "%" + "25" * 6 + "2e./b", "https://h.test/\udc80",
+        "file:///srv/models/%2Fetc%2Fpasswd", "file:///srv/%252Fetc", "https://h.test/#x&sha256=" + DIGEST,
         "https://2130706433/", "https://h.test/#sha256=abc", "https://h.test/#sha-256=" + DIGEST, "https://[::1/", "",
     ],
 )  # fmt: skip

@@ -76,6 +76,8 @@ def test_a_missing_model_names_every_place(places):
         "file://{root}/outside/secret.mar",
         "file://{root}/beside/../outside/secret.mar",
         "file:///etc/passwd",
+        "file://other.test{root}/beside/m.mar",
+        "file://{root}/beside/%2Fetc%2Fpasswd",
         "file://{root}/beside/%2e%2e/outside/secret.mar",
         "",
         ".",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wfctl.errors import FetchError
+from wfctl.errors import Blame, FetchError
 from wfctl.store.keep import Partial, kept, partial_file
 
 DIGEST = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"  # of "hello"
@@ -67,5 +67,6 @@ def test_what_a_killed_process_left_is_cleared_away_and_what_one_still_writes_is
 def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
     with Path("/dev/full").open("wb", buffering=0) as full:
         partial = Partial(tmp_path / "x", full)
-        with pytest.raises(FetchError, match=r"cannot be kept in .*: no space left on device"):
+        with pytest.raises(FetchError, match=r"cannot be kept in .*: no space left on device") as caught:
             partial.write(b"hello")
+        assert (caught.value.blame, "WFCTL_CACHE" in caught.value.hint) == (Blame.SYSTEM, True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wfctl.errors import ArchiveError
+from wfctl.errors import NoRoomError
 
 
 class Draft:
@@ -34,7 +34,10 @@ def private_folder(path: Path, into: Path) -> Iterator[Draft]:
         if draft.path:
             draft.path.rename(into)
     except OSError as error:
-        raise ArchiveError(f'cannot unpack "{path.name}" to "{into}": {error.strerror or error}') from error
+        raise NoRoomError(
+            f'cannot unpack "{path.name}" to "{into}": {error.strerror or error}',
+            hint="archives are unpacked below TMPDIR: free some room there, or name another folder",
+        ) from error
     finally:
         if draft.path:
             shutil.rmtree(draft.path, ignore_errors=True)

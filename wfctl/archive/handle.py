@@ -5,6 +5,10 @@ Invariant: a path is opened once; whatever stands there later is another file.
 
 import hashlib
 import os
+import shutil
+import stat
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +21,7 @@ from wfctl.plain_file import only_plain
 _ZIP_MAGICS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _TAIL: Final = 1 << 17
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 @contextmanager
@@ -32,6 +37,22 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         after = os.fstat(stream.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise ArchiveError(f'"{path.name}" was written to while it was read')
+
+
+@contextmanager
+def out_of_reach(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Offer bytes that nobody else can change from now on: the file itself, or a copy of it that has no name.
+
+    Others who may write to a file can set its dates too, so that looking at them does not tell.
+    """
+    status = os.fstat(stream.fileno())
+    if sys.platform == "win32" or (status.st_uid in {os.getuid(), 0} and not status.st_mode & _OTHERS_WRITE):
+        yield stream
+        return
+    with tempfile.TemporaryFile() as copy:
+        stream.seek(0)
+        shutil.copyfileobj(stream, copy, CHUNK)
+        yield copy
 
 
 def is_zip(stream: IO[bytes], name: str) -> bool:

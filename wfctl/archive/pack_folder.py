@@ -51,9 +51,10 @@ def _beside(target: Path) -> Iterator[Path]:
             target.rename(old)
         draft.rename(target)
     except OSError as error:
-        if old.exists() and not target.exists():
-            old.rename(target)
         raise ArchiveError(f'cannot write "{target}": {error.strerror or error}') from error
     finally:
+        # Also after an interrupt between the two: what was there comes back before anything is deleted.
+        if old.exists() and not target.exists():
+            old.rename(target)
         shutil.rmtree(draft, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)

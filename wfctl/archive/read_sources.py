@@ -29,7 +29,7 @@ _UNPACKED: Final = Path("WAR-INF", "MANIFEST.json")
 SPEC_NAMES: Final = ("workflow.yaml", "workflow.yml")
 _ENDINGS: Final = (".yaml", ".yml")
 _MAGICS: Final = (b"PK\x03\x04", b"\x1f\x8b")
-_ARCHIVES: Final = (".war", ".tar.gz", ".tgz", ".zip")
+_ARCHIVES: Final = (".war", ".tar.gz", ".tgz", ".zip", ".tar")
 # At the left margin, or anywhere in a text in flow style; a dag deeper in a block is another file's business.
 _DAG: Final = re.compile(r"""^["']?dag["']?[ \t]*:|\A\s*\{(?:.|\n)*?["']?dag["']?[ \t]*:""", re.MULTILINE)
 _HEAD: Final = 1 << 16

@@ -7,13 +7,14 @@ Invariant: nothing is imported or fetched; only the metadata of what is installe
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import Final
 
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion
 
 from wfctl.archive.names import clean_name
@@ -143,33 +144,73 @@ def _wish(text: str) -> tuple[Requirement | None, str | None]:
     if _VARIABLE.search(text):
         return None, "it depends on an environment variable"
     try:
-        return Requirement(text), None
+        wish = Requirement(text)
+        _holds(wish)
     except InvalidRequirement as invalid:
         by_address = _wish_by_address(text)
         return by_address, None if by_address else str(invalid).partition("\n")[0].lower()
+    except (UndefinedComparison, UndefinedEnvironmentName):
+        return None, "nobody can say whether its condition holds"
+    return wish, None
 
 
 def _wish_by_address(text: str) -> Requirement | None:
     """Return what a path or an address says of its package: the name of a wheel, or ``#egg=``."""
     egg = _EGG.search(text)
-    if egg is not None:
-        return Requirement(egg[1])
     try:
+        if egg is not None:
+            return Requirement(egg[1])
         name, number, _, _ = parse_wheel_filename(text.partition("#")[0].rpartition("/")[2])
-    except InvalidWheelFilename:
+        return Requirement(f"{name}=={number}")
+    except (InvalidRequirement, InvalidWheelFilename):
         return None
-    return Requirement(f"{name}=={number}")
 
 
 def _unmet(line: Line) -> UnmetRequirement | None:
-    installed = None
+    installed, lacking = None, None
     if line.wish is not None:
-        if line.wish.marker is not None and not line.wish.marker.evaluate():
+        if not _holds(line.wish):
             return None
         installed = installed_version(line.wish.name)
         if installed is not None and _fits(line.wish, installed):
-            return None
-    return UnmetRequirement(file=line.file, line=line.number, text=line.text, installed=installed, fault=line.fault)
+            lacking = _lacking_for(line.wish)
+            if lacking is None:
+                return None
+    return UnmetRequirement(
+        file=line.file, line=line.number, text=line.text, installed=installed, lacking=lacking, fault=line.fault
+    )
+
+
+def _holds(wish: Requirement, extra: str = "") -> bool:
+    """Whether a requirement counts in this environment."""
+    return wish.marker is None or wish.marker.evaluate({"extra": extra})
+
+
+def _lacking_for(wish: Requirement) -> str | None:
+    """Return the first thing that the extras of a requirement ask for and that is not here as they want it."""
+    left = [wish]
+    asked: set[tuple[str, str]] = set()
+    while left:
+        one = left.pop()
+        for pair in {(canonicalize_name(one.name), canonicalize_name(extra)) for extra in one.extras} - asked:
+            asked.add(pair)
+            for needed in _needs_of(*pair):
+                there = installed_version(needed.name)
+                if there is None or not _fits(needed, there):
+                    return f"{needed.name}{needed.specifier}"
+                left.append(needed)
+    return None
+
+
+def _needs_of(name: str, extra: str) -> Iterator[Requirement]:
+    """Yield what an installed package asks for on behalf of one extra."""
+    for text in requires(name) or ():
+        try:
+            needed = Requirement(text)
+            if not _holds(needed) and _holds(needed, extra):
+                yield needed
+        except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName):
+            continue  # what is installed has been judged by whoever installed it
 
 
 def installed_version(name: str) -> str | None:

@@ -1,7 +1,7 @@
 """The one door through which archives are read: zip, gzip tar, or folder, told apart by content.
 
 Everything works on one handle that is opened once: an archive that is replaced meanwhile changes nothing, and one that
-is written to meanwhile is refused.
+is written to meanwhile is refused. What a digest pins is read from where nobody else can write.
 
 Invariant: files are written into a private folder only, which appears whole or, after any failure, not at all.
 """
@@ -18,7 +18,7 @@ from typing import IO, Final
 from wfctl.archive.budgets import DEFAULT_BUDGETS, Budgets
 from wfctl.archive.draft import private_folder
 from wfctl.archive.folder_reader import FolderReader
-from wfctl.archive.handle import digest_of, digest_of_file, is_zip, opened
+from wfctl.archive.handle import digest_of, digest_of_file, is_zip, opened, out_of_reach
 from wfctl.archive.member import Member, Reader, read_from
 from wfctl.archive.peek import ContentKind, Peek
 from wfctl.archive.tar_reader import TarReader
@@ -157,9 +157,12 @@ def open_archive(path: Path, budgets: Budgets = DEFAULT_BUDGETS, *, sha256: str 
             yield Archive(path, FolderReader(path, budgets), budgets)
             return
         with opened(path) as stream:
-            if sha256 is not None:
-                _judge_digest(path, digest_of_file(stream), sha256)
-            yield Archive(path, _reader(path.name, stream, budgets), budgets, stream)
+            if sha256 is None:
+                yield Archive(path, _reader(path.name, stream, budgets), budgets, stream)
+                return
+            with out_of_reach(stream) as pinned:
+                _judge_digest(path, digest_of_file(pinned), sha256)
+                yield Archive(path, _reader(path.name, pinned, budgets), budgets, pinned)
 
 
 def unpack(path: Path, into: Path, *, sha256: str | None = None, budgets: Budgets = DEFAULT_BUDGETS) -> Unpacked:

@@ -35,6 +35,8 @@ class UnmetRequirement:
     """The requirement, without comment and options."""
     installed: str | None = None
     """The version that is there; ``None`` if there is none."""
+    lacking: str | None = None
+    """What its extras ask for and is not here, where that is all that lacks."""
     fault: str | None = None
     """Why the line cannot be judged; ``None`` where it was."""
 

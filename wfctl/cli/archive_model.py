@@ -27,8 +27,25 @@ from wfctl.errors import ArchiveError
 from wfctl.store.digest import sha256_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.]*")
-_PATH: Final = click.Path(path_type=Path)
 _DEMANDED: Final = {"model_name": "--model-name", "handler": "--handler", "version": "-v/--version"}
+
+
+class _File(click.Path):
+    """A path as the original takes it: an empty one, as of a variable that is not set, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path or ``None``."""
+        del param, ctx
+        text = _behind_equals(value)
+        return Path(text) if text else None
+
+
+_PATH: Final = _File()
+
+
+def _behind_equals(text: str) -> str:
+    """Return the value of ``-r=FILE``, which the original reads like ``-r FILE``."""
+    return text.removeprefix("=")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +106,10 @@ def command(*, extra_files: str | None, form: str, export_path: str | None, **op
     Takes the options of torch-model-archiver. What looks wrong to a worker is told as a warning; nothing is refused
     that the original takes, but two files of one name and links that lead out of a folder.
     """
-    missing = [option for key, option in _DEMANDED.items() if not options[key]]
+    missing = [option for key, option in _DEMANDED.items() if options[key] is None]
     if missing:
         raise click.UsageError(f"the following arguments are required: {', '.join(missing)}")
+    options["version"] = _behind_equals(options["version"]) or "1.0"  # what its absence means
     words = tuple(word.strip() for word in (extra_files or "").split(",") if word.strip())
     where = str(Path.cwd()) if export_path is None else export_path
     _archive(_Wishes(extra_files=words, form=ArchiveFormat(form), export_path=where, **options))
@@ -124,6 +142,8 @@ def _judge(wishes: _Wishes, target: str) -> None:
             "Model name contains special characters.",
             r"The allowed regular expression filter for model name is: ^[A-Za-z0-9][A-Za-z0-9_\-.]*$",
         )
+    if not wishes.handler:
+        raise click.UsageError("--handler names nothing")
     if os.path.exists(wishes.export_path) and not os.path.isdir(wishes.export_path):  # noqa: PTH110, PTH112
         _refuse(f"Given export-path {wishes.export_path} is not a directory. Point to a valid export-path directory.")
     if os.path.lexists(target) and not wishes.overwrites:

@@ -42,7 +42,7 @@ class Fetching:
         """Return the part of it for ``open_deployment``; progress is told in ``notice``."""
         return {
             "workflow_store": self.workflow_store,
-            "allowed_urls": (*self.allowed, *environment_allowed()),
+            "allowed_urls": (*self.allowed, *_allowed_by_environment()),
             "trust": self.is_trusted,
             "sha256": self.sha256,
             "cache": cache_folder(),
@@ -50,16 +50,33 @@ class Fetching:
         }
 
 
+def _allowed_by_environment() -> tuple[str, ...]:
+    patterns = environment_allowed()
+    fault = _fault(patterns)
+    if fault is not None:
+        raise click.UsageError(f"WFCTL_ALLOWED_URLS: {printable(fault, keep='')}")
+    return patterns
+
+
 def _patterns(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     del ctx, param
-    if value:
-        from wfctl.store.allow import parse_allowed  # only where one is given; most runs fetch nothing
-
-        try:
-            parse_allowed(value)
-        except FetchError as error:
-            raise click.BadParameter(f"{error.message}; {error.hint}") from error
+    fault = _fault(value)
+    if fault is not None:
+        raise click.BadParameter(fault)
     return value
+
+
+def _fault(patterns: tuple[str, ...]) -> str | None:
+    """Say why one of these allows nothing, ``None`` if all of them do."""
+    if not patterns:
+        return None
+    from wfctl.store.allow import parse_allowed  # only where one is given; most runs fetch nothing
+
+    try:
+        parse_allowed(patterns)
+    except FetchError as error:
+        return f"{error.message}; {error.hint}"
+    return None
 
 
 def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

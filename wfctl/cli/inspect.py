@@ -138,6 +138,8 @@ def _requirement_lines(inside: Inside) -> list[str]:
 
 def _requirement_line(unmet: UnmetRequirement) -> str:
     there = unmet.fault or (f"{unmet.installed} is installed" if unmet.installed else "is not installed")
+    if unmet.lacking:
+        there = f"its extras need {unmet.lacking}, which is not here"
     where = f"{unmet.file}, line {unmet.line}" if unmet.line else unmet.file
     return _safe(f"{unmet.text} ({where}): {there}")
 

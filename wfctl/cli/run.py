@@ -143,7 +143,9 @@ def _show_line(notice: Notice, node: str, stream: str, line: str) -> None:
 def _workflow(named: str | None, source: str | None, store: Path | None) -> Path | str:
     """Return the workflow to run: the one named, else that of this folder, else that of the input's folder."""
     if named is not None:
-        return named if "://" in named else find_workflow(Path(named), store)
+        from wfctl.service.origins import is_url
+
+        return named if is_url(named) else find_workflow(Path(named), store)
     try:
         return find_workflow(None)
     except click.UsageError:

@@ -37,9 +37,8 @@ def code_of(
 
 
 def _unpacked_code(node: Node, found: Acquired, into: Path) -> CodeUnit:
-    pin = node.model.sha256 if node.model else None
     with found.named():
-        root = unpack(found.path, into / node.name, sha256=pin or found.sha256).root
+        root = unpack(found.path, into / node.name, sha256=found.sha256).root
         return _model_code(node, found.path, root)
 
 
@@ -51,7 +50,12 @@ def _function_code(read: ReadSources) -> CodeUnit:
 
 
 def _model_code(node: Node, archive: Path, root: Path) -> CodeUnit:
-    manifest = _manifest(root)
+    try:
+        manifest = _manifest(root)
+    except ArchiveError as error:
+        # Said of a folder of ours, and there may be many models.
+        message = f'the archive "{archive.name}" of node "{node.name}" is refused: {error.message}'
+        raise ArchiveError(message, member=error.member, hint=error.hint) from error
     if manifest is None:
         return CodeUnit(model_dir=str(root), handler=_handler_of_none(node, archive, root), manifest=None)
     if manifest.handler is None:

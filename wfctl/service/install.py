@@ -14,11 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from wfctl.archive.requirements import Line, installed_version, is_met, read_requirements
+from wfctl.archive.requirements import Line, Requirements, installed_version, is_met, read_requirements
 from wfctl.archive.unpack import read_member
 from wfctl.check.model import Inside
 from wfctl.errors import Blame, LoadError, UnsupportedError
 from wfctl.plan import CodeUnit
+from wfctl.store.stop import Stop
 
 _SHARED: Final = ("torch", "numpy")
 """The fork-server has loaded them before a worker begins: another version cannot take their place."""
@@ -35,10 +36,12 @@ class RequirementsError(LoadError):
     blame = Blame.SYSTEM
 
 
-def with_requirements(code: Mapping[str, CodeUnit], insides: Mapping[str, Inside], into: Path) -> dict[str, CodeUnit]:
+def with_requirements(
+    code: Mapping[str, CodeUnit], insides: Mapping[str, Inside], into: Path, stop: Stop
+) -> dict[str, CodeUnit]:
     """Install what archives require and this environment lacks, each for itself; return the units that got something.
 
-    Raises ``RequirementsError`` with pip's last lines.
+    Raises ``RequirementsError`` with pip's last lines, also where pip is ended because ``stop`` was set.
     """
     into.mkdir()
     units: dict[str, CodeUnit] = {}
@@ -50,15 +53,27 @@ def with_requirements(code: Mapping[str, CodeUnit], insides: Mapping[str, Inside
             raise UnsupportedError(
                 f'the requirements of node "{name}" are not installed: nobody has said that its archive can be trusted'
             )
-        found = install_requirements(name, Path(unit.model_dir), inside.requirements_file, into / name)
+        found = install_requirements(name, Path(unit.model_dir), inside.requirements_file, into / name, stop)
         if found is not None:
             units[name] = replace(unit, import_paths=(*unit.import_paths, str(found)))
     return units
 
 
-def install_requirements(node: str, model_dir: Path, file: str, into: Path) -> Path | None:
+def without_installed(unit: CodeUnit, inside: Inside) -> Inside:
+    """Return what an archive says, its unmet requirements only as far as installing does not meet them."""
+    if inside.requirements_file is None:
+        return inside
+    free = {
+        (line.file, line.number)
+        for line in _read(Path(unit.model_dir), inside.requirements_file).requirements
+        if _is_free(line)
+    }
+    return replace(inside, unmet=tuple(each for each in inside.unmet if (each.file, each.line) not in free))
+
+
+def install_requirements(node: str, model_dir: Path, file: str, into: Path, stop: Stop) -> Path | None:
     """Install what ``file`` in ``model_dir`` asks for and is not here; return the folder, ``None`` if nothing lacks."""
-    asked = read_requirements(file, lambda name, limit: read_member(model_dir, name, limit=limit))
+    asked = _read(model_dir, file)
     missing = [line for line in asked.requirements if not is_met(line) and _is_free(line)]
     if not missing:
         return None
@@ -67,7 +82,7 @@ def install_requirements(node: str, model_dir: Path, file: str, into: Path) -> P
         wanted = _file(Path(scratch, "wanted.txt"), [*options, *(line.whole for line in missing)])
         kept = _file(Path(scratch, "kept.txt"), _pins())
         report = Path(scratch, "report.json")
-        pip = _Pip(node, model_dir)
+        pip = _Pip(node, model_dir, stop)
         pip.run("--dry-run", "--report", str(report), "-r", str(wanted), "-c", str(kept))
         lacking = list(_exact(json.loads(report.read_bytes()), with_hashes="--hash" in wanted.read_text()))
         if not lacking:
@@ -75,6 +90,10 @@ def install_requirements(node: str, model_dir: Path, file: str, into: Path) -> P
         exact = _file(Path(scratch, "exact.txt"), [*options, *lacking])
         pip.run("--no-deps", "--target", str(into), "-r", str(exact))
     return into
+
+
+def _read(model_dir: Path, file: str) -> Requirements:
+    return read_requirements(file, lambda name, limit: read_member(model_dir, name, limit=limit))
 
 
 def _is_free(line: Line) -> bool:
@@ -119,19 +138,25 @@ def _exact(report: dict[str, Any], *, with_hashes: bool) -> Iterator[str]:
 class _Pip:
     """The pip of this interpreter, working for one node."""
 
-    def __init__(self, node: str, folder: Path) -> None:
+    def __init__(self, node: str, folder: Path, stop: Stop) -> None:
         self._node = node
         self._folder = folder
+        self._stop = stop
 
     def run(self, *words: str) -> None:
         """Run ``pip install``; raise ``RequirementsError`` with its last lines if it fails."""
         argv = [sys.executable, *_PIP, *words]
+        pipe = subprocess.PIPE
         try:
-            done = subprocess.run(argv, cwd=self._folder, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+            with (
+                subprocess.Popen(argv, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as pip,
+                self._stop.heard_by(pip.terminate),
+            ):
+                out, err = pip.communicate()
         except OSError as error:
             raise self._failed(error.strerror or str(error)) from error
-        if done.returncode:
-            raise self._failed((done.stderr or done.stdout).decode("utf-8", "replace"))
+        if pip.returncode:
+            raise self._failed((err or out).decode("utf-8", "replace"))
 
     def _failed(self, said: str) -> RequirementsError:
         lines = [line.rstrip() for line in said.splitlines() if line.strip()][-_LAST_LINES:]

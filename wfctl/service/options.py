@@ -6,8 +6,9 @@ Invariant: values only; nothing is looked for here and nothing is started.
 from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
+from wfctl.check.closest import closest
 from wfctl.errors import UnsupportedError
 from wfctl.service.origins import Terms, is_url
 from wfctl.service.prepare import Request
@@ -48,8 +49,16 @@ class Options(TypedDict, total=False):
     """Called with the progress of downloads, in another thread."""
 
 
+_SWITCHES: Final = ("install_requirements", "trust")
+
+
 def request_for(path: str | PathLike[str], options: Options) -> Request:
-    """Return what is to be opened; raises ``FetchError`` for a pattern that says nothing, or ``UnsupportedError``."""
+    """Return what is to be opened; raises ``FetchError`` for a pattern that says nothing, or ``UnsupportedError``.
+
+    ``TypeError`` for a keyword argument that there is not, or a switch that is neither true nor false: nobody may
+    believe that something is pinned or forbidden when it is not.
+    """
+    _judge(options)
     policy = FetchPolicy(
         allowed=parse_allowed(options.get("allowed_urls", ())),
         cache=_path(options.get("cache")),
@@ -72,6 +81,16 @@ def request_for(path: str | PathLike[str], options: Options) -> Request:
         service_envelope=options.get("service_envelope"),
         terms=terms,
     )
+
+
+def _judge(options: Options) -> None:
+    for name, value in options.items():
+        if name not in Options.__annotations__:
+            close = closest(name, list(Options.__annotations__), count=1)
+            meant = f'; did you mean "{close[0]}"?' if close else ""
+            raise TypeError(f'open_deployment() got an unexpected keyword argument "{name}"{meant}')
+        if name in _SWITCHES and not isinstance(value, bool):
+            raise TypeError(f"{name} is True or False, and not {value!r}")
 
 
 def _is_real(ts: str) -> bool:

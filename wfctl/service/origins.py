@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wfctl.errors import ArchiveError, FetchError, StoreError, UntrustedError
-from wfctl.store.address import Address, parse_address
+from wfctl.store.address import Address, parse_address, pin_of, without_secrets
 from wfctl.store.fetch import fetch, refuse_unless_allowed
 from wfctl.store.find import Places, find_workflow_file, is_remote, require_model, scheme_of
 from wfctl.store.keep import kept
@@ -63,12 +63,12 @@ class Acquired:
             if self.address is None:
                 raise
             message = error.message.replace(f'"{self.path.name}"', f'"{self.address.shown}"')
-            raise ArchiveError(message, member=error.member, hint=error.hint) from error
+            raise type(error)(message, member=error.member, hint=error.hint) from error
 
 
 def is_url(text: str) -> bool:
-    """Whether a text names a workflow by url, and not by path."""
-    return is_remote(text) or scheme_of(text) == "file"
+    """Whether a text names a workflow by url, and not by path; also by one of a kind that is not fetched."""
+    return is_remote(text) or scheme_of(text) == "file" or "://" in text
 
 
 def acquire_workflow(source: str | Path, terms: Terms, folder: Path, stop: Stop) -> Acquired:
@@ -109,7 +109,8 @@ def acquire_models(
             address = parse_address(url)
             found[node.name] = fetcher.get(address, _one_pin(address, pin), _MODEL)
         else:
-            found[node.name] = Acquired(path=require_model(url, places), sha256=pin)
+            own = pin_of(url) if scheme_of(url) == "file" else None
+            found[node.name] = Acquired(path=require_model(url, places), sha256=_agreed(url, own, pin))
     if not terms.is_trusted:
         _refuse_unvouched(found)
     return found
@@ -160,11 +161,15 @@ class _Fetcher:
 
 
 def _one_pin(address: Address, given: str | None) -> str | None:
+    return _agreed(address.shown, address.pin, given)
+
+
+def _agreed(url: str, own: str | None, given: str | None) -> str | None:
     """Return the digest that is pinned; one in the url and another beside it contradict each other."""
     given = given.lower() if given else None
-    if given and address.pin and given != address.pin:
-        raise FetchError(f'"{address.shown}" is pinned twice, to {address.pin} and to {given}')
-    return given or address.pin
+    if given and own and given != own:
+        raise FetchError(f'"{without_secrets(url)}" is pinned twice, to {own} and to {given}')
+    return given or own
 
 
 def _allowed_path(address: Address, terms: Terms) -> Path:
@@ -175,8 +180,7 @@ def _allowed_path(address: Address, terms: Terms) -> Path:
     if store is not None and real.is_relative_to(store.resolve()):
         return path
     refuse_unless_allowed(address, terms.policy)
-    if real != path:
-        refuse_unless_allowed(parse_address(real.as_uri()), terms.policy)
+    refuse_unless_allowed(parse_address(real.as_uri()), terms.policy)
     if not path.exists():
         raise StoreError(f'there is no file "{path}"')
     return path

@@ -93,12 +93,12 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
         code = code_of(workflow, read, models, folder / "models", envelope=request.service_envelope)
         code = {name: replace(unit, uses_real_ts=request.uses_real_ts) for name, unit in code.items()}
         insides = {node.name: _inside(code[node.name]) for node in workflow if node.kind is NodeKind.MODEL}
-        report = _with_archives(report, workflow, insides)
+        report = _with_archives(report, workflow, _to_tell(code, insides) if request.install_requirements else insides)
         if request.install_requirements:
             # Imported here: it starts processes, and is wanted seldom.
             from wfctl.service.install import with_requirements
 
-            code |= with_requirements(code, insides, folder / "requirements")
+            code |= with_requirements(code, insides, folder / "requirements", stop)
         plan = make_plan(
             workflow,
             name=read.name,
@@ -179,6 +179,13 @@ def _checked(read: ReadSources, places: Places) -> tuple[Workflow, Report]:
 def _inside(unit: CodeUnit) -> Inside:
     """Return what an archive says of itself, by the copy that will run."""
     return look_inside(Path(unit.model_dir), judges_requirements=True) or Inside()
+
+
+def _to_tell(code: Mapping[str, CodeUnit], insides: Mapping[str, Inside]) -> dict[str, Inside]:
+    """Return what is worth telling of archives whose requirements are going to be installed."""
+    from wfctl.service.install import without_installed
+
+    return {name: without_installed(code[name], inside) for name, inside in insides.items()}
 
 
 def _with_archives(report: Report, workflow: Workflow, insides: Mapping[str, Inside]) -> Report:

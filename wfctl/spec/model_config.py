@@ -42,6 +42,10 @@ class ModelConfig:
         return self.settings.get("jobQueueSize")
 
 
+_MOST: Final = (1 << 31) - 1
+"""The original reads whole numbers of 32 bits, and ignores a larger one too."""
+_MOST_WORKERS: Final = 1024
+"""As in a spec."""
 _WORD_OF: Final = {bool: "true or false", int: "a whole number", str: "text", list: "a list", dict: "a mapping"}
 _FOUND: Final = {**_WORD_OF, float: "a number with a fraction", type(None): "empty"}
 
@@ -54,12 +58,12 @@ def _of_type(wanted: type, value: object) -> str | None:
     return f"is {found}, not {_WORD_OF[wanted]}"
 
 
-def _whole(least: int) -> Callable[[object], str | None]:
+def _whole(least: int, most: int = _MOST) -> Callable[[object], str | None]:
     def fault(value: object) -> str | None:
         """Return what is wrong with a number, or nothing."""
         wrong = _of_type(int, value)
-        if wrong is None and isinstance(value, int) and value < least:
-            return f"is {value}, and must be {least} or more"
+        if wrong is None and isinstance(value, int) and not least <= value <= most:
+            return f"is {value}, and must be {f'{least} or more' if value < least else f'{most} or less'}"
         return wrong
 
     return fault
@@ -92,7 +96,7 @@ def _numbers(value: object) -> str | None:
 
 
 _KEYS: Final[Mapping[str, Callable[[object], str | None]]] = {
-    "minWorkers": _whole(1),
+    "minWorkers": _whole(1, _MOST_WORKERS),
     "maxWorkers": _whole(1),
     "batchSize": _whole(1),
     "maxBatchDelay": _whole(0),

@@ -18,10 +18,13 @@ _AMBIGUOUS: Final = re.compile(r"[\x00-\x20\x7f\\]")
 _SEPARATOR: Final = re.compile(r"[/\\]")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _MOST_PORTS: Final = 65535
+_PIN: Final = re.compile(r"sha-?[0-9]+", re.IGNORECASE)
 _DIGEST: Final = re.compile(r"[0-9a-fA-F]{64}")
 _SAFE: Final = "/%:;@!$&'()*+,=~-._"
 _SECRET: Final = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
 _MOST_ROUNDS: Final = 5
+_LONGEST: Final = 8192
+_MOST_SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +78,34 @@ def parse_address(text: str) -> Address:
     try:
         return _parsed(text)
     except (HostError, ValueError) as why:
-        raise FetchError(f'the url "{without_secrets(text)}" cannot be fetched: {why}') from None
+        raise FetchError(f'the url "{_cut(without_secrets(text))}" cannot be fetched: {_reason(why)}') from None
 
 
 def follow(address: Address, location: str) -> Address:
     """Return where a redirect leads; raise ``FetchError`` if that is no address."""
-    return parse_address(urljoin(address.text, location))
+    try:
+        return _parsed(urljoin(address.text, location))
+    except (HostError, ValueError) as why:
+        to = _cut(without_secrets(location))
+        message = f'"{address.shown}" is not fetched: the server redirects to "{to}", and {_reason(why)}'
+        raise FetchError(message) from None
+
+
+def _reason(why: ValueError) -> str:
+    return "it is no UTF-8 text" if isinstance(why, UnicodeEncodeError) else str(why)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+def pin_of(url: str) -> str | None:
+    """Return the digest that a url pins; raise ``FetchError`` for one that cannot be meant."""
+    _, _, fragment = url.partition("#")
+    try:
+        return _pin(fragment)
+    except ValueError as why:
+        raise FetchError(f'the url "{without_secrets(url)}" cannot be used: {why}') from None
 
 
 def without_secrets(text: str) -> str:
@@ -89,6 +114,8 @@ def without_secrets(text: str) -> str:
 
 
 def _parsed(text: str) -> Address:
+    if len(text) > _LONGEST:
+        raise ValueError(f"it is longer than {_LONGEST:,} characters")
     if _AMBIGUOUS.search(text):
         raise ValueError("it holds a space, a backslash or a control character")
     found = _PARTS.fullmatch(text)
@@ -103,7 +130,7 @@ def _parsed(text: str) -> Address:
         scheme=scheme,
         host=host,
         port=port,
-        path=_path(path),
+        path=_path(path, may_encode_slashes=scheme != "file"),
         query=quote(query or "", safe=_SAFE + "?"),
         pin=_pin(fragment or ""),
     )
@@ -127,22 +154,27 @@ def _file_place(place: str | None) -> tuple[str, int]:
     return "", 0
 
 
-def _path(path: str) -> str:
+def _path(path: str, *, may_encode_slashes: bool) -> str:
     plain = path
     for _ in range(_MOST_ROUNDS):
         plain, before = unquote(plain), plain
         if plain == before:
             break
-    if "\0" in plain or ".." in _SEPARATOR.split(plain):
+    else:
+        raise ValueError("its path is encoded over and over")
+    # Some servers take parameters off each part before they follow it: "..;x" leads up there.
+    if "\0" in plain or any(part.partition(";")[0] == ".." for part in _SEPARATOR.split(plain)):
         raise ValueError('".." or a null byte stands in its path')
+    if not may_encode_slashes and plain.count("/") != path.count("/"):
+        raise ValueError("an encoded slash stands in its path")
     path = quote(path, safe=_SAFE)
     return path if path.startswith("/") else f"/{path}"
 
 
 def _pin(fragment: str) -> str | None:
-    name, _, digest = fragment.partition("=")
-    if not name.lower().startswith("sha"):
+    if not _PIN.search(fragment):
         return None  # never sent anywhere, as in every browser
+    name, _, digest = fragment.partition("=")
     if name != "sha256" or not _DIGEST.fullmatch(digest):
         raise ValueError("what pins it must be #sha256= and 64 hexadecimal digits")
     return digest.lower()

@@ -27,6 +27,8 @@ _OK: Final = 200
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _WANTS_LOGIN: Final = frozenset({401, 403, 407})
 _CHUNK: Final = 1 << 18
+_MOST_SAID: Final = 200
+_MOST_DIGITS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ def refuse_unless_allowed(address: Address, policy: FetchPolicy, *, came_from: A
     """Raise ``FetchError`` with what to pass, unless the allow-list has the address."""
     if policy.allowed.admits(address):
         return
-    whence = "" if came_from is None else f', where "{came_from.shown}" redirects to'
+    whence = "" if came_from is None else f', where "{came_from.shown}" redirects to,'
     raise FetchError(
         f'"{address.shown}"{whence} is not fetched: nothing is, unless it is allowed',
         hint=f'allow it with --allow-url "{address.folder}", or download it yourself and give its file name',
@@ -111,7 +113,7 @@ def _redirected(address: Address, location: str | None, policy: FetchPolicy) -> 
 
 def _judge_head(answer: http.client.HTTPResponse, address: Address, policy: FetchPolicy) -> None:
     if answer.status != _OK:
-        said = f"{answer.status} {answer.reason}".strip()
+        said = f"{answer.status} {answer.reason}".strip()[:_MOST_SAID]
         raise FetchError(
             f'"{address.shown}" is not fetched: the server answered "{said}"',
             hint="no name and no password are sent; fetch it yourself and give its file name"
@@ -131,9 +133,13 @@ def _declared(answer: http.client.HTTPResponse, address: Address) -> int | None:
     lengths = {text.strip() for text in answer.headers.get_all("Content-Length", [])}
     coding = answer.headers.get("Transfer-Encoding")
     is_plain = coding is None or (coding.strip().lower() == "chunked" and not lengths)
-    if not is_plain or len(lengths) > 1 or not all(text.isascii() and text.isdigit() for text in lengths):
+    if not is_plain or len(lengths) > 1 or not all(map(_is_length, lengths)):
         raise FetchError(f'"{address.shown}" is not fetched: the server contradicts itself about its length')
     return int(lengths.pop()) if lengths else None
+
+
+def _is_length(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 # --- the body ---------------------------------------------------------------------------------------------------

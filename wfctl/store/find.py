@@ -228,13 +228,21 @@ def _relative(url: str, places: Places) -> Path | None:
     scheme = scheme_of(url)
     if scheme in _REMOTE:
         return None
-    text = unquote(urlsplit(url).path) if scheme == "file" else url
-    if "\0" in text or not text.strip():
+    text = _path_of(url) if scheme == "file" else url
+    if text is None or "\0" in text or not text.strip():
         return None
     path = Path(text)
     if path.is_absolute():
         return _below(path, places)
     return None if not path.parts or ".." in path.parts else path
+
+
+def _path_of(url: str) -> str | None:
+    """Return the path in a ``file:`` url; ``None`` where that is on another machine, or is spelled to mislead."""
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    is_plain = path.count("/") == parts.path.count("/")
+    return path if is_plain and parts.netloc.lower() in {"", "localhost"} else None
 
 
 def _below(path: Path, places: Places) -> Path | None:

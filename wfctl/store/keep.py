@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from wfctl.errors import FetchError, UnreadableInputError
+from wfctl.errors import NotKeptError, UnreadableInputError
 from wfctl.plain_file import only_plain
 from wfctl.store.digest import sha256_of
 
@@ -100,4 +100,7 @@ def _kept_in(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise FetchError(f'what is fetched cannot be kept in "{folder}": {reason}') from error
+        raise NotKeptError(
+            f'what is fetched cannot be kept in "{folder}": {reason}',
+            hint="WFCTL_CACHE names another folder for what is pinned, and TMPDIR for the rest",
+        ) from error

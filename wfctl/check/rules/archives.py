@@ -6,7 +6,7 @@ A rule about one archive takes a model and what was found inside; ``over_models`
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from wfctl.check.model import Inside
+from wfctl.check.model import Inside, UnmetRequirement
 from wfctl.check.subject import Subject
 from wfctl.check.wording import listed, quoted
 from wfctl.diagnostics.catalog import find
@@ -95,13 +95,19 @@ def unmet_requirement(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]:
         if unmet.fault is not None:
             yield _of("WF510", model, f"{what} cannot be judged: {unmet.fault}")
             continue
-        there = "is not installed" if unmet.installed is None else f"is not met: {unmet.installed} is installed"
+        there = "is not installed" if unmet.installed is None else f"is not met: {_there(unmet)}"
         yield _of(
             "WF510",
             model,
             f"{what} {there}",
             help="install it, or let wfctl run --install-requirements put it where only this model sees it",
         )
+
+
+def _there(unmet: UnmetRequirement) -> str:
+    if unmet.lacking is not None:
+        return f"its extras need {quoted(unmet.lacking)}, which is not here"
+    return f"{unmet.installed} is installed"
 
 
 def unsupported_runtime(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]:
@@ -138,6 +144,8 @@ def fates(config: ModelConfig) -> Iterator[tuple[str, str]]:
             yield key, f"not applied yet: {_NOT_APPLIED[key]}"
         elif key in _NOT_SUPPORTED and _asks(key, value):
             yield key, f"not supported: {_NOT_SUPPORTED[key]}"
+        elif key == "maxWorkers" and value != config.settings["minWorkers"]:
+            yield key, "no effect, as in TorchServe: minWorkers of them run"
         else:
             yield key, "applied"
     for fault in config.faults:

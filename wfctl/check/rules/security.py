@@ -7,6 +7,7 @@ from wfctl.check.url import Url
 from wfctl.check.wording import quoted
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic
+from wfctl.spec.model import ModelSpec
 
 
 def path_outside_store(subject: Subject) -> Iterator[Diagnostic]:
@@ -37,7 +38,7 @@ def credentials_in_url(subject: Subject) -> Iterator[Diagnostic]:
 def unpinned_http_url(subject: Subject) -> Iterator[Diagnostic]:
     """Report each download that anyone on the way could change unnoticed."""
     for model, url in subject.urls:
-        if url.scheme == "http" and model.sha256 is None:
+        if url.scheme == "http" and not _is_pinned(model, url):
             yield find(
                 "WF604",
                 f"the archive of model {quoted(model.name)} comes by plain HTTP and nothing pins what arrives",
@@ -49,7 +50,7 @@ def unpinned_http_url(subject: Subject) -> Iterator[Diagnostic]:
 def fetched_archive(subject: Subject) -> Iterator[Diagnostic]:
     """Note each download that a run must be allowed to make, and what it needs for it."""
     for model, url in subject.urls:
-        is_pinned = model.sha256 is not None
+        is_pinned = _is_pinned(model, url)
         is_refused = url.malformation() or url.escape() or url.has_user()
         if not url.is_remote or is_refused or (url.scheme == "http" and not is_pinned):
             continue
@@ -74,6 +75,10 @@ def link_out_of_store(subject: Subject) -> Iterator[Diagnostic]:
                 help="put the archive itself there, or name the folder it leads to with --model-store",
                 notes=(f"the link is {fact.leads_out}",),
             )
+
+
+def _is_pinned(model: ModelSpec, url: Url) -> bool:
+    return model.sha256 is not None or "#sha256=" in url.text
 
 
 def _what_run_needs(url: Url, *, is_pinned: bool) -> str:
