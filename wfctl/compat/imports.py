@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from wfctl.check.wording import quoted
 from wfctl.compat.found import found
-from wfctl.compat.local_modules import is_local, needed_files
+from wfctl.compat.local_modules import is_local
 from wfctl.compat.model import Code, HasLibrary, Row
 from wfctl.compat.python_file import Import, PythonFile, last_name
 from wfctl.compat.ts_faults import faults_of
@@ -18,7 +18,7 @@ _EXTRAS = {"PIL": "vision", "torchvision": "vision", "onnxruntime": "onnx", "cap
 _FOR_PICTURES = frozenset({"vision_handler", "image_classifier", "image_segmenter", "object_detector"})
 _DISTRIBUTIONS = {"cv2": "opencv-python-headless", "sklearn": "scikit-learn", "skimage": "scikit-image"}
 """Import name -> name to install, where the two differ."""
-_ALWAYS_THERE = frozenset({"ts", "wfctl", "torch", "yaml", "click", "rich", "jsonschema"})
+_ALWAYS_THERE = frozenset({"__main__", "ts", "wfctl", "torch", "yaml", "click", "rich", "jsonschema"})
 
 
 def unknown_ts_name(code: Code) -> Iterator[Row]:
@@ -50,7 +50,7 @@ def several_processes(code: Code) -> Iterator[Row]:
 
 def extra_needed(code: Code, has_library: HasLibrary) -> Iterator[Row]:
     """Tell what one of our extras brings, and is not installed."""
-    for file, each in _surely_imported(needed_files(code)):
+    for file, each in _surely_imported(code.files):
         missing = _missing_for_extra(each, has_library)
         if missing is not None and not is_local(missing, code):
             extra = _EXTRAS[missing]
@@ -74,7 +74,7 @@ def library_not_installed(code: Code, has_library: HasLibrary, requirements: str
 
     ``requirements`` is the text of the requirements file: what it names is told about by the rules for it.
     """
-    for file, each in _surely_imported(needed_files(code)):
+    for file, each in _surely_imported(code.files):
         top = each.module.partition(".")[0]
         is_ours = top in sys.stdlib_module_names or top in _ALWAYS_THERE or top in _EXTRAS or is_local(top, code)
         is_ours |= top in _SEVERAL_PROCESSES  # told about already
@@ -98,4 +98,4 @@ def _missing_for_extra(each: Import, has_library: HasLibrary) -> str | None:
 
 def _surely_imported(files: Iterable[PythonFile]) -> Iterator[tuple[PythonFile, Import]]:
     for file in files:
-        yield from ((file, each) for each in file.imports if not each.use.is_guarded)
+        yield from ((file, each) for each in file.imports if each.is_sure)

@@ -13,7 +13,6 @@ from wfctl.archive.unpack import list_members, open_archive, unpack
 from wfctl.check.check import check
 from wfctl.check.model import Checked, Surroundings
 from wfctl.compat.judge_model import LOOK, rows_about
-from wfctl.compat.local_modules import needed_files
 from wfctl.compat.merge import merged
 from wfctl.compat.model import Code, HasLibrary, Judged, Row, Stores
 from wfctl.compat.python_file import PythonFile, read_python
@@ -93,10 +92,7 @@ def _functions(path: Path, read: ReadSources, nodes: Mapping[str, Node]) -> Code
     else:
         files = _beside(read.handler_path) if read.handler_path else ()
         members = frozenset(file.member for file in files)
-    code = Code(name="", files=files, members=members, handler=handler, functions=functions)
-    if read.origin is Origin.SPEC:  # a folder of work holds more than what runs
-        return Code(name="", files=tuple(needed_files(code)), members=members, handler=handler, functions=functions)
-    return code
+    return Code(name="", files=files, members=members, handler=handler, functions=functions)
 
 
 def _beside(handler: Path) -> tuple[PythonFile, ...]:

@@ -21,9 +21,17 @@ _SETTING_FOR_HANDLER = 'TorchServe takes a handler that no manifest names from i
 
 def handler_member(handler: str, members: frozenset[str]) -> str | None:
     """Return the file that a manifest's handler is, ``None`` if it is none of the archive's."""
-    stem = handler.partition(":")[0].removesuffix(".py")
-    last = stem.rpartition("/")[2]
-    return next((name for name in (f"{stem}.py", f"{last}.py", f"{last}/__init__.py") if name in members), None)
+    base = _module_of(handler).replace(".", "/")
+    for name in (f"{base}.py", f"{base}/__init__.py"):
+        if name in members:
+            return name
+    compiled = (each for each in sorted(members) if each.startswith(f"{base}.") and each.endswith((".so", ".pyc")))
+    return next(compiled, None)
+
+
+def _module_of(handler: str) -> str:
+    """Return the module that is imported: of a path only the last part counts."""
+    return handler.partition(":")[0].removesuffix(".py").rpartition("/")[2]
 
 
 def usual_handler(members: frozenset[str]) -> str | None:
@@ -72,7 +80,7 @@ def _without_manifest(model: ModelCode) -> Iterator[Row]:
 def _about_handler(handler: str, model: ModelCode, has_library: HasLibrary) -> Iterator[Row]:
     if model.code.handler is not None:
         return
-    name = handler.partition(":")[0].removesuffix(".py").rpartition("/")[2]
+    name = _module_of(handler)
     if name in BUILT_IN_HANDLERS:
         missing = missing_for_pictures(name, has_library)
         if missing is not None:
