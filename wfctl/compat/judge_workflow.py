@@ -6,6 +6,7 @@ Invariant: as in ``judge``; a workflow's archive is unpacked, into a private fol
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from wfctl.archive.read_sources import Origin, ReadSources, missing_in, read_sources
@@ -23,6 +24,7 @@ from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import SourceText
 from wfctl.errors import ArchiveError, UnreadableInputError
 from wfctl.spec.model import WorkflowSpec
+from wfctl.store.allow import parse_allowed
 from wfctl.store.find import Places, facts_for, find_model, is_remote
 from wfctl.workflow import Node, NodeKind
 
@@ -36,6 +38,7 @@ def judge_workflow(path: Path, stores: Stores, has_library: HasLibrary) -> Judge
         beside=read.folder,
         model_store=stores.model_store,
         environment_store=stores.environment_store,
+        allowed=parse_allowed(("file:///",)),  # what must be allowed by name is worth knowing all the same
     )
 
     def look(spec: WorkflowSpec) -> Surroundings:
@@ -51,7 +54,7 @@ def judge_workflow(path: Path, stores: Stores, has_library: HasLibrary) -> Judge
         at = _finder(read, places, stack)
         for node in nodes.values():
             if node.kind is NodeKind.MODEL:
-                rows += fetched_model(node)
+                rows += fetched_model(node, is_outside=_is_outside(node, places))
                 rows += _about_model(node, at, rows, has_library)
     return Judged(path=str(path), name=read.name, rows=merged(rows))
 
@@ -120,6 +123,15 @@ def _finder(read: ReadSources, places: Places, stack: ExitStack) -> Callable[[st
         return unpacked[0] / found.member
 
     return at
+
+
+def _is_outside(node: Node, places: Places) -> bool:
+    """Whether a model is there, but only for those who allow it by name."""
+    url = node.model.url if node.model else None
+    if not url or is_remote(url):
+        return False
+    with_leave, without = find_model(url, places), find_model(url, replace(places, allowed=None))
+    return with_leave.path is not None and without.path is None and without.member is None
 
 
 def _about_model(

@@ -59,6 +59,8 @@ class Code:
     functions: Mapping[str, Node] = field(default_factory=dict)
     """The workflow's functions."""
     model_file: str | None = None
+    is_folder: bool = False
+    """Whether the archive is a folder, which is used where it lies."""
 
     def node_at(self, function: str | None) -> Node | None:
         """Return the node that runs what stands in a function of the top level; ``None`` if that is unknown."""

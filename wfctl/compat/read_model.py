@@ -6,10 +6,10 @@ Invariant: nothing is imported, unpickled or run; what is damaged raises ``Archi
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from wfctl.archive.handler_member import handler_member, usual_handler
 from wfctl.archive.manifest import MAR_MANIFEST, MarManifest, parse_mar_manifest
 from wfctl.archive.pickled_names import PICKLE_HEAD, pickled_names
 from wfctl.archive.unpack import Archive, open_archive
-from wfctl.compat.manifests import handler_member, usual_handler
 from wfctl.compat.model import Code, ModelCode
 from wfctl.compat.python_file import PythonFile, read_python
 from wfctl.diagnostics.model import SourceText
@@ -41,6 +41,7 @@ def read_model(path: Path, name: str, node: Node | None) -> ModelCode:
             handler=_handler(manifest, members),
             node=node,
             model_file=manifest.model_file if manifest else None,
+            is_folder=path.is_dir(),
         ),
         manifest=manifest,
         foreign=foreign,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from wfctl.compat import imports, uses
 from wfctl.compat.local_modules import files_that_run
 from wfctl.compat.model import Code, HasLibrary, Row
-from wfctl.diagnostics.catalog import find
+from wfctl.diagnostics.catalog import RULES, find
 
 CODE_RULES: Mapping[str, Callable[[Code], Iterator[Row]]] = {
     "WF920": imports.unknown_ts_name,
@@ -25,7 +25,7 @@ CODE_RULES: Mapping[str, Callable[[Code], Iterator[Row]]] = {
     "WF933": uses.unpickling,
 }
 
-COMPAT_CODES = frozenset(f"WF{number}" for number in range(920, 940))
+COMPAT_CODES = frozenset(code for code in RULES if code.startswith(("WF92", "WF93")))
 """Found by ``check-compat`` alone: they stand on what is inside archives."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from wfctl.check.subject import Subject
 from wfctl.check.url import Url
-from wfctl.check.wording import quoted
+from wfctl.check.wording import quoted, to_type
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic
 
@@ -77,5 +77,5 @@ def link_out_of_store(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def _what_run_needs(url: Url, *, is_pinned: bool) -> str:
-    allowed = f"wfctl run needs --allow-url {quoted(url.folder)}"
+    allowed = f"wfctl run needs --allow-url {to_type(url.folder)}"
     return allowed if is_pinned else f"{allowed}, and --trust or a sha256 in the spec"
