@@ -3,9 +3,11 @@
 import json
 import pickle
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+import torch
 from judging import NOOP, codes, judged, pack, pack_model, pack_workflow
 
 from wfctl.compat.model import Kind, Verdict
@@ -226,3 +228,15 @@ def test_reading_criteria_that_nobody_set_is_no_difference(tmp_path: Path) -> No
 
 def test_a_name_beyond_the_first_plane_is_read(tmp_path: Path) -> None:
     assert judged(pack_model(tmp_path / "\U0001f600.mar", {"handler.py": NOOP})).verdict is Verdict.SAME
+
+
+def test_loading_what_is_weights_alone_is_no_difference(tmp_path: Path) -> None:
+    handler = "import torch\n\n\ndef handle(data, context):\n    return torch.load('w.pt')\n"
+    saved, whole = BytesIO(), BytesIO()
+    torch.save({"w": torch.zeros(2)}, saved)
+    torch.save(torch.nn.Linear(1, 1), whole)
+    assert judged(pack_model(tmp_path / "m1.mar", {"handler.py": handler, "w.pt": saved.getvalue()})).rows == ()
+    assert codes(judged(pack_model(tmp_path / "m2.mar", {"handler.py": handler, "w.pt": whole.getvalue()}))) == [
+        "WF933"
+    ]
+    assert codes(judged(pack_model(tmp_path / "m3.mar", {"handler.py": handler}))) == ["WF933"]

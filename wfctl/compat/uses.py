@@ -169,6 +169,8 @@ def _is_in_model_folder(target: ast.expr | None) -> bool:
 
 def unpickling(code: Code) -> Iterator[Row]:
     """Tell on what terms a handler's own ``torch.load`` takes more than weights."""
+    if code.holds_weights_only:
+        return
     for file, use in _calls(code):
         if dotted(use.called) == "torch.load" and use.argument(-1, "weights_only") is None:
             yield found("WF933", LOAD_WORDS, file, use, code, remedy=LOAD_REMEDY)
