@@ -16,6 +16,7 @@ from wfctl.compat.uses import LOAD_REMEDY
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Span
 from wfctl.handler_facts import read_handler_facts
+from wfctl.handlers.extras import EXTRA_OF, command_for
 from wfctl.hosting.ts_names import BUILT_IN_HANDLERS
 
 _PACK_AGAIN = "pack the model again and name its handler"
@@ -70,7 +71,7 @@ def _about_handler(handler: str, model: ModelCode, has_library: HasLibrary) -> I
     if name in BUILT_IN_HANDLERS:
         missing = missing_for_pictures(name, has_library)
         if missing is not None:
-            yield _row("WF938", model, extra_words(missing), remedy='pip install "wfctl[vision]"')
+            yield _row("WF938", model, extra_words(missing), remedy=command_for(EXTRA_OF[missing]))
     elif name in PACKED_WITHOUT_FILE:
         words = f"TorchServe has the handler {quoted(name)} built in; here it is not"
         yield _row("WF921", model, words, remedy="write a handler that calls the vendor's library, and pack it")
@@ -121,7 +122,7 @@ def _about_entry(handler: str, model: ModelCode) -> Iterator[Row]:
 def _about_weights(model: ModelCode, has_library: HasLibrary) -> Iterator[Row]:
     weights = model.manifest.serialized_file if model.manifest else None
     if weights and weights.endswith(".onnx") and not has_library("onnxruntime"):
-        yield _row("WF938", model, extra_words("onnxruntime"), remedy='pip install "wfctl[onnx]"')
+        yield _row("WF938", model, extra_words("onnxruntime"), remedy=command_for(EXTRA_OF["onnxruntime"]))
     for member, names in model.foreign.items():
         words = (
             f"TorchServe leaves it to torch whether {quoted(member)} may hold more than weights"

@@ -18,13 +18,14 @@ BUILT_IN_HANDLERS: Final = (
 )
 """What a manifest may name without a file in the archive."""
 
-ENVELOPES: Final = ("base", "body", "json", "kserve", "kservev2")
+ENVELOPES: Final = ("body", "json", "kserve", "kservev2")
+"""What may be put around a handler by its name alone."""
 
 _HANDLERS: Final = "wfctl.handlers"
 
 OURS: Final[Mapping[str, str]] = {
     **{f"ts.torch_handler.{name}": f"{_HANDLERS}.{name}" for name in BUILT_IN_HANDLERS},
-    **{f"ts.torch_handler.request_envelope.{name}": f"{_HANDLERS}.envelopes.{name}" for name in ENVELOPES},
+    **{f"ts.torch_handler.request_envelope.{name}": f"{_HANDLERS}.envelopes.{name}" for name in ("base", *ENVELOPES)},
     "ts.torch_handler.unit_tests.test_utils.mock_context": f"{_HANDLERS}.mock_context",
     "ts.torch_handler.contractions": f"{_HANDLERS}.contractions",
     "ts.context": f"{_HANDLERS}.context",
