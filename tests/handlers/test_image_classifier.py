@@ -5,7 +5,7 @@ import pytest
 import torch
 from pictures import BRIGHTNESS, normalised, png
 
-from wfctl.handlers.image_classifier import ImageClassifier
+from wfctl.handlers.vision.image_classifier import ImageClassifier
 
 
 @pytest.fixture
