@@ -12,6 +12,7 @@ FLOORS = {
     "errors": -1,  # values that even F0 may raise
     "diagnostics": 0,
     "plain_file": 0,
+    "file_lock": 0,
     "spec": 1,
     "dag": 1,
     "handler_facts": 1,

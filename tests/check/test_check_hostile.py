@@ -23,13 +23,17 @@ def _timed(spec: str, handler: str | None = None) -> tuple[float, Checked]:
     return time.process_time() - start, checked
 
 
+def _at_best(spec: str) -> float:
+    """Return the time that a check takes when nothing gets in its way."""
+    return min(_timed(spec)[0] for _ in range(3))
+
+
 def test_thousands_of_nodes_are_checked_in_linear_time() -> None:
-    check_text(_layered(10))  # imports, and the schema
-    small, _ = _timed(_layered(800))
-    large, checked = _timed(_layered(4_000))
+    checked = check_text(_layered(4_000))
     assert codes(checked) == []
     assert checked.workflow is not None
-    assert large < 10 * max(small, 0.05)  # five times the nodes; a quadratic step would give twenty-five
+    # Five times the nodes; a quadratic step would give twenty-five.
+    assert _at_best(_layered(4_000)) < 12 * _at_best(_layered(800))
 
 
 def test_everything_to_everything_is_a_few_circles() -> None:

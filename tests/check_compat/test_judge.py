@@ -3,9 +3,11 @@
 import json
 import pickle
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+import torch
 from judging import NOOP, codes, judged, pack, pack_model, pack_workflow
 
 from wfctl.compat.model import Kind, Verdict
@@ -171,3 +173,70 @@ def test_the_manifest_of_a_model_must_be_json(tmp_path: Path) -> None:
     assert "not JSON" in str(judged(tmp_path / "m1.mar").error)
     pack(tmp_path / "m2.mar", {"MAR-INF/MANIFEST.json": json.dumps({"model": {"handler": "../x.py"}})})
     assert "names no file" in str(judged(tmp_path / "m2.mar").error)
+
+
+def test_a_file_outside_of_the_stores_is_judged_and_must_be_allowed(tmp_path: Path) -> None:
+    elsewhere, beside = tmp_path / "else where", tmp_path / "beside"
+    elsewhere.mkdir()
+    beside.mkdir()
+    url = pack_model(elsewhere / "m1.mar", {"handler.py": REFUSES}).as_uri()
+    war = pack_workflow(beside / "flow.war", f"models:\n  m1: {{url: '{url}'}}\ndag:\n  m1: []\n")
+    found = judged(war)
+    assert (found.verdict, codes(found)) == (Verdict.DIFFERS, ["WF930", "WF927"])
+    assert f'--allow-url "{elsewhere.as_uri()}/"' in str(found.rows[0].finding.help)
+    assert codes(judged(war, model_store=elsewhere)) == ["WF927"]
+
+
+def test_a_file_that_is_nowhere_is_not_there(tmp_path: Path) -> None:
+    spec = "models:\n  m1: {url: 'file:///no/where/m1.mar'}\ndag:\n  m1: []\n"
+    (row,) = judged(pack_workflow(tmp_path / "flow.war", spec)).rows
+    assert row.finding.code == "WF501"
+    assert '--allow-url "file:///no/where/"' in str(row.finding.help)
+
+
+def test_a_url_that_nobody_can_fetch_is_one_fault(tmp_path: Path) -> None:
+    spec = "models:\n  m1: {url: 's3://bucket/m1.mar'}\ndag:\n  m1: []\n"
+    assert codes(judged(pack_workflow(tmp_path / "flow.war", spec))) == ["WF502"]
+
+
+def test_what_is_written_into_a_folder_that_is_used_in_place_stays(tmp_path: Path) -> None:
+    writes = "import torch\n\n\ndef handle(data, context):\n    torch.save(data, 'x.pt')\n    return data\n"
+    pack_model(tmp_path / "m1.mar", {"handler.py": writes})
+    with zipfile.ZipFile(tmp_path / "m1.mar") as archive:
+        archive.extractall(tmp_path / "m1")
+    assert codes(judged(tmp_path / "m1.mar")) == ["WF932"]
+    assert codes(judged(tmp_path / "m1")) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "(Path(context.system_properties['model_dir']) / 'x').write_text('')",
+        "torch.save(data, f=os.path.join(self.model_dir, 'x.pt'))",
+        "open('x', 'w')",
+    ],
+)
+def test_every_way_of_writing_into_the_folder_is_seen(tmp_path: Path, line: str) -> None:
+    handler = f"import os\nimport torch\nfrom pathlib import Path\n\n\ndef handle(data, context):\n    {line}\n"
+    assert codes(judged(pack_model(tmp_path / "m1.mar", {"handler.py": handler}))) == ["WF932"]
+
+
+def test_reading_criteria_that_nobody_set_is_no_difference(tmp_path: Path) -> None:
+    handler = "def handle(data, context):\n    return [context.stopping_criteria for _ in data]\n"
+    assert judged(pack_model(tmp_path / "m1.mar", {"handler.py": handler})).rows == ()
+
+
+def test_a_name_beyond_the_first_plane_is_read(tmp_path: Path) -> None:
+    assert judged(pack_model(tmp_path / "\U0001f600.mar", {"handler.py": NOOP})).verdict is Verdict.SAME
+
+
+def test_loading_what_is_weights_alone_is_no_difference(tmp_path: Path) -> None:
+    handler = "import torch\n\n\ndef handle(data, context):\n    return torch.load('w.pt')\n"
+    saved, whole = BytesIO(), BytesIO()
+    torch.save({"w": torch.zeros(2)}, saved)
+    torch.save(torch.nn.Linear(1, 1), whole)
+    assert judged(pack_model(tmp_path / "m1.mar", {"handler.py": handler, "w.pt": saved.getvalue()})).rows == ()
+    assert codes(judged(pack_model(tmp_path / "m2.mar", {"handler.py": handler, "w.pt": whole.getvalue()}))) == [
+        "WF933"
+    ]
+    assert codes(judged(pack_model(tmp_path / "m3.mar", {"handler.py": handler}))) == ["WF933"]

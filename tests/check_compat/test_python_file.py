@@ -11,7 +11,7 @@ from wfctl.hosting.ts_names import MADE, MODULES
 def surely_imported(text: str) -> list[str]:
     file = read_python("handler.py", SourceText("handler.py", text))
     assert file.fault is None
-    return [each.module for each in file.imports if not each.use.is_guarded]
+    return [each.module for each in file.imports if each.is_sure]
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,9 @@ def surely_imported(text: str) -> list[str]:
         "try:\n    if x:\n        import a\nexcept:\n    pass\n",
         "from contextlib import suppress\nwith suppress(ImportError):\n    import a\n",
         "import typing\nif typing.TYPE_CHECKING:\n    import a\n",
+        "import importlib.util\nif importlib.util.find_spec('a'):\n    import a\n",
+        "from transformers.utils import is_a_available\nif is_a_available():\n    import a\n",
+        "import torch\nif torch.cuda.is_available():\n    from a import b\n",
         "from . import a\n",
         "from .a import b\n",
     ],
@@ -41,6 +44,8 @@ def test_an_import_that_may_fail_or_never_runs_is_not_counted(text: str) -> None
         "try:\n    import a\nexcept ValueError:\n    pass\n",
         "try:\n    pass\nexcept ImportError:\n    import a\n",
         "try:\n    pass\nfinally:\n    import a\n",
+        "import torch\nif torch.cuda.is_available():\n    pass\nelse:\n    import a\n",
+        "if torch.__version__ > '2':\n    import a\n",
         "import typing\nif typing.TYPE_CHECKING:\n    pass\nelse:\n    import a\n",
         "import importlib\nimportlib.import_module('a')\n",
         "__import__('a')\n",

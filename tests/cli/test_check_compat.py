@@ -80,10 +80,11 @@ def test_a_store_is_told_archive_by_archive(cli: Cli, original, tmp_path: Path) 
     assert done.out == (
         "store/damaged.mar: not supported\n"
         '  bad-archive  "damaged.mar" is refused: the archive is cut short\n'
+        "               -> get it again from where it was made, or pack its files again\n"
         "store/m1.mar: runs as it is\n"
         "store/noop.war: runs as it is\n"
         "store/refusing.tar.gz: runs, differs\n"
-        '  -  WF927  handler.py:5  TorchServe tries the node again, then answers 500 "Error executing" and the node;'
+        '  -  WF927  handler.py:5  TorchServe uses up the tries of the node, then answers 500 "Error executing" and its name;'
         " here the client gets 422 and the handler's words at once\n"
         "                          -> nothing to do\n"
         "store/streaming: not supported\n"
@@ -122,7 +123,7 @@ def test_the_record_is_as_its_schema_says(cli: Cli, original, tmp_path: Path) ->
             "nodes": ["m1"],
             "place": {"file": "m1.mar/handler.py", "line": 5},
             "count": 1,
-            "difference": 'TorchServe tries the node again, then answers 500 "Error executing" and the node;'
+            "difference": 'TorchServe uses up the tries of the node, then answers 500 "Error executing" and its name;'
             " here the client gets 422 and the handler's words at once",
             "remedy": "nothing to do",
         }
@@ -153,8 +154,8 @@ def test_what_we_archive_is_read_with_the_models_inside(cli: Cli, tmp_path: Path
         '  -   WF906  workflow.yaml:2    TorchServe looks for the model "m1" in its model store only, not in a folder;'
         " here it is found by its path\n"
         "                                -> nothing to do\n"
-        '  m1  WF927  m1.mar/model.py:5  TorchServe tries the node again, then answers 500 "Error executing" and the'
-        " node; here the client gets 422 and the handler's words at once\n"
+        '  m1  WF927  m1.mar/model.py:5  TorchServe uses up the tries of the node, then answers 500 "Error executing" and'
+        " its name; here the client gets 422 and the handler's words at once\n"
         "                                -> nothing to do\n"
         "1 archive: 0 run as they are, 1 differs, 0 are not supported\n"
     )
@@ -175,7 +176,8 @@ def test_models_are_looked_for_in_the_named_stores(cli: Cli, original, tmp_path:
 def test_a_folder_of_a_workflow_is_no_store(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "workflow.yaml").write_text(SPEC)
     (tmp_path / "handler.py").write_text(FUNCTIONS)
-    write_mar(tmp_path / "m1.mar", model_name="m1", handler=tmp_path / "handler.py")
+    (tmp_path / "model.py").write_text(NOOP)
+    write_mar(tmp_path / "m1.mar", model_name="m1", handler=tmp_path / "model.py")
     done = cli("check-compat", ".")
     assert done.out.splitlines()[0] == ".: runs as it is"
 

@@ -125,6 +125,24 @@ def test_what_a_manifest_names_and_is_missing_is_said(cli, tmp_path):
     assert 'the manifest names "w.pt", which is not in the archive' in done.out
 
 
+@pytest.mark.parametrize(
+    ("handler", "shown"),
+    [
+        ("base_handler", "base_handler (built in)"),
+        ("vision_handler", "vision_handler (built in)"),
+        ("vllm_handler", "vllm_handler (built into TorchServe, not here)"),
+        ("serving.entry:answer", "serving/entry.py, function answer"),
+        ("some/where/h.py", "some/where/h.py (not in the archive)"),
+    ],
+)
+def test_a_handler_is_shown_as_it_will_be_found(cli, tmp_path, handler, shown):
+    with zipfile.ZipFile(tmp_path / "m.mar", "w") as archive:
+        archive.writestr("serving/entry.py", "")
+        archive.writestr("some/where/h.py", "")
+        archive.writestr("MAR-INF/MANIFEST.json", json.dumps({"model": {"modelName": "m", "handler": handler}}))
+    assert f"  handler       {shown}" in cli("inspect", "m.mar").out.splitlines()
+
+
 def test_a_folder_that_was_an_archive_is_shown(cli, model, tmp_path):
     with zipfile.ZipFile(model) as archive:
         archive.extractall(tmp_path / "unpacked")

@@ -14,7 +14,10 @@ from typing import Any
 
 import forms
 import torch
-from placeholders import define_placeholders
+
+sys.path.append(str(Path(__file__).parent.parent))
+
+import fakes.startup.sitecustomize  # noqa: F401 - lets torchvision be imported
 
 from wfctl.engine.call import Call, CallAnswer, Part
 from wfctl.errors import LoadError
@@ -25,9 +28,9 @@ from wfctl.service.prepare import Request, prepare
 
 def main(jobs: list[dict[str, Any]], more: dict[str, Any]) -> None:
     torch.set_num_threads(1)
-    define_placeholders()
+    importlib.import_module("torchvision")  # slow, and so once for all
     if more:
-        importlib.import_module("ts.torch_handler.base_handler")  # slow, and so once for all
+        importlib.import_module("ts.torch_handler.base_handler")
     for job in jobs:
         pid = os.fork()
         if not pid:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from wfctl.compat.judge import judge
+from wfctl.compat.model import Stores, Verdict
+
 BIN = Path(sys.executable).parent
 WORKFLOWS = Path(__file__).parent / "workflows"
 
@@ -89,6 +92,7 @@ def run(folder: Path, war: str, *words: str, given: bytes) -> bytes:
         timeout=90,
     )
     assert done.returncode == 0, done.stderr.decode()
+    assert judge(folder / f"{war}.war", Stores(), lambda _: True).verdict is not Verdict.UNSUPPORTED
     return done.stdout
 
 

@@ -19,17 +19,17 @@ from typing import Any
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "compat"))
 
+import fakes.startup.sitecustomize  # noqa: F401 - lets torchvision be imported
 import forms
-from placeholders import define_placeholders
 
 _SUCCESS, _FIRST_ERROR = 200, 400
 
 
 def main(jobs: list[dict[str, Any]]) -> None:
     torch.set_num_threads(1)
-    define_placeholders()
     import ts.model_service_worker
     import ts.torch_handler.base_handler  # noqa: F401 - once for all, it is slow
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from wfctl.handlers.exported import load_pt2, load_shared_object
+from wfctl.handlers.loading.exported import load_pt2, load_shared_object
 from wfctl.handlers.unloadable import UnloadableModelError
 
 CPU = torch.device("cpu")

@@ -26,19 +26,21 @@ def without(hidden, code):
     [("vision_handler", "PIL"), ("image_classifier", "torchvision"), ("object_detector", "torchvision")],
 )
 def test_a_handler_of_pictures_names_the_extra_that_is_missing(module, hidden):
-    told = without([hidden], f"import wfctl.handlers.{module}")
+    told = without([hidden], f"import wfctl.handlers.vision.{module}")
     assert f'the handler needs "{hidden}", which is not installed' in told
     assert told.endswith('pip install "wfctl[vision]"')
 
 
 def test_a_model_in_onnx_names_the_extra_that_is_missing():
-    told = without(["onnxruntime"], "from wfctl.handlers.onnx_session import load_onnx; load_onnx('m.onnx', 'cpu')")
+    told = without(
+        ["onnxruntime"], "from wfctl.handlers.loading.onnx_session import load_onnx; load_onnx('m.onnx', 'cpu')"
+    )
     assert told.endswith('needs "onnxruntime", which is not installed; install it by: pip install "wfctl[onnx]"')
 
 
 def test_texts_are_classified_without_captum_and_only_explaining_asks_for_it():
     code = (
-        "import wfctl.handlers.text_classifier as text, torch\n"
+        "import wfctl.handlers.text.text_classifier as text, torch\n"
         "handler = text.TextClassifier()\n"
         "handler.model = torch.nn.Sequential()\n"
         "handler.model.embedding = torch.nn.Embedding(1, 1)\n"

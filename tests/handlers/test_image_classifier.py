@@ -6,7 +6,7 @@ import torch
 from pictures import BRIGHTNESS, normalised, png
 
 from wfctl.handlers.base_handler import BaseHandler
-from wfctl.handlers.image_classifier import ImageClassifier
+from wfctl.handlers.vision.image_classifier import ImageClassifier
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import torch
 from pictures import BY_PIXEL, normalised, png
 
-from wfctl.handlers.image_segmenter import ImageSegmenter
+from wfctl.handlers.vision.image_segmenter import ImageSegmenter
 
 
 def test_each_pixel_gets_its_class_and_how_sure_it_is(context, model_file, batch):

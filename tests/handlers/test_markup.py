@@ -1,6 +1,6 @@
 import pytest
 
-from wfctl.handlers.markup import CLEANUP_REGEX
+from wfctl.handlers.text.markup import CLEANUP_REGEX
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ import json
 import logging
 import re
 
-from wfctl.handlers.dimension import Dimension
-from wfctl.handlers.metric import Metric, MetricEncoder, MetricUnit, emit_metrics
+from wfctl.handlers.metrics.dimension import Dimension
+from wfctl.handlers.metrics.metric import Metric, MetricEncoder, MetricUnit, emit_metrics
 
 LABELS = [Dimension("ModelName", "m"), Dimension("Level", "Model")]
 

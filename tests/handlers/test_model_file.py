@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from wfctl.handlers.model_file import load_model_class
+from wfctl.handlers.loading.model_file import load_model_class
 
 MODEL = """
 class Wide:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from pictures import FINDS, png
 
-from wfctl.handlers.object_detector import ObjectDetector
+from wfctl.handlers.vision.object_detector import ObjectDetector
 
 
 @pytest.fixture

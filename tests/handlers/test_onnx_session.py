@@ -4,7 +4,7 @@ import torch
 from onnx import TensorProto, helper
 
 from wfctl.handlers.base_handler import BaseHandler
-from wfctl.handlers.onnx_session import is_session, load_onnx
+from wfctl.handlers.loading.onnx_session import is_session, load_onnx
 from wfctl.handlers.unloadable import UnloadableModelError
 
 

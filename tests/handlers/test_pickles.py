@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from wfctl.handlers.pickles import load_saved
+from wfctl.handlers.loading.pickles import load_saved
 
 NET = """
 import torch

@@ -3,7 +3,7 @@ import torch
 from torch._dynamo import register_backend, reset
 from torch._dynamo.eval_frame import OptimizedModule
 
-from wfctl.handlers.pt2 import compile_options, compiled, is_aot_compiled
+from wfctl.handlers.loading.pt2 import compile_options, compiled, is_aot_compiled
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-from wfctl.handlers.pt2_backends import PT2Backend, check_valid_pt2_backend
+from wfctl.handlers.loading.pt2_backends import PT2Backend, check_valid_pt2_backend
 
 
 def test_the_backends_of_the_original_are_known(caplog):

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from wfctl.handlers import system_metrics
-from wfctl.handlers.process_memory import check_process_mem_usage, get_cpu_usage
+from wfctl.handlers.metrics import system_metrics
+from wfctl.handlers.metrics.process_memory import check_process_mem_usage, get_cpu_usage
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def collected(monkeypatch):
 
 def test_every_figure_of_the_machine_is_collected_and_logged(collected, caplog):
     with caplog.at_level(logging.INFO):
-        system_metrics.collect_all(sys.modules["wfctl.handlers.system_metrics"], 0)
+        system_metrics.collect_all(sys.modules["wfctl.handlers.metrics.system_metrics"], 0)
     figures = {each.name: each for each in collected}
     assert figures.keys() == {
         "CPUUtilization",

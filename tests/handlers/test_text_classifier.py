@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from wfctl.handlers.text_classifier import TextClassifier
+from wfctl.handlers.text.text_classifier import TextClassifier
 
 MODEL = """
 import torch

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from wfctl.handlers.contractions import CONTRACTION_MAP
-from wfctl.handlers.text_handler import TextHandler
+from wfctl.handlers.text.contractions import CONTRACTION_MAP
+from wfctl.handlers.text.text_handler import TextHandler
 
 EMBEDS = """
 import torch

@@ -1,6 +1,6 @@
 import pytest
 
-from wfctl.handlers.text_tokens import basic_english, get_tokenizer, ngrams_iterator
+from wfctl.handlers.text.text_tokens import basic_english, get_tokenizer, ngrams_iterator
 
 
 @pytest.mark.parametrize(

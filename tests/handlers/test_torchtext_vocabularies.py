@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 import torch
 
+from wfctl.handlers.text.vocabularies import load_vocabulary, number_of
 from wfctl.handlers.unloadable import UnloadableModelError
-from wfctl.handlers.vocabularies import load_vocabulary, number_of
 
 WORDS = ["<unk>", "<pad>", "so", "good"]
 NUMBERS = {word: at for at, word in enumerate(WORDS)}

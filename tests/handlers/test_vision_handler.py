@@ -5,7 +5,7 @@ import torch
 from pictures import BRIGHTNESS, png
 from PIL import Image
 
-from wfctl.handlers.vision_handler import VisionHandler
+from wfctl.handlers.vision.vision_handler import VisionHandler
 
 
 class Sizes(VisionHandler):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wfctl.handlers.prediction_exception import PredictionException
-from wfctl.handlers.vocabularies import load_vocabulary, number_of
+from wfctl.handlers.text.vocabularies import load_vocabulary, number_of
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from wfctl.handlers.weights import load_eager, load_torchscript
+from wfctl.handlers.loading.weights import load_eager, load_torchscript
 
 MODEL = """
 import torch

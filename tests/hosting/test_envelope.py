@@ -5,7 +5,7 @@ from hosted_nodes import call
 
 from wfctl.engine.call import Part
 from wfctl.errors import LoadError
-from wfctl.hosting.envelope import ENVELOPES
+from wfctl.hosting.ts_names import ENVELOPES
 
 ECHO = "def handle(data, context):\n    return data and [repr(row) for row in data]\n"
 

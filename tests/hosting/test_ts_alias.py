@@ -103,7 +103,7 @@ def test_the_classes_of_a_module_are_listed_under_either_name():
     import ts.torch_handler.base_handler as theirs
     from ts.utils.util import list_classes_from_module
 
-    import wfctl.handlers.dimension as ours
+    import wfctl.handlers.metrics.dimension as ours
 
     assert [each.__name__ for each in list_classes_from_module(theirs)] == ["BaseHandler"]
     assert list_classes_from_module(sys.modules[theirs.__name__], theirs.BaseHandler) == [theirs.BaseHandler]
@@ -124,10 +124,10 @@ def test_a_module_can_be_loaded_again():
 import importlib, sys
 from wfctl.hosting.ts_alias import install_ts_alias
 install_ts_alias()
-import ts.metrics.dimension, ts.utils.util, ts, wfctl.handlers.dimension
+import ts.metrics.dimension, ts.utils.util, ts, wfctl.handlers.metrics.dimension
 before = ts.metrics.dimension.Dimension
 again = importlib.reload(ts.metrics.dimension)
-print(again is wfctl.handlers.dimension, again.Dimension is before, again.Dimension is wfctl.handlers.dimension.Dimension)
+print(again is wfctl.handlers.metrics.dimension, again.Dimension is before, again.Dimension is wfctl.handlers.metrics.dimension.Dimension)
 kept = ts.utils.util.PredictionException
 print(importlib.reload(ts.utils.util).PredictionException is kept, importlib.reload(ts).__version__)
 """

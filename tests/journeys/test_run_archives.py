@@ -143,9 +143,9 @@ def test_a_workflow_is_told_by_its_content_and_not_by_its_name(desk, wfctl, tmp_
     out.mkdir()
     shutil.copy(desk / "m1.mar", out)
     _as_tar(_war(tmp_path / "zip", desk), out / name)
-    assert _answers(wfctl("run", "-w", out / name, desk / "input.txt")) == ""
+    assert _answers(wfctl("run", "--inline", "-w", out / name, desk / "input.txt")) == ""
     shutil.copy(tmp_path / "zip", out / name)
-    assert _answers(wfctl("run", "-w", out / name, desk / "input.txt")) == ""
+    assert _answers(wfctl("run", "--inline", "-w", out / name, desk / "input.txt")) == ""
 
 
 def test_a_workflow_runs_as_a_folder_and_as_a_folder_in_a_folder(desk, wfctl, tmp_path):
@@ -190,7 +190,7 @@ def test_a_model_inside_the_war_runs(desk, wfctl, tmp_path, form):
 def test_odd_manifests_are_read(desk, wfctl, tmp_path, odd, raw):
     _model(desk, wfctl)
     war = _war(tmp_path / "flow.war", desk, raw=raw)
-    done = wfctl("run", "-w", war, "--model-store", desk, desk / "input.txt")
+    done = wfctl("run", "--inline", "-w", war, "--model-store", desk, desk / "input.txt")
     assert _answers(done) == "", odd
 
 

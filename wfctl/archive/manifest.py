@@ -51,6 +51,8 @@ class MarManifest:
     config_file: str | None = None
     requirements_file: str | None = None
     envelope: str | None = None
+    source_vocab: str | None = None
+    """The words that a text handler knows; only old archivers wrote it."""
     runtime: str = "python"
     created_on: str | None = None
     archiver_version: str | None = None
@@ -112,6 +114,7 @@ def read_mar_manifest(raw: bytes) -> MarManifest:
         config_file=_member(model, "configFile"),
         requirements_file=_member(model, "requirementsFile"),
         envelope=_text(model, "envelope"),
+        source_vocab=_text(model, "sourceVocab"),
         runtime=runtime,
         created_on=_text(top, "createdOn"),
         archiver_version=_text(top, "archiverVersion"),

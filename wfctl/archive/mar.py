@@ -17,7 +17,7 @@ from wfctl.archive.plan import ArchivePlan, PlannedMember, plan_mar
 from wfctl.errors import UnreadableInputError
 
 # Handlers that the original ships; such a name stands in the manifest and no file is packed.
-BUILT_IN_HANDLERS: Final = frozenset(
+PACKED_WITHOUT_FILE: Final = frozenset(
     {
         "base_handler",
         "text_classifier",
@@ -137,7 +137,7 @@ def find_handler(handler: Path | str, *, runtime: str = "python") -> tuple[Path 
     """Return the file to pack, ``None`` for a built-in, and what the manifest says."""
     if isinstance(handler, Path):
         return handler, handler.name
-    if handler in (_NATIVE_HANDLERS if runtime == _NATIVE else BUILT_IN_HANDLERS):
+    if handler in (_NATIVE_HANDLERS if runtime == _NATIVE else PACKED_WITHOUT_FILE):
         return None, handler
     file, colon, function = handler.partition(":")
     ending = ".so" if runtime == _NATIVE else ".py"

@@ -79,6 +79,11 @@ def is_too_long(name: str) -> bool:
     return len(name) > LONGEST_NAME or len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME
 
 
+def is_usable(name: str) -> bool:
+    """Whether a node can have this name."""
+    return not (has_bad_form(name) or is_reserved(name) or is_too_long(name))
+
+
 def resolve(spec: WorkflowSpec, dag: Dag, handler: HandlerFacts | None) -> Names:
     """Find out what every name of ``dag`` stands for."""
     kinds = {name: _kind(name, spec, handler) for name in dag.nodes}

@@ -6,14 +6,20 @@ Invariant: whatever a name holds (escapes, line ends, a megabyte), the sentence 
 from collections.abc import Sequence
 
 _LONGEST = 60
+_LONGEST_TO_TYPE = 400
 
 
-def quoted(word: str) -> str:
+def quoted(word: str, longest: int = _LONGEST) -> str:
     """Return ``word`` in double quotes, unprintable characters spelled out, cut when it is very long."""
-    shown = word if len(word) <= _LONGEST else word[: _LONGEST - 3] + "..."
+    shown = word if len(word) <= longest else word[: longest - 3] + "..."
     if shown.isprintable() and '"' not in shown:
         return f'"{shown}"'
     return '"' + "".join(_spelled(char) for char in shown) + '"'
+
+
+def to_type(word: str) -> str:
+    """Return what somebody is to type or to copy: it is of no use when it is cut."""
+    return quoted(word, _LONGEST_TO_TYPE)
 
 
 def _spelled(char: str) -> str:

@@ -22,7 +22,7 @@ from wfctl.check.model import Surroundings
 from wfctl.cli.abbreviated import AbbreviatedCommand
 from wfctl.cli.console import answer, say, say_styled
 from wfctl.cli.discover import find_workflow
-from wfctl.cli.options import complete_workflows
+from wfctl.cli.options import complete_workflows, model_store_option
 from wfctl.cli.printable import printable
 from wfctl.cli.reporters.interface import Verdict
 from wfctl.cli.reporters.summary import counted
@@ -87,13 +87,7 @@ class _Wishes:
     "--compress", "compresses", is_flag=True, help="Smaller, but the bytes may depend on the version of zlib."
 )
 @click.option("--embed-models", "embeds", is_flag=True, help="Put the models inside and pin their digests.")
-@click.option(
-    "--model-store",
-    type=_PATH,
-    envvar="WFCTL_MODEL_STORE",
-    show_envvar=True,
-    help="A further folder to look for models in.",
-)
+@model_store_option
 @click.option("--source-date-epoch", type=click.IntRange(0, 253402300799), envvar="SOURCE_DATE_EPOCH", hidden=True)
 @click.option("-n", "--dry-run", "is_dry", is_flag=True, help="List the members and write nothing.")
 def command(*, extra_files: str | None, no_check: bool, exclude: tuple[str, ...], **options: Any) -> None:

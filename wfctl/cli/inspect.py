@@ -13,7 +13,7 @@ from wfctl.check.rules.archives import fates
 from wfctl.cli.console import answer
 from wfctl.cli.discover import find_archive
 from wfctl.cli.inspect_contents import Contents, NodeLine, read_contents
-from wfctl.cli.options import workflow_store_option
+from wfctl.cli.options import model_store_option, workflow_store_option
 from wfctl.cli.printable import printable
 from wfctl.cli.reporters.summary import counted
 from wfctl.cli.sizes import columns, human_size
@@ -27,13 +27,7 @@ _SHOWN_DIGITS = 12
 @click.command(short_help="Show what is inside a .war or .mar archive.")
 @click.argument("archive", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as one JSON object, digests in full.")
-@click.option(
-    "--model-store",
-    type=click.Path(path_type=Path),
-    envvar="WFCTL_MODEL_STORE",
-    show_envvar=True,
-    help="A further folder to look for models in.",
-)
+@model_store_option
 @workflow_store_option
 def command(*, archive: Path, as_json: bool, model_store: Path | None, workflow_store: Path | None) -> None:
     """Show what is inside a .war or .mar archive.

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from wfctl.archive.handler_member import handler_member, handler_module_of
 from wfctl.archive.inside import inside_of, look_inside
 from wfctl.archive.manifest import MAR_MANIFEST, RUNTIMES, WAR_MANIFEST, MarManifest, read_mar_manifest
-from wfctl.archive.mar import BUILT_IN_HANDLERS
+from wfctl.archive.mar import PACKED_WITHOUT_FILE
 from wfctl.archive.peek import ContentKind
 from wfctl.archive.read_sources import ReadSources, missing_in, read_sources
 from wfctl.archive.unpack import Container, ListedMember, open_archive
@@ -19,6 +20,7 @@ from wfctl.check.check import check
 from wfctl.check.model import Checked, Inside, Surroundings
 from wfctl.diagnostics.report import Report
 from wfctl.errors import ArchiveError
+from wfctl.hosting.ts_names import BUILT_IN_HANDLERS
 from wfctl.spec.model import WorkflowSpec
 from wfctl.store.find import Places, facts_for, find_model, is_remote
 
@@ -183,10 +185,16 @@ def _handler(manifest: MarManifest, names: Collection[str]) -> str:
     if manifest.handler is None:
         return "none"
     file, colon, function = manifest.handler.partition(":")
-    inside = next((name for name in (file, f"{file}.py") if name in names), None)
+    inside = handler_member(manifest.handler, names)
     if inside is None:
-        return f"{file} (built in)" if file in BUILT_IN_HANDLERS else f"{file} (not in the archive)"
+        return f"{file} ({_without_file(handler_module_of(file))})"
     return f"{inside}, function {function}" if colon else inside
+
+
+def _without_file(name: str) -> str:
+    if name in BUILT_IN_HANDLERS:
+        return "built in"
+    return "built into TorchServe, not here" if name in PACKED_WITHOUT_FILE else "not in the archive"
 
 
 def _weights(manifest: MarManifest, members: dict[str, ListedMember]) -> str | None:

@@ -74,6 +74,14 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
     return None
 
 
+model_store_option = click.option(
+    "--model-store",
+    type=click.Path(path_type=Path),
+    envvar="WFCTL_MODEL_STORE",
+    show_envvar=True,
+    help="A further folder to look for models in.",
+)
+
 workflow_store_option = click.option(
     "--workflow-store",
     type=click.Path(path_type=Path),

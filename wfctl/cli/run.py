@@ -13,7 +13,7 @@ from wfctl.cli.discover import find_workflow
 from wfctl.cli.fetching import Fetching, fetch_options
 from wfctl.cli.loading import Loading, loading_options
 from wfctl.cli.notice import Notice, shown_if_slow
-from wfctl.cli.options import complete_nodes, complete_workflows
+from wfctl.cli.options import complete_nodes, complete_workflows, model_store_option
 from wfctl.cli.run_input import STDIN, read_parts
 from wfctl.cli.run_output import expect_folder_of, kept_for_the_answer, show_line, show_logs, show_timings, write_answer
 from wfctl.errors import RunError
@@ -34,13 +34,7 @@ if TYPE_CHECKING:
     help="A spec, a folder or a .war; without it the workflow of this folder, then of INPUT's folder.",
 )
 @click.option("--handler", type=click.Path(path_type=Path), help="The handler, where it is not beside the spec.")
-@click.option(
-    "--model-store",
-    type=click.Path(path_type=Path),
-    envvar="WFCTL_MODEL_STORE",
-    show_envvar=True,
-    help="A further folder to look for models in.",
-)
+@model_store_option
 @fetch_options
 @click.option(
     "-i", "--input", "fields", multiple=True, metavar="NAME=TEXT|NAME=@FILE", help="A form field; repeatable."

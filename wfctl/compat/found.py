@@ -1,4 +1,7 @@
-"""A row about one place in one file."""
+"""A row about one place in one file.
+
+Invariant: pure.
+"""
 
 from wfctl.compat.model import Code, Row
 from wfctl.compat.python_file import PythonFile, Use

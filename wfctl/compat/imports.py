@@ -8,17 +8,16 @@ from collections.abc import Iterable, Iterator
 
 from wfctl.check.wording import quoted
 from wfctl.compat.found import found
-from wfctl.compat.local_modules import is_local, needed_files
+from wfctl.compat.local_modules import is_local
 from wfctl.compat.model import Code, HasLibrary, Row
 from wfctl.compat.python_file import Import, PythonFile, last_name
 from wfctl.compat.ts_faults import faults_of
+from wfctl.handlers.extras import EXTRA_OF, command_for
+from wfctl.hosting.missing_package import DISTRIBUTIONS
 
 _SEVERAL_PROCESSES = frozenset({"deepspeed", "pippy"})
-_EXTRAS = {"PIL": "vision", "torchvision": "vision", "onnxruntime": "onnx", "captum": "explain"}
 _FOR_PICTURES = frozenset({"vision_handler", "image_classifier", "image_segmenter", "object_detector"})
-_DISTRIBUTIONS = {"cv2": "opencv-python-headless", "sklearn": "scikit-learn", "skimage": "scikit-image"}
-"""Import name -> name to install, where the two differ."""
-_ALWAYS_THERE = frozenset({"ts", "wfctl", "torch", "yaml", "click", "rich", "jsonschema"})
+_ALWAYS_THERE = frozenset({"__main__", "ts", "wfctl", "torch", "yaml", "click", "rich", "jsonschema"})
 
 
 def unknown_ts_name(code: Code) -> Iterator[Row]:
@@ -50,11 +49,10 @@ def several_processes(code: Code) -> Iterator[Row]:
 
 def extra_needed(code: Code, has_library: HasLibrary) -> Iterator[Row]:
     """Tell what one of our extras brings, and is not installed."""
-    for file, each in _surely_imported(needed_files(code)):
+    for file, each in _surely_imported(code.files):
         missing = _missing_for_extra(each, has_library)
         if missing is not None and not is_local(missing, code):
-            extra = _EXTRAS[missing]
-            yield found("WF938", extra_words(missing), file, each.use, code, remedy=f'pip install "wfctl[{extra}]"')
+            yield found("WF938", extra_words(missing), file, each.use, code, remedy=command_for(EXTRA_OF[missing]))
 
 
 def extra_words(library: str) -> str:
@@ -74,11 +72,11 @@ def library_not_installed(code: Code, has_library: HasLibrary, requirements: str
 
     ``requirements`` is the text of the requirements file: what it names is told about by the rules for it.
     """
-    for file, each in _surely_imported(needed_files(code)):
+    for file, each in _surely_imported(code.files):
         top = each.module.partition(".")[0]
-        is_ours = top in sys.stdlib_module_names or top in _ALWAYS_THERE or top in _EXTRAS or is_local(top, code)
+        is_ours = top in sys.stdlib_module_names or top in _ALWAYS_THERE or top in EXTRA_OF or is_local(top, code)
         is_ours |= top in _SEVERAL_PROCESSES  # told about already
-        name = _DISTRIBUTIONS.get(top, top)
+        name = DISTRIBUTIONS.get(top, top)
         if not is_ours and not has_library(top) and not _is_listed(name, requirements):
             words = f"TorchServe runs where {quoted(top)} is installed; here it is not"
             yield found("WF939", words, file, each.use, code, remedy=f"pip install {name}")
@@ -93,9 +91,9 @@ def _missing_for_extra(each: Import, has_library: HasLibrary) -> str | None:
     if top == "ts":
         asked = {*below.split("."), *each.names}
         return next(filter(None, (missing_for_pictures(name, has_library) for name in sorted(asked))), None)
-    return top if top in _EXTRAS and not has_library(top) else None
+    return top if top in EXTRA_OF and not has_library(top) else None
 
 
 def _surely_imported(files: Iterable[PythonFile]) -> Iterator[tuple[PythonFile, Import]]:
     for file in files:
-        yield from ((file, each) for each in file.imports if not each.use.is_guarded)
+        yield from ((file, each) for each in file.imports if each.is_sure)

@@ -5,6 +5,7 @@ Invariant: whatever is wrong with an archive becomes part of the answer; nothing
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from wfctl.compat.judge_model import judge_model
 from wfctl.compat.judge_workflow import judge_workflow
@@ -12,7 +13,9 @@ from wfctl.compat.kinds import kind_of
 from wfctl.compat.model import HasLibrary, Judged, Kind, Stores
 from wfctl.compat.spec_rows import rows_of
 from wfctl.diagnostics.report import InvalidWorkflowError
-from wfctl.errors import WfctlError
+from wfctl.errors import ArchiveError, WfctlError
+
+_GET_AGAIN: Final = "get it again from where it was made, or pack its files again"
 
 
 def judge(path: Path, stores: Stores, has_library: HasLibrary) -> Judged:
@@ -24,5 +27,7 @@ def judge(path: Path, stores: Stores, has_library: HasLibrary) -> Judged:
     except InvalidWorkflowError as invalid:  # bytes that are no text
         judged = Judged(path=str(path), rows=tuple(rows_of(invalid.report)))
     except WfctlError as error:
+        if isinstance(error, ArchiveError):
+            error.hint = error.hint or _GET_AGAIN
         judged = Judged(path=str(path), error=error)
     return replace(judged, kind=kind)

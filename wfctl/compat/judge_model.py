@@ -11,6 +11,7 @@ from pathlib import Path
 from wfctl.archive.inside import look_through
 from wfctl.check.check import check
 from wfctl.check.model import Sources, Surroundings
+from wfctl.check.names import is_usable
 from wfctl.compat.manifests import about_manifest
 from wfctl.compat.merge import merged
 from wfctl.compat.model import HasLibrary, Judged, ModelCode, Row
@@ -25,8 +26,8 @@ from wfctl.store.find import Places, facts_for
 def judge_model(path: Path, has_library: HasLibrary) -> Judged:
     """Judge a model's archive."""
     model = read_model(path, "", None)
-    rows = list(_by_check(path))
     name = model.manifest.model_name if model.manifest else None
+    rows = list(_by_check(path, name))
     return Judged(path=str(path), name=name, rows=merged([*rows, *rows_about(model, rows, has_library)]))
 
 
@@ -39,10 +40,12 @@ def rows_about(model: ModelCode, known: list[Row], has_library: HasLibrary) -> I
     yield from about_code(model.code, has_library, model.requirements)
 
 
-def _by_check(path: Path) -> Iterator[Row]:
+def _by_check(path: Path, name: str | None) -> Iterator[Row]:
     """Yield what a check finds in a workflow of this model alone; that workflow has no text of the user's."""
     whole = path.resolve()
-    spec = json.dumps({"models": {"model": {"url": whole.name}}, "dag": {"model": []}})
+    node = name if name is not None and is_usable(name) else "model"
+    # Not as ASCII: YAML does not join the two halves by which JSON writes a character beyond 65,535.
+    spec = json.dumps({"models": {node: {"url": whole.name}}, "dag": {node: []}}, ensure_ascii=False)
 
     def look(parsed: WorkflowSpec) -> Surroundings:
         """Look for the model where it is."""

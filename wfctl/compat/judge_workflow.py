@@ -6,6 +6,7 @@ Invariant: as in ``judge``; a workflow's archive is unpacked, into a private fol
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from wfctl.archive.inside import look_through
@@ -14,7 +15,6 @@ from wfctl.archive.unpack import list_members, open_archive, unpack
 from wfctl.check.check import check
 from wfctl.check.model import Checked, Surroundings
 from wfctl.compat.judge_model import rows_about
-from wfctl.compat.local_modules import needed_files
 from wfctl.compat.merge import merged
 from wfctl.compat.model import Code, HasLibrary, Judged, Row, Stores
 from wfctl.compat.python_file import PythonFile, read_python
@@ -25,6 +25,7 @@ from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import SourceText
 from wfctl.errors import ArchiveError, UnreadableInputError
 from wfctl.spec.model import WorkflowSpec
+from wfctl.store.allow import parse_allowed
 from wfctl.store.find import Places, facts_for, find_model, is_remote
 from wfctl.workflow import Node, NodeKind
 
@@ -38,6 +39,7 @@ def judge_workflow(path: Path, stores: Stores, has_library: HasLibrary) -> Judge
         beside=read.folder,
         model_store=stores.model_store,
         environment_store=stores.environment_store,
+        allowed=parse_allowed(("file:///",)),  # what must be allowed by name is worth knowing all the same
     )
 
     def look(spec: WorkflowSpec) -> Surroundings:
@@ -53,7 +55,7 @@ def judge_workflow(path: Path, stores: Stores, has_library: HasLibrary) -> Judge
         at = _finder(read, places, stack)
         for node in nodes.values():
             if node.kind is NodeKind.MODEL:
-                rows += fetched_model(node)
+                rows += fetched_model(node, is_outside=_is_outside(node, places))
                 rows += _about_model(node, at, rows, has_library)
     return Judged(path=str(path), name=read.name, rows=merged(rows))
 
@@ -94,10 +96,7 @@ def _functions(path: Path, read: ReadSources, nodes: Mapping[str, Node]) -> Code
     else:
         files = _beside(read.handler_path) if read.handler_path else ()
         members = frozenset(file.member for file in files)
-    code = Code(name="", files=files, members=members, handler=handler, functions=functions)
-    if read.origin is Origin.SPEC:  # a folder of work holds more than what runs
-        return Code(name="", files=tuple(needed_files(code)), members=members, handler=handler, functions=functions)
-    return code
+    return Code(name="", files=files, members=members, handler=handler, functions=functions)
 
 
 def _beside(handler: Path) -> tuple[PythonFile, ...]:
@@ -125,6 +124,15 @@ def _finder(read: ReadSources, places: Places, stack: ExitStack) -> Callable[[st
         return unpacked[0] / found.member
 
     return at
+
+
+def _is_outside(node: Node, places: Places) -> bool:
+    """Whether a model is there, but only for those who allow it by name."""
+    url = node.model.url if node.model else None
+    if not url or is_remote(url):
+        return False
+    with_leave, without = find_model(url, places), find_model(url, replace(places, allowed=None))
+    return with_leave.path is not None and without.path is None and without.member is None
 
 
 def _about_model(

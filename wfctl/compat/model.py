@@ -59,6 +59,10 @@ class Code:
     functions: Mapping[str, Node] = field(default_factory=dict)
     """The workflow's functions."""
     model_file: str | None = None
+    is_folder: bool = False
+    """Whether the archive is a folder, which is used where it lies."""
+    holds_weights_only: bool = False
+    """Whether there are files that ``torch.load`` may read, and all of them are weights and no objects."""
 
     def node_at(self, function: str | None) -> Node | None:
         """Return the node that runs what stands in a function of the top level; ``None`` if that is unknown."""

@@ -4,6 +4,7 @@ Invariant: read with ``ast``, never imported; iterative, so that no file is nest
 """
 
 import ast
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from wfctl.diagnostics.model import SourceText, Span
 from wfctl.handler_facts import MAX_CHARACTERS
 
 _GUARDS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+_ASKING = re.compile(r"find_spec$|(?:.*_)?available$", re.IGNORECASE)
+"""Names that a condition has which asks whether something is there: ``find_spec``, ``is_flash_attn_2_available``."""
+_IMPORTING = frozenset({"import_module", "__import__", "import_class"})
 _CONTEXT_NAMES = frozenset({"context", "ctx", "_context", "_ctx"})
 _METHODS_WITH_CONTEXT = {"initialize": 1, "handle": 2}
 """Name of a method -> place of the context among its parameters, ``self`` being the first."""
@@ -50,8 +54,16 @@ class Import:
     """One module that is imported, with the names taken from it."""
 
     module: str
+    """Empty for ``from . import a``."""
     names: tuple[str, ...]
     use: Use
+    level: int = 0
+    """Dots before the name: what has some stays inside the archive."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the handler fails where nothing of this name is installed or in the archive."""
+        return not self.use.is_guarded and not self.level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +80,8 @@ class PythonFile:
     """Attributes of the context, by whatever name it goes; their trees are ``ast.Attribute``."""
     raised: tuple[Use, ...] = ()
     """Calls that make the exception of a ``raise``."""
+    imports_by_name: bool = False
+    """Whether a name that is known only when it runs says what is imported."""
     fault: str | None = None
     """Why it is no Python."""
 
@@ -104,6 +118,7 @@ def read_python(member: str, source: SourceText) -> PythonFile:
             for use in uses
             if isinstance(use.tree, ast.Raise) and isinstance(use.tree.exc, ast.Call)
         ),
+        imports_by_name=any(map(_is_by_name, uses)),
     )
 
 
@@ -153,6 +168,8 @@ def _body_that_may_fail(node: ast.AST) -> Sequence[ast.stmt]:
         return node.body if any(last_name(each) in _GUARDS for each in suppressed) else ()
     if isinstance(node, ast.Try) and any(map(_survives_import_errors, node.handlers)):
         return node.body
+    if isinstance(node, ast.If) and any(_ASKING.match(last_name(each)) for each in ast.walk(node.test)):
+        return node.body
     return ()
 
 
@@ -166,12 +183,20 @@ def _imports(use: Use) -> Iterator[Import]:
     tree = use.tree
     if isinstance(tree, ast.Import):
         yield from (Import(module=alias.name, names=(), use=use) for alias in tree.names)
-    elif isinstance(tree, ast.ImportFrom) and tree.module and not tree.level:
-        yield Import(module=tree.module, names=tuple(alias.name for alias in tree.names), use=use)
+    elif isinstance(tree, ast.ImportFrom):
+        names = tuple(alias.name for alias in tree.names)
+        yield Import(module=tree.module or "", names=names, use=use, level=tree.level)
     elif isinstance(tree, ast.Call) and last_name(tree.func) in {"import_module", "__import__"}:
         module = literal(use.argument(0, "name"))
         if isinstance(module, str) and module and not module.startswith("."):
             yield Import(module=module, names=(), use=use)
+
+
+def _is_by_name(use: Use) -> bool:
+    name = last_name(use.called)
+    if name in _IMPORTING:
+        return not isinstance(literal(use.argument(0, "name")), str)
+    return name == "spec_from_file_location"
 
 
 def _context_parameters(tree: ast.Module) -> Iterator[str]:

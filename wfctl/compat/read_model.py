@@ -6,10 +6,10 @@ Invariant: nothing is imported, unpickled or run; what is damaged raises ``Archi
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from wfctl.archive.handler_member import handler_member, usual_handler
 from wfctl.archive.manifest import MAR_MANIFEST, MarManifest, parse_mar_manifest
 from wfctl.archive.pickled_names import PICKLE_HEAD, pickled_names
 from wfctl.archive.unpack import Archive, open_archive
-from wfctl.compat.manifests import handler_member, usual_handler
 from wfctl.compat.model import Code, ModelCode
 from wfctl.compat.python_file import PythonFile, read_python
 from wfctl.diagnostics.model import SourceText
@@ -19,6 +19,8 @@ _MOST_FILES = 2000
 """Python files that are looked at; an archive with more carries a library, not a handler."""
 _TORCHSCRIPT = "__torch__"
 _KNOWN = ("torch._utils.", "torch.storage.", "torch._tensor.", "torch.nn.parameter.", "torch.serialization.")
+_LOADABLE = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".model")
+"""Endings of what handlers give to ``torch.load``."""
 _KNOWN_ROOTS = frozenset({"collections", "_codecs", "builtins", "__builtin__", "copyreg", "copy_reg", "numpy"})
 
 
@@ -30,7 +32,7 @@ def read_model(path: Path, name: str, node: Node | None) -> ModelCode:
         members = archive.names()
         files = read_files(archive, name)
         wanted = manifest.serialized_file if manifest else None
-        foreign = _foreign(archive, wanted) if wanted in members else {}
+        foreign = _foreign(archive, wanted)
         listed = manifest.requirements_file if manifest else None
         requirements = (archive.read(listed, archive.budgets.spec_bytes) or b"") if listed else b""
     return ModelCode(
@@ -41,9 +43,11 @@ def read_model(path: Path, name: str, node: Node | None) -> ModelCode:
             handler=_handler(manifest, members),
             node=node,
             model_file=manifest.model_file if manifest else None,
+            is_folder=path.is_dir(),
+            holds_weights_only=bool(foreign) and not any(foreign.values()),
         ),
         manifest=manifest,
-        foreign=foreign,
+        foreign={wanted: foreign[wanted]} if wanted is not None and foreign.get(wanted) else {},
         requirements=requirements.decode("utf-8", "replace"),
     )
 
@@ -70,13 +74,17 @@ def _handler(manifest: MarManifest | None, members: frozenset[str]) -> str | Non
 
 
 def _foreign(archive: Archive, weights: str | None) -> Mapping[str, tuple[str, ...]]:
+    """Return, for each file that may be loaded, the names by which it holds more than weights."""
     found: dict[str, tuple[str, ...]] = {}
-    for member, head in archive.beginnings(lambda name: PICKLE_HEAD if name == weights else 0):
+    for member, head in archive.beginnings(lambda name: PICKLE_HEAD if _may_be_loaded(name, weights) else 0):
         names = pickled_names(head)
-        foreign = tuple(name for name in names if _is_foreign(name))
-        if foreign and not any(name.startswith(_TORCHSCRIPT) for name in names):
-            found[member.name] = foreign
+        is_script = any(name.startswith(_TORCHSCRIPT) for name in names)
+        found[member.name] = () if is_script else tuple(name for name in names if _is_foreign(name))
     return found
+
+
+def _may_be_loaded(member: str, weights: str | None) -> bool:
+    return member == weights or member.endswith(_LOADABLE)
 
 
 def _is_foreign(name: str) -> bool:

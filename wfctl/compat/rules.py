@@ -4,10 +4,12 @@ Invariant: pure; a rule takes what was read and yields rows.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from wfctl.compat import imports, uses
+from wfctl.compat.local_modules import files_that_run
 from wfctl.compat.model import Code, HasLibrary, Row
-from wfctl.diagnostics.catalog import find
+from wfctl.diagnostics.catalog import RULES, find
 
 CODE_RULES: Mapping[str, Callable[[Code], Iterator[Row]]] = {
     "WF920": imports.unknown_ts_name,
@@ -23,17 +25,18 @@ CODE_RULES: Mapping[str, Callable[[Code], Iterator[Row]]] = {
     "WF933": uses.unpickling,
 }
 
-COMPAT_CODES = frozenset(f"WF{number}" for number in range(920, 940))
+COMPAT_CODES = frozenset(code for code in RULES if code.startswith(("WF92", "WF93")))
 """Found by ``check-compat`` alone: they stand on what is inside archives."""
 
 
 def about_code(code: Code, has_library: HasLibrary, requirements: str = "") -> Iterator[Row]:
-    """Yield all rows about the Python of one archive."""
+    """Yield all rows about the Python of one archive; what its handler never loads is not looked at."""
+    running = replace(code, files=files_that_run(code))
     for rule in CODE_RULES.values():
-        yield from rule(code)
-    yield from imports.extra_needed(code, has_library)
-    yield from imports.library_not_installed(code, has_library, requirements)
-    yield from _no_python(code)
+        yield from rule(running)
+    yield from imports.extra_needed(running, has_library)
+    yield from imports.library_not_installed(running, has_library, requirements)
+    yield from _no_python(running)
 
 
 def _no_python(code: Code) -> Iterator[Row]:

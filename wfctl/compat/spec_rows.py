@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from wfctl.check.url import read_url
-from wfctl.check.wording import quoted
+from wfctl.check.wording import quoted, to_type
 from wfctl.compat.found import NOTHING_TO_DO
 from wfctl.compat.model import Row
 from wfctl.diagnostics.catalog import RULES, find
@@ -25,8 +25,9 @@ _HERE: Final[Mapping[str, str]] = {
     "function-settings": "; here the settings apply",
     "model-not-a-store-name": "; here it is found by its path",
     "incomplete-manifest": "; here it runs",
-    "config-not-applied": "; TorchServe applies it",
+    "config-not-applied": "; TorchServe goes by what is set there",
     "config-not-supported": "; TorchServe does it",
+    "unsupported-runtime": "; TorchServe runs it in that runtime, here handlers are Python",
     "none-not-guarded": "; TorchServe refuses such a workflow, here it starts",
     "zero-workers": "; TorchServe registers it and then fails every request, here it is refused",
 }
@@ -36,8 +37,6 @@ _ALSO: Final = frozenset(
     {"none-not-guarded", "unmet-requirement", "config-not-supported", "config-value-ignored"},
 )
 """Warnings that a person about to move must hear of."""
-_TOLD_BY_MANIFEST: Final = frozenset({"unsupported-runtime"})
-"""What the rules about manifests say with both halves of the sentence."""
 
 
 def rows_of(report: Report) -> Iterator[Row]:
@@ -45,23 +44,27 @@ def rows_of(report: Report) -> Iterator[Row]:
     for each in report:
         rule = RULES[each.code]
         is_difference = each.code.startswith(_DIFFERENCES) or rule.tolerated or rule.name in _ALSO
-        if rule.name not in _TOLD_BY_MANIFEST and (is_difference or each.severity is Severity.ERROR):
+        if is_difference or each.severity is Severity.ERROR:
             clause = _HERE.get(rule.name, _TOLERATED if rule.tolerated else "")
             yield Row(finding=replace(each, message=each.message + clause, help=_remedy(each)))
 
 
-def fetched_model(node: Node) -> Iterator[Row]:
-    """Tell of a model that is on another machine; what is inside nobody knows."""
+def fetched_model(node: Node, *, is_outside: bool) -> Iterator[Row]:
+    """Tell of a model on another machine, which nobody knows from inside, or of a file outside of all places."""
     model = node.model
     if model is None or model.url is None or model.url_span is None:
         return
     url = read_url(model.url)
-    if url.scheme in {"http", "https"} and not url.malformation():
-        words = (
-            f"TorchServe fetches {quoted(url.shown)} unless allowed_urls forbids it;"
-            " here nothing is fetched that is not allowed by name, and what is fetched runs if sha256 pins it"
-        )
-        remedy = "allow it with --allow-url, and add sha256 to the model; then judge the archive itself"
+    theirs = f"TorchServe fetches {quoted(url.shown)} unless allowed_urls forbids it; here"
+    allow = f"allow it with --allow-url {to_type(url.folder)}"
+    if url.is_remote and not url.malformation():
+        words = f"{theirs} nothing is fetched that is not allowed by name, and what is fetched runs if sha256 pins it"
+        pin = "" if model.sha256 else ", and add sha256 to the model"
+        remedy = f"{allow}{pin}; then judge the archive itself"
+        yield Row(finding=find("WF930", words, model.url_span, help=remedy), nodes=(node.name,))
+    elif is_outside:
+        words = f"{theirs} a file that is in none of the stores must be allowed by name"
+        remedy = f"{allow}, or put it beside the spec or in the model store"
         yield Row(finding=find("WF930", words, model.url_span, help=remedy), nodes=(node.name,))
 
 

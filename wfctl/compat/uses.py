@@ -76,7 +76,7 @@ def refusals(code: Code) -> Iterator[Row]:
 
 def _refusal(use: Use) -> str:
     given = literal(use.argument(1, "error_code"))
-    theirs = 'TorchServe tries the node again, then answers 500 "Error executing" and the node'
+    theirs = 'TorchServe uses up the tries of the node, then answers 500 "Error executing" and its name'
     if isinstance(given, int) and _FIRST_ERROR <= given < _FIRST_SERVER_ERROR:
         return f"{theirs}; here the client gets {given} and the handler's words at once"
     return f"{theirs}; here the client gets the handler's code and words, and a code below 500 is not tried again"
@@ -87,7 +87,7 @@ def server_features(code: Code) -> Iterator[Row]:
     for file in code.files:
         for use in file.attributes:
             name = last_name(use.tree)
-            if name == "stopping_criteria":
+            if name == "stopping_criteria" and isinstance(getattr(use.tree, "ctx", None), ast.Store):
                 words = "TorchServe can ask stopping_criteria whether a request goes on; here one answer ends it"
                 yield found("WF923", words, file, use, code, remedy="answer each request in one call")
             elif name in _SEQUENCES:
@@ -135,15 +135,27 @@ def _has_process_library(file: PythonFile) -> bool:
 
 def written_files(code: Code) -> Iterator[Row]:
     """Tell what becomes of files that are written into the model's folder."""
+    if code.is_folder:
+        return  # used in place, there and here
     for file, use in _calls(code):
-        mode = literal(use.argument(1, "mode"))
-        is_writing = last_name(use.called) == "open" and isinstance(mode, str) and bool(_WRITING & set(mode))
-        if is_writing and _is_in_model_folder(use.argument(0, "file")):
+        if _is_in_model_folder(_written(use)):
             words = (
-                "TorchServe leaves an unpacked archive, with what was written there, in the temporary folder;"
-                " here its folder is removed when the workflow is closed"
+                "TorchServe keeps what is written into the folder of a model until that is unregistered, and of a"
+                " workflow for good; here the folder is removed when the workflow is closed"
             )
             yield found("WF932", words, file, use, code, remedy="write what shall last to a folder of its own")
+
+
+def _written(use: Use) -> ast.expr | None:
+    """Return the path that a call writes to; ``None`` if it writes nothing."""
+    name = last_name(use.called)
+    if name in {"write_text", "write_bytes"} and isinstance(use.called, ast.Attribute):
+        return use.called.value
+    if dotted(use.called) == "torch.save":
+        return use.argument(1, "f")
+    mode = literal(use.argument(1, "mode"))
+    is_writing = name == "open" and isinstance(mode, str) and bool(_WRITING & set(mode))
+    return use.argument(0, "file") if is_writing else None
 
 
 def _is_in_model_folder(target: ast.expr | None) -> bool:
@@ -157,6 +169,8 @@ def _is_in_model_folder(target: ast.expr | None) -> bool:
 
 def unpickling(code: Code) -> Iterator[Row]:
     """Tell on what terms a handler's own ``torch.load`` takes more than weights."""
+    if code.holds_weights_only:
+        return
     for file, use in _calls(code):
         if dotted(use.called) == "torch.load" and use.argument(-1, "weights_only") is None:
             yield found("WF933", LOAD_WORDS, file, use, code, remedy=LOAD_REMEDY)

@@ -120,7 +120,7 @@ _ROWS = (
     Rule("WF920", "ts-name-not-supported", _E, "a handler imports a name of TorchServe's package that is not here"),
     Rule("WF921", "built-in-not-supported", _E, "a manifest names a handler of a vendor, built into TorchServe"),
     Rule("WF922", "several-processes", _E, "TorchServe starts several processes for one model"),
-    Rule("WF923", "server-only-feature", _E, "a handler needs what only TorchServe's server does"),
+    Rule("WF923", "server-only-feature", _W, "a handler needs what only TorchServe's server does"),
     Rule("WF924", "status-fails-node", _N, "TorchServe ignores a status that a handler sets inside a workflow"),
     Rule("WF925", "response-headers-kept", _N, "TorchServe drops what the last node says of the response"),
     Rule("WF926", "pieces-joined", _N, "TorchServe uses the first piece of an answer inside a workflow"),
@@ -132,7 +132,7 @@ _ROWS = (
     Rule("WF932", "written-files-vanish", _N, "TorchServe leaves files that a handler wrote beside its code"),
     Rule("WF933", "full-unpickling", _N, "more than weights is loaded from archives that are trusted, and no others"),
     Rule("WF934", "envelope-ignored", _N, "the envelope of a manifest has no effect"),
-    Rule("WF935", "cpp-runtime", _E, "a model is made for TorchServe's C++ runtime"),
+    # WF935 said of the C++ runtime what WF512 says of every runtime that is not Python's.
     Rule("WF936", "no-handler", _E, "an archive of a model names no handler"),
     Rule("WF937", "unusable-model", _E, "an archive of a model is damaged, or lacks what it needs"),
     Rule("WF938", "extra-needed", _W, "a handler needs an extra of wfctl that is not installed"),

@@ -16,14 +16,14 @@ from typing import Any
 import torch
 
 from wfctl.handlers.devices import choose_device
-from wfctl.handlers.exported import load_pt2, load_shared_object
 from wfctl.handlers.labels import NAMES_FILE, load_label_mapping
-from wfctl.handlers.onnx_session import is_session, load_onnx, run_session
+from wfctl.handlers.loading.exported import load_pt2, load_shared_object
+from wfctl.handlers.loading.onnx_session import is_session, load_onnx, run_session
+from wfctl.handlers.loading.pt2 import compile_options, compiled, is_aot_compiled
+from wfctl.handlers.loading.weights import load_eager, load_torchscript, require
 from wfctl.handlers.profiling import default_arguments, profiled, trace_writer
-from wfctl.handlers.pt2 import compile_options, compiled, is_aot_compiled
 from wfctl.handlers.timer import timed
 from wfctl.handlers.unloadable import UnloadableModelError
-from wfctl.handlers.weights import load_eager, load_torchscript, require
 
 _log = logging.getLogger(__name__)
 

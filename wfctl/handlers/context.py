@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wfctl.handlers.metrics import MetricsRecorder
+from wfctl.handlers.metrics.recorder import MetricsRecorder
 from wfctl.handlers.version import __version__ as compatible_with
 
 OK_STATUS = 200

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from wfctl.handlers.devices import choose_device
+from wfctl.handlers.loading.weights import load_eager, load_torchscript
 from wfctl.handlers.unloadable import UnloadableModelError
-from wfctl.handlers.weights import load_eager, load_torchscript
 
 
 class DenseNetHandler:

@@ -6,7 +6,7 @@ Invariant: holds what its maker says; no requests are behind it.
 from pathlib import Path
 from typing import Any
 
-from wfctl.handlers.metrics_store import MetricsStore
+from wfctl.handlers.metrics.metrics_store import MetricsStore
 
 
 class MockContext:

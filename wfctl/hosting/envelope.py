@@ -11,9 +11,9 @@ from typing import Any, Final
 from wfctl.errors import LoadError
 from wfctl.handlers.classes import list_classes_from_module
 from wfctl.handlers.context import Context
+from wfctl.hosting.ts_names import ENVELOPES
 from wfctl.plan import NodePlan
 
-ENVELOPES: Final = ("body", "json", "kserve", "kservev2")
 _OURS: Final = "wfctl.handlers.envelopes"
 _REAL: Final = "ts.torch_handler.request_envelope"
 

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from wfctl.errors import LoadError
 from wfctl.hosting.ts_advice import known_advice
-from wfctl.hosting.ts_alias import BUILT_IN_HANDLERS
+from wfctl.hosting.ts_names import BUILT_IN_HANDLERS
 from wfctl.plan import NodePlan
 
 _TAKEN = frozenset({"ts", "wfctl"})

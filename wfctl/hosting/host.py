@@ -11,7 +11,7 @@ from typing import Any
 from wfctl.engine.call import Call, CallAnswer, CallError
 from wfctl.errors import ArchiveError, LoadError
 from wfctl.handlers.context import Context, RequestProcessor
-from wfctl.handlers.metrics import PREDICTION_METRIC
+from wfctl.handlers.metrics.recorder import PREDICTION_METRIC
 from wfctl.handlers.streaming import STREAM_HEADER, IntermediateResponses
 from wfctl.hosting.entry_point import Entry, load_entry
 from wfctl.hosting.failures import UNAVAILABLE, last_line_of, verdict_on

@@ -7,17 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from wfctl.handlers.extras import EXTRA_OF, command_for
 from wfctl.plan import CodeUnit
 
-_EXTRAS: Final[Mapping[str, str]] = {
-    "PIL": "vision",
-    "torchvision": "vision",
-    "onnxruntime": "onnx",
-    "captum": "explain",
-}
-"""Import name -> our extra that brings it."""
-
-_DISTRIBUTIONS: Final[Mapping[str, str]] = {
+DISTRIBUTIONS: Final[Mapping[str, str]] = {
     "bs4": "beautifulsoup4",
     "cv2": "opencv-python-headless",
     "skimage": "scikit-image",
@@ -37,9 +30,8 @@ def hint_for(reason: BaseException, code: CodeUnit) -> str | None:
     name = missing.name.partition(".")[0]
     if name in _OURS or Path(code.model_dir, name).is_dir() or Path(code.model_dir, f"{name}.py").is_file():
         return None
-    command = (
-        f'pip install "wfctl[{_EXTRAS[name]}]"' if name in _EXTRAS else f"pip install {_DISTRIBUTIONS.get(name, name)}"
-    )
+    extra = EXTRA_OF.get(name)
+    command = f"pip install {DISTRIBUTIONS.get(name, name)}" if extra is None else command_for(extra)
     return f'the handler needs the package "{name}": {command}{_listed_in(code)}'
 
 

@@ -24,9 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from wfctl.hosting.ts_advice import UnsupportedNameError, advice_on
-from wfctl.hosting.ts_names import BUILT_IN_HANDLERS, MADE, MODULES, OURS, PACKAGES
-
-__all__ = ["BUILT_IN_HANDLERS", "TsFinder", "install_ts_alias", "remove_ts_alias"]
+from wfctl.hosting.ts_names import MADE, MODULES, OURS, PACKAGES
 
 
 def install_ts_alias() -> None:

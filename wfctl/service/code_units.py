@@ -6,9 +6,9 @@ Invariant: only what is trusted comes this far; nothing of it is imported here.
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from wfctl.archive.budgets import DEFAULT_BUDGETS
+from wfctl.archive.handler_member import USUAL_HANDLER, usual_handler
 from wfctl.archive.manifest import MAR_MANIFEST, MarManifest, parse_mar_manifest
 from wfctl.archive.read_sources import ReadSources
 from wfctl.archive.unpack import read_member, unpack
@@ -16,8 +16,6 @@ from wfctl.errors import ArchiveError
 from wfctl.plan import CodeUnit
 from wfctl.service.origins import Acquired
 from wfctl.workflow import Node, NodeKind, Workflow
-
-_USUAL_HANDLER: Final = "handler.py"
 
 
 def code_of(
@@ -77,16 +75,15 @@ def _model_code(node: Node, archive: Path, root: Path) -> CodeUnit:
 
 def _handler_of_none(node: Node, archive: Path, root: Path) -> str:
     """Return the handler of an archive without a manifest: ``handler.py``, or the only Python file there is."""
-    if (root / _USUAL_HANDLER).is_file():
-        return _USUAL_HANDLER
     files = sorted(path.name for path in root.glob("*.py") if path.is_file())
-    if len(files) == 1:
-        return files[0]
+    usual = usual_handler(files)
+    if usual is not None:
+        return usual
     found = f"holds {', '.join(files)}" if files else "holds no Python file"
     raise ArchiveError(
         f'the archive "{archive.name}" of node "{node.name}" has no "{MAR_MANIFEST}" to name its handler, and {found}',
         member=MAR_MANIFEST,
-        hint=f'call the handler "{_USUAL_HANDLER}", or pack the archive again and name it',
+        hint=f'call the handler "{USUAL_HANDLER}", or pack the archive again and name it',
     )
 
 

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from wfctl.file_lock import is_held_now
+
 _PREFIX = "wfctl-"
 _LOCK = ".held"
 _YOUNG_S = 60.0
@@ -38,7 +40,7 @@ def open_workplace() -> Workplace:
     clear_left_behind(Path(tempfile.gettempdir()))
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     held = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-    _is_locked(held)
+    is_held_now(held)
     return Workplace(folder, held)
 
 
@@ -50,7 +52,7 @@ def clear_left_behind(below: Path, *, young_s: float = _YOUNG_S) -> None:
         except OSError:
             continue  # not one of ours, or just going
         try:
-            if _is_locked(lock):
+            if is_held_now(lock):
                 shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(lock)
@@ -69,16 +71,3 @@ def _candidates(below: Path, young_s: float) -> Iterator[Path]:
 
 def _user() -> int:
     return os.getuid() if sys.platform != "win32" else 0
-
-
-def _is_locked(lock: int) -> bool:
-    """Take the lock if nobody holds it, and say whether that went well."""
-    if sys.platform == "win32":
-        return False
-    import fcntl
-
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -116,11 +116,6 @@ def parse_allowed(texts: Iterable[str]) -> AllowList:
     return AllowList(patterns=tuple(_pattern(text.strip()) for text in texts if text.strip()))
 
 
-def reference_patterns(listed: str) -> tuple[str, ...]:
-    """Return the patterns that TorchServe's ``allowed_urls`` lists: regular expressions with commas between them."""
-    return tuple(_EXPRESSION + text.strip() for text in listed.split(",") if text.strip())
-
-
 def _pattern(text: str) -> _Beginning | _Host | _Network | _Expression:
     try:
         if text.startswith(_EXPRESSION):

@@ -5,7 +5,6 @@ next one that comes by.
 """
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from wfctl.errors import NotKeptError, UnreadableInputError
+from wfctl.file_lock import is_held_now
 from wfctl.plain_file import only_plain
 from wfctl.store.digest import sha256_of
 
@@ -53,7 +53,7 @@ def partial_file(folder: Path) -> Iterator[Partial]:
     path = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            _hold(descriptor)
+            is_held_now(descriptor)
             yield Partial(path, stream)
     finally:
         # After a rename there is nothing of that name any more.
@@ -76,21 +76,8 @@ def _clear_left_behind(folder: Path) -> None:
     newest = time.time() - _YOUNG_S
     for path in folder.glob(f"{_PREFIX}*"):
         with suppress(OSError), open(path, "rb", opener=only_plain) as stream:
-            if os.fstat(stream.fileno()).st_mtime < newest and _hold(stream.fileno()):
+            if os.fstat(stream.fileno()).st_mtime < newest and is_held_now(stream.fileno()):
                 path.unlink()
-
-
-def _hold(descriptor: int) -> bool:
-    """Lock a file for as long as it is open here; say whether nobody else holds it."""
-    if sys.platform == "win32":
-        return False
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 @contextmanager

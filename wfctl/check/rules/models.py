@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from wfctl.check.model import ModelFact
 from wfctl.check.subject import Subject
-from wfctl.check.url import FETCHABLE
-from wfctl.check.wording import quoted
+from wfctl.check.url import FETCHABLE, Url
+from wfctl.check.wording import quoted, to_type
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic
 from wfctl.spec.model import ModelSpec
 
 _PLACES_SHOWN = 8
+_PUT_IT_THERE = "put it beside the spec or the .war, or name the folder it is in with --model-store"
 
 
 def unused_model(subject: Subject) -> Iterator[Diagnostic]:
@@ -33,15 +34,24 @@ def archive_not_found(subject: Subject) -> Iterator[Diagnostic]:
     for model, url in subject.urls:
         fact = _fact(subject, model)
         # Where the url itself is refused, nobody looked; TorchServe looks only for what the dag uses.
-        if fact is None or fact.found or fact.leads_out or url.escape() or model.name not in subject.mended.children:
+        is_refused = url.escape() or _has_unknown_scheme(url)
+        if fact is None or fact.found or fact.leads_out or is_refused or model.name not in subject.mended.children:
             continue
         yield find(
             "WF501",
             f"the archive {quoted(url.text)} of model {quoted(model.name)} is not there",
             model.url_span,
-            help="put it beside the spec or the .war, or name the folder it is in with --model-store",
+            help=_PUT_IT_THERE if url.scheme is None else f"{_PUT_IT_THERE}, or {_allowing(url)}",
             notes=tuple(_looked(place) for place in fact.places[:_PLACES_SHOWN]),
         )
+
+
+def _allowing(url: Url) -> str:
+    return f"let wfctl run take it with --allow-url {to_type(url.folder)}"
+
+
+def _has_unknown_scheme(url: Url) -> bool:
+    return url.scheme is not None and url.scheme not in FETCHABLE
 
 
 def _looked(place: str) -> str:
@@ -51,10 +61,10 @@ def _looked(place: str) -> str:
 def unknown_url_scheme(subject: Subject) -> Iterator[Diagnostic]:
     """Report each url that says how to be fetched, in a way that nobody here can."""
     for model, url in subject.urls:
-        if url.scheme is not None and url.scheme not in FETCHABLE:
+        if _has_unknown_scheme(url):
             yield find(
                 "WF502",
-                f"a model cannot be fetched by {quoted(url.scheme)}",
+                f"a model cannot be fetched by {quoted(str(url.scheme))}",
                 model.url_span,
                 help="use https, http or file, or fetch the archive yourself and give its file name",
             )
@@ -63,8 +73,7 @@ def unknown_url_scheme(subject: Subject) -> Iterator[Diagnostic]:
 def not_an_archive_name(subject: Subject) -> Iterator[Diagnostic]:
     """Report each url that ends like something else than an archive."""
     for model, url in subject.urls:
-        is_other = url.scheme is not None and url.scheme not in FETCHABLE
-        if is_other or url.malformation() or url.looks_like_archive():
+        if _has_unknown_scheme(url) or url.malformation() or url.looks_like_archive():
             continue
         weights = url.path.endswith((".pt", ".pth", ".bin", ".onnx", ".safetensors"))
         yield find(

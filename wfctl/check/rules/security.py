@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from wfctl.check.subject import Subject
 from wfctl.check.url import Url
-from wfctl.check.wording import quoted
+from wfctl.check.wording import quoted, to_type
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic
 from wfctl.spec.model import ModelSpec
@@ -82,5 +82,5 @@ def _is_pinned(model: ModelSpec, url: Url) -> bool:
 
 
 def _what_run_needs(url: Url, *, is_pinned: bool) -> str:
-    allowed = f"wfctl run needs --allow-url {quoted(url.folder)}"
+    allowed = f"wfctl run needs --allow-url {to_type(url.folder)}"
     return allowed if is_pinned else f"{allowed}, and --trust or a sha256 in the spec"

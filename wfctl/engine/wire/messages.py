@@ -21,7 +21,6 @@ _ANSWER = struct.Struct("<QiIQQQ")
 """call id, status, size of the extras, size of the body, started, finished"""
 _AS_JSON = 1
 _NO_TYPE = -1
-_SUCCESS = 200
 
 
 def encode_calls(calls: Sequence[Call]) -> list[Buffer]:

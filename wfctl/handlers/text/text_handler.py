@@ -16,12 +16,12 @@ import torch
 
 from wfctl.handlers.attributions import layer_integrated_gradients, softmax_of
 from wfctl.handlers.base_handler import BaseHandler
-from wfctl.handlers.contractions import CONTRACTION_MAP
 from wfctl.handlers.labels import warn_of_numbers
-from wfctl.handlers.markup import CLEANUP_REGEX
-from wfctl.handlers.text_tokens import get_tokenizer
+from wfctl.handlers.text.contractions import CONTRACTION_MAP
+from wfctl.handlers.text.markup import CLEANUP_REGEX
+from wfctl.handlers.text.text_tokens import get_tokenizer
+from wfctl.handlers.text.vocabularies import load_vocabulary
 from wfctl.handlers.unloadable import UnloadableModelError
-from wfctl.handlers.vocabularies import load_vocabulary
 
 CONTRACTIONS_PATTERN = re.compile("|".join(map(re.escape, CONTRACTION_MAP)), flags=re.IGNORECASE)
 _SPACE_OF_BYTE_PAIRS = "\u0120"

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from wfctl.handlers.model_file import load_model_class
-from wfctl.handlers.pickles import load_saved
+from wfctl.handlers.loading.model_file import load_model_class
+from wfctl.handlers.loading.pickles import load_saved
 from wfctl.handlers.unloadable import UnloadableModelError
 
 

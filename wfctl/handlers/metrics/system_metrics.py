@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from wfctl.handlers.dimension import Dimension
-from wfctl.handlers.metric import Metric
+from wfctl.handlers.metrics.dimension import Dimension
+from wfctl.handlers.metrics.metric import Metric
 
 _log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from wfctl.handlers.caching_metric import MOST_LABEL_SETS
-from wfctl.handlers.dimension import Dimension
-from wfctl.handlers.metric_errors import MetricsCacheKeyError, MetricsCacheTypeError, MetricsCacheValueError
-from wfctl.handlers.metric_types import MetricTypes
-from wfctl.handlers.metrics import MetricsRecorder
-from wfctl.handlers.metrics_store import MetricsStore
+from wfctl.handlers.metrics.caching_metric import MOST_LABEL_SETS
+from wfctl.handlers.metrics.dimension import Dimension
+from wfctl.handlers.metrics.metric_errors import MetricsCacheKeyError, MetricsCacheTypeError, MetricsCacheValueError
+from wfctl.handlers.metrics.metric_types import MetricTypes
+from wfctl.handlers.metrics.metrics_store import MetricsStore
+from wfctl.handlers.metrics.recorder import MetricsRecorder
 
 USUAL = (("ModelName", "m"), ("Level", "Model"))
 

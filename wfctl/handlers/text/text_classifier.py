@@ -10,9 +10,9 @@ import torch
 
 from wfctl.handlers.attributions import softmax_of, target_of
 from wfctl.handlers.labels import map_class_to_label
-from wfctl.handlers.text_handler import TextHandler
-from wfctl.handlers.text_tokens import ngrams_iterator
-from wfctl.handlers.vocabularies import number_of
+from wfctl.handlers.text.text_handler import TextHandler
+from wfctl.handlers.text.text_tokens import ngrams_iterator
+from wfctl.handlers.text.vocabularies import number_of
 
 
 class TextClassifier(TextHandler):

@@ -11,7 +11,7 @@ import torch
 from wfctl.handlers.extras import extra
 from wfctl.handlers.labels import map_class_to_label
 from wfctl.handlers.timer import timed
-from wfctl.handlers.vision_handler import VisionHandler
+from wfctl.handlers.vision.vision_handler import VisionHandler
 
 with extra("vision"):
     from torchvision import transforms  # type: ignore[import-untyped]

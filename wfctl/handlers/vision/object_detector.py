@@ -8,7 +8,7 @@ from typing import Any
 
 from wfctl.handlers.extras import extra
 from wfctl.handlers.labels import map_class_to_label
-from wfctl.handlers.vision_handler import VisionHandler
+from wfctl.handlers.vision.vision_handler import VisionHandler
 
 with extra("vision"):
     from torchvision import transforms  # type: ignore[import-untyped]

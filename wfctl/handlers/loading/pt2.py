@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from wfctl.handlers.pt2_backends import check_valid_pt2_backend
+from wfctl.handlers.loading.pt2_backends import check_valid_pt2_backend
 from wfctl.handlers.unloadable import UnfitFileError
 
 _log = logging.getLogger(__name__)

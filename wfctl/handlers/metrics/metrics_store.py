@@ -6,7 +6,7 @@ Invariant: no behaviour of its own.
 from collections.abc import Mapping
 from typing import Any
 
-from wfctl.handlers.metrics import MetricsRecorder
+from wfctl.handlers.metrics.recorder import MetricsRecorder
 
 
 class MetricsStore(MetricsRecorder):

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wfctl.handlers.pickles import load_saved
+from wfctl.handlers.loading.pickles import load_saved
 from wfctl.handlers.prediction_exception import PredictionException
-from wfctl.handlers.torchtext_vocabularies import readable
+from wfctl.handlers.text.torchtext_vocabularies import readable
 from wfctl.handlers.unloadable import UnfitFileError, UnloadableModelError
 
 _UNKNOWN = "<unk>"

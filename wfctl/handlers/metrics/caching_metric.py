@@ -9,9 +9,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, Final
 
-from wfctl.handlers.metric_errors import MetricsCacheTypeError
-from wfctl.handlers.metric_types import MetricTypes
-from wfctl.handlers.units import UNITS
+from wfctl.handlers.metrics.metric_errors import MetricsCacheTypeError
+from wfctl.handlers.metrics.metric_types import MetricTypes
+from wfctl.handlers.metrics.units import UNITS
 
 _log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wfctl.handlers.dimension import Dimension
-from wfctl.handlers.metric_types import MetricTypes
-from wfctl.handlers.units import UNITS, Units
+from wfctl.handlers.metrics.dimension import Dimension
+from wfctl.handlers.metrics.metric_types import MetricTypes
+from wfctl.handlers.metrics.units import UNITS, Units
 
 _log = logging.getLogger(__name__)
 

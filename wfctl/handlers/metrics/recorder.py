@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from wfctl.handlers.caching_metric import CachingMetric, Counter, Histogram, Labels, number_in
-from wfctl.handlers.metric_errors import MetricsCacheKeyError, MetricsCacheTypeError, MetricsCacheValueError
-from wfctl.handlers.metric_types import MetricTypes
-from wfctl.handlers.units import SIZE_UNITS, TIME_UNITS
+from wfctl.handlers.metrics.caching_metric import CachingMetric, Counter, Histogram, Labels, number_in
+from wfctl.handlers.metrics.metric_errors import MetricsCacheKeyError, MetricsCacheTypeError, MetricsCacheValueError
+from wfctl.handlers.metrics.metric_types import MetricTypes
+from wfctl.handlers.metrics.units import SIZE_UNITS, TIME_UNITS
 
 PREDICTION_METRIC: Final = "PredictionTime"
 """The time of each call of a handler, in milliseconds; recorded by us."""

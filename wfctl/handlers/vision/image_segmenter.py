@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from wfctl.handlers.extras import extra
-from wfctl.handlers.vision_handler import VisionHandler
+from wfctl.handlers.vision.vision_handler import VisionHandler
 
 with extra("vision"):
     from torchvision import transforms  # type: ignore[import-untyped]
