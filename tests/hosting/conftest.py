@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fakes.startup.sitecustomize  # noqa: F401 - lets torchvision be imported
 import pytest
 from hosted_nodes import plan_node
 

@@ -93,7 +93,7 @@ def _assign(model: torch.nn.Module, state: Mapping[str, Any]) -> None:
     """Make the tensors of ``state`` the model's own."""
     first = {name: TensorWeakRef(each) for name, each in model.state_dict(keep_vars=True).items()}
     model.load_state_dict(state, assign=True)
-    # What else holds a tensor that the model was made with, a list of them or a view of one, has to see the weights too.
+    # What else holds a tensor that the model was made with, a list of them or a view of one, must see the weights too.
     for name, reference in first.items():
         tensor = reference()
         if tensor is not None:

@@ -21,7 +21,7 @@ def headers_of(call: Call) -> dict[str, Any]:
     A header of that very name hides the type, as in the original.
     """
     types = {part.name: {"content-type": _bare(part.content_type) if part.content_type else ""} for part in call.parts}
-    return types | call.headers
+    return {**types, **call.headers}
 
 
 def _value_of(part: Part) -> Any:

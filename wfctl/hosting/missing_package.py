@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from wfctl.handlers.unloadable import Unloadable
 from wfctl.plan import CodeUnit
 
 _EXTRAS: Final[Mapping[str, str]] = {
@@ -28,9 +29,16 @@ _DISTRIBUTIONS: Final[Mapping[str, str]] = {
 
 _OURS: Final = frozenset({"ts", "wfctl"})
 
+_UNFIT_TORCHVISION: Final = "operator torchvision::"
+"""How torch says that it does not know an operator that torchvision's own library should have brought."""
+
 
 def hint_for(reason: BaseException, code: CodeUnit) -> str | None:
     """Return how to get what a failed import asked for; ``None`` if nothing of that kind went wrong."""
+    if isinstance(reason, Unloadable):
+        return None  # its words say it already
+    if str(reason).startswith(_UNFIT_TORCHVISION):
+        return 'the installed torchvision was built for another torch: pip install --upgrade "wfctl[vision]"'
     missing = next((each for each in (reason, reason.__cause__) if isinstance(each, ModuleNotFoundError)), None)
     if missing is None or not missing.name:
         return None
