@@ -129,4 +129,13 @@ def test_a_worker_imports_no_shell_and_no_server(tmp_path: Path, module: str) ->
     modules = imported_by(f"import {module}", tmp_path)
     assert not loaded(modules, "click", "rich", "jsonschema", "yaml", "asyncio", "multiprocessing")
     assert not loaded(modules, "wfctl.web", "wfctl.service", "wfctl.cli", "wfctl.check", "wfctl.spec.parse")
-    assert not loaded(modules, "torch")
+    # What `importlib.abc` brings with it is more than all of our finders.
+    assert not loaded(modules, "torch", "importlib.abc", "importlib.resources")
+
+
+def test_a_run_of_what_is_on_this_machine_does_without_http(folder: Path) -> None:
+    (folder / "workflow.yaml").write_text("dag:\n  pre: [post]\n  post: []\n", encoding="utf-8")
+    (folder / "input.json").write_text("[1]", encoding="utf-8")
+    modules = imported_by(wfctl("run", "input.json"), folder)
+    assert loaded(modules, "wfctl.service.origins")
+    assert not loaded(modules, "http", "email", "wfctl.store.fetch")

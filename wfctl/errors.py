@@ -137,8 +137,19 @@ class RunError(WfctlError):
         return f'node "{self.node}" failed after {times}: {self.message}{self._cause()}'
 
     def _cause(self) -> str:
-        last = (self.traceback_text or "").rstrip().rpartition("\n")[2].strip()
-        return "" if not last or self.message in last else f" ({last})"
+        raised = _raised_in(self.traceback_text or "")
+        return "" if not raised or self.message in raised else f" ({raised})"
+
+
+_IN_A_GROUP = "  | "
+_FRAME = '  File "'
+
+
+def _raised_in(text: str) -> str:
+    """Return the line of a traceback that says what was raised: the first behind its last frame, advice may follow."""
+    lines = [line.removeprefix(_IN_A_GROUP) for line in text.splitlines()]
+    begin = max((at for at, line in enumerate(lines) if line.startswith(_FRAME)), default=-1) + 1
+    return next((line.strip() for line in lines[begin:] if line.strip() and not line.startswith(" ")), "")
 
 
 class DeadlineExceededError(RunError):

@@ -44,3 +44,9 @@ def test_a_file_that_is_no_program_is_refused(tmp_path):
     (tmp_path / "model.pt2").write_bytes(b"no program")
     with pytest.raises(UnloadableModelError, match=r'"model\.pt2" is no exported program: '):
         load_pt2(str(tmp_path / "model.pt2"), CPU)
+
+
+def test_a_library_that_is_none_is_named(tmp_path):
+    (tmp_path / "model.so").write_bytes(b"no library")
+    with pytest.raises(UnloadableModelError, match=r'"model\.so" cannot be loaded: .*file too short'):
+        load_shared_object(str(tmp_path / "model.so"), "cpu", CPU)

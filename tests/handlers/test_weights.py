@@ -56,6 +56,75 @@ def test_weights_are_mapped_to_the_device_also_where_it_is_given_as_one(folder):
     assert model.rows.device == torch.device("cpu")
 
 
+RENAMES = """
+import torch
+
+class Renamed(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm1 = torch.nn.Linear(2, 1)
+
+    def load_state_dict(self, state_dict, strict=True):
+        renamed = {name.replace("norm.1", "norm1"): value for name, value in state_dict.items()}
+        return super().load_state_dict(renamed, strict)
+"""
+
+
+def test_a_model_may_load_its_weights_in_its_own_way(tmp_path):
+    (tmp_path / "renamed.py").write_text(RENAMES, encoding="utf-8")
+    torch.save({"norm.1.weight": torch.ones(1, 2), "norm.1.bias": torch.ones(1)}, tmp_path / "w.pt")
+    model = load_eager(str(tmp_path), "renamed.py", str(tmp_path / "w.pt"), "cpu")
+    assert model.norm1(torch.ones(2)).tolist() == [3]
+    del sys.modules["renamed"]
+
+
+HOLDS_MORE = """
+import torch
+
+class HoldsMore(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.row = torch.nn.Parameter(torch.zeros(2))
+        self.names = ()
+
+    def get_extra_state(self):
+        return {"names": self.names}
+
+    def set_extra_state(self, state):
+        self.names = state["names"]
+"""
+
+
+def test_a_state_may_hold_more_than_tensors(tmp_path):
+    (tmp_path / "holds_more.py").write_text(HOLDS_MORE, encoding="utf-8")
+    torch.save({"row": torch.ones(2), "_extra_state": {"names": ("a", "b")}}, tmp_path / "w.pt")
+    model = load_eager(str(tmp_path), "holds_more.py", str(tmp_path / "w.pt"), "cpu")
+    assert (model.row.tolist(), model.names) == ([1, 1], ("a", "b"))
+    del sys.modules["holds_more"]
+
+
+SEES_TWICE = """
+import torch
+
+class SeesTwice(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.row = torch.nn.Parameter(torch.zeros(4))
+        self.register_buffer("mean", torch.zeros(4))
+        self.rows = [self.row]
+        self.half = self.mean[:2]
+"""
+
+
+def test_lists_and_views_that_a_model_made_of_its_tensors_see_the_weights(tmp_path):
+    (tmp_path / "sees_twice.py").write_text(SEES_TWICE, encoding="utf-8")
+    torch.save({"row": torch.ones(4), "mean": torch.ones(4)}, tmp_path / "w.pt")
+    model = load_eager(str(tmp_path), "sees_twice.py", str(tmp_path / "w.pt"), "cpu")
+    assert model.row.tolist() == model.rows[0].tolist() == [1] * 4
+    assert model.half.tolist() == [1] * 2
+    del sys.modules["sees_twice"]
+
+
 def test_a_whole_model_in_the_place_of_its_weights_is_taken_from_a_trusted_archive(folder, caplog):
     made = load_eager(str(folder), "wide.py", None, "cpu")
     with torch.no_grad():

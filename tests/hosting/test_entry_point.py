@@ -192,6 +192,28 @@ def test_a_handle_method_may_be_put_there_by_the_constructor(host):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("def hanlde(data, context): return data\n", '"hanlde"'),
+        (
+            "import abc\nclass Mine(abc.ABC):\n    @abc.abstractmethod\n    def handle(self, d, c): ...\n",
+            '"Mine" (abstract)',
+        ),
+        ("class A:\n    def handle(self, data, context): ...\nclass B(A): ...\nclass C: ...\n", '"A", "B"'),
+        ("from json import JSONDecoder, loads\nlimit = 3\n", "neither classes nor functions"),
+    ],
+    ids=["misspelt", "abstract", "several", "none"],
+)
+def test_what_a_handler_without_an_entry_point_defines_is_named(host, text, shown):
+    with pytest.raises(LoadError) as caught:
+        host(text)
+    assert caught.value.message == (
+        'handler "handler.py" of node "node" has no function "handle" and not exactly one class with a handle method; '
+        f"it defines {shown}"
+    )
+
+
 def test_a_class_without_a_handle_method_is_refused(host):
     with pytest.raises(LoadError, match='class "Mine" of node "node" has no handle method'):
         host("class Mine:\n    def predict(self, data): pass\n")

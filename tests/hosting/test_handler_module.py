@@ -38,3 +38,14 @@ def test_a_package_beside_the_handler_may_hold_the_entry_point(host, tmp_path):
 def test_a_package_that_the_handler_imports_and_is_not_there_is_the_failure_told(host):
     with pytest.raises(LoadError, match="No module named 'absent_library'"):
         host("import absent_library.part\n")
+
+
+def test_what_fails_in_a_built_in_handler_is_told_without_the_search_for_it(host, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "wfctl.handlers.text_classifier", raising=False)
+    monkeypatch.delitem(sys.modules, "ts.torch_handler.text_classifier", raising=False)
+    with pytest.raises(LoadError, match="import of torch halted") as caught:
+        host("", "text_classifier", file="other.py")
+    assert "text_classifier.py" in caught.value.traceback_text
+    assert "During handling" not in caught.value.traceback_text
+    assert "hosting" not in caught.value.traceback_text

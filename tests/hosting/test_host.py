@@ -69,7 +69,7 @@ def handle(data, context):
         ("return None", "Invalid model predict output", "returned nothing"),
         ("return ('a',)", "Invalid model predict output", "of type tuple"),
         ("return {'a': 1}", "Invalid model predict output", "of type dict"),
-        ("return ['a', 'b']", "number of batch response mismatched", "2 items for 1 requests"),
+        ("return ['a', 'b']", "number of batch response mismatched", "2 items for 1 request;"),
         ("return []", "number of batch response mismatched", "0 items"),
         ("return [{1, 2}]", "Unsupported model output data type.", "type set"),
         ("return [{'a': b'1'}]", "Unsupported model output data type.", "bytes"),

@@ -74,6 +74,8 @@ def test_a_name_we_do_not_have_is_told_with_what_to_use_instead(host, line, mess
     assert caught.value.message == f'node "node" failed to load: {message}'
     assert hint in caught.value.hint
     assert line.partition(";")[0] in caught.value.traceback_text
+    assert "ts_alias.py" not in caught.value.traceback_text
+    assert hint not in caught.value.traceback_text, "it is said once"
 
 
 @pytest.mark.parametrize("line", ["from json import nosuch", "import json; json.nosuch", "import no_such_package"])

@@ -6,7 +6,7 @@ Invariant: the first thing that went wrong is the thing reported, in the words o
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -49,22 +49,28 @@ def _entry_of(module: ModuleType, wanted: str, node: NodePlan, context: Context)
 
 def _only_class(module: ModuleType, wanted: str, node: NodePlan) -> type:
     # A second name of a class does not make it two.
-    defined = {
-        id(each): each
-        for each in vars(module).values()
-        if inspect.isclass(each) and each.__module__ == module.__name__ and not inspect.isabstract(each)
-    }
-    handlers = [each for each in defined.values() if callable(getattr(each, "handle", None))]
-    for candidates in (handlers, list(defined.values())):
+    here = [each for each in vars(module).values() if getattr(each, "__module__", None) == module.__name__]
+    own = {id(each): each for each in here}.values()
+    defined = [each for each in own if inspect.isclass(each) and not inspect.isabstract(each)]
+    handlers = [each for each in defined if callable(getattr(each, "handle", None))]
+    for candidates in (handlers, defined):
         if len(candidates) == 1:
             return candidates[0]
-    names = ", ".join(f'"{each.__name__}"' for each in (handlers or defined.values())) or "no class"
     raise LoadError(
         f'handler "{node.code.handler}" of node "{node.name}" has no function "{wanted}" '
-        f"and not exactly one class with a handle method; it defines {names}",
+        f"and not exactly one class with a handle method; it defines {_shown(handlers or own)}",
         node=node.name,
         hint=f'define "{wanted}(data, context)" at the top level of the handler',
     )
+
+
+def _shown(defined: Iterable[Any]) -> str:
+    named = [
+        f'"{each.__name__}"{" (abstract)" if inspect.isabstract(each) else ""}'
+        for each in defined
+        if inspect.isclass(each) or inspect.isfunction(each)
+    ]
+    return ", ".join(named) or "neither classes nor functions"
 
 
 def _initialised_class(kind: type, context: Context, node: NodePlan) -> Entry:

@@ -5,7 +5,6 @@ Invariant: the message is what a remote client may read; code and paths of the h
 
 import traceback
 from pathlib import Path
-from types import TracebackType
 
 from wfctl.engine.call import CallError
 from wfctl.handlers.prediction_exception import PredictionException
@@ -72,13 +71,15 @@ def _words_of(exception: BaseException) -> str:
 
 
 def traceback_of(exception: BaseException) -> str:
-    """Return the traceback from the first frame that is the user's; none of what is said in full by its words."""
+    """Return the traceback without frames that only host the user's; none of what is said in full by its words."""
     if isinstance(exception, Unloadable):
         return ""
-    frames = exception.__traceback__
-    while frames is not None and not _is_users(frames):
-        frames = frames.tb_next
-    return _cut("".join(traceback.format_exception(type(exception), exception, frames)).rstrip())
+    told = traceback.TracebackException.from_exception(exception)
+    each: traceback.TracebackException | None = told
+    while each is not None:
+        each.stack[:] = [frame for frame in each.stack if _is_users(frame.filename)]
+        each = each.__cause__ or each.__context__
+    return _cut("".join(told.format()).rstrip())
 
 
 def last_line_of(exception: BaseException) -> str:
@@ -97,7 +98,6 @@ def _cut(text: str) -> str:
     return f"{text[:half]} ... ({len(text) - 2 * half} characters left out) ... {text[-half:]}"
 
 
-def _is_users(frame: TracebackType) -> bool:
-    name = frame.tb_frame.f_code.co_filename
-    is_import = name.startswith("<frozen importlib") or name.endswith("importlib/__init__.py")
-    return not is_import and not name.startswith(_OURS)
+def _is_users(file: str) -> bool:
+    is_import = file.startswith("<frozen importlib") or file.endswith("importlib/__init__.py")
+    return not is_import and not file.startswith(_OURS)

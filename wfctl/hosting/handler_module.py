@@ -29,7 +29,8 @@ def handler_module(name: str, node: NodePlan) -> ModuleType:
     except ModuleNotFoundError as missing:
         if missing.name is None or not f"{stem}.".startswith(f"{missing.name}."):
             raise
-        return _built_in(stem, node)
+    # Outside of the block: what goes wrong in a built-in handler has nothing to do with the search before it.
+    return _built_in(stem, node)
 
 
 def _is_taken(stem: str, path: Path) -> bool:

@@ -16,11 +16,12 @@ def row_of(parts: Sequence[Part]) -> dict[str, Any]:
 
 
 def headers_of(call: Call) -> dict[str, Any]:
-    """Return the headers of one request, and the type of each parameter under the parameter's name."""
-    headers: dict[str, Any] = dict(call.headers)
-    for part in call.parts:
-        headers[part.name] = {"content-type": _bare(part.content_type) if part.content_type else ""}
-    return headers
+    """Return the headers of one request, and the type of each parameter under the parameter's name.
+
+    A header of that very name hides the type, as in the original.
+    """
+    types = {part.name: {"content-type": _bare(part.content_type) if part.content_type else ""} for part in call.parts}
+    return {**types, **call.headers}
 
 
 def _value_of(part: Part) -> Any:

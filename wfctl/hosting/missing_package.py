@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from wfctl.handlers.extras import EXTRA_OF, command_for
+from wfctl.handlers.unloadable import Unloadable
 from wfctl.plan import CodeUnit
 
 DISTRIBUTIONS: Final[Mapping[str, str]] = {
@@ -21,9 +22,16 @@ DISTRIBUTIONS: Final[Mapping[str, str]] = {
 
 _OURS: Final = frozenset({"ts", "wfctl"})
 
+_UNFIT_TORCHVISION: Final = "operator torchvision::"
+"""How torch says that it does not know an operator that torchvision's own library should have brought."""
+
 
 def hint_for(reason: BaseException, code: CodeUnit) -> str | None:
     """Return how to get what a failed import asked for; ``None`` if nothing of that kind went wrong."""
+    if isinstance(reason, Unloadable):
+        return None  # its words say it already
+    if str(reason).startswith(_UNFIT_TORCHVISION):
+        return 'the installed torchvision was built for another torch: pip install --upgrade "wfctl[vision]"'
     missing = next((each for each in (reason, reason.__cause__) if isinstance(each, ModuleNotFoundError)), None)
     if missing is None or not missing.name:
         return None

@@ -23,11 +23,16 @@ def complaint_about(outputs: Any, expected: int) -> tuple[str, str] | None:
             f"the handler returned {found}; it must return a list, one item per request",
         )
     if len(outputs) != expected:
+        found = f"{_counted(len(outputs), 'item')} for {_counted(expected, 'request')}"
         return (
             "number of batch response mismatched",
-            f"the handler returned {len(outputs)} items for {expected} requests; it must return one item per request",
+            f"the handler returned {found}; it must return one item per request",
         )
     return None
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def to_bytes(value: Any) -> bytes:

@@ -68,7 +68,7 @@ def advised(error: LoadError) -> LoadError:
     better = LoadError(
         f'node "{error.node}" failed to load: {words}',
         node=error.node,
-        traceback_text=error.traceback_text,
+        traceback_text=(error.traceback_text or "").replace(f"; {hint}", ""),  # it is said once, and better below
         hint=hint,
     )
     better.__cause__ = reason

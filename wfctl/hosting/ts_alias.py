@@ -18,7 +18,6 @@ Invariant: asked only for ``ts`` and below; imports torch only if the handler as
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -38,8 +37,11 @@ def remove_ts_alias() -> None:
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, TsFinder)]
 
 
-class TsFinder(MetaPathFinder):
-    """Finds the names below ``ts``, and says which there are when asked for another."""
+class TsFinder:
+    """Finds the names below ``ts``, and says which there are when asked for another.
+
+    Neither it nor the loader derives from ``importlib.abc``, which would bring more with it than all of ours.
+    """
 
     def find_spec(
         self,
@@ -51,12 +53,17 @@ class TsFinder(MetaPathFinder):
         if fullname.partition(".")[0] != "ts":
             return None
         if fullname in MODULES:
-            return ModuleSpec(fullname, TsLoader(), is_package=fullname in PACKAGES)
+            loader: Any = TsLoader()
+            return ModuleSpec(fullname, loader, is_package=fullname in PACKAGES)
         raise UnsupportedNameError(fullname, advice_on(fullname))
 
 
-class TsLoader(Loader):
+class TsLoader:
     """Fills one module below ``ts``."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:  # noqa: ARG002 - the loader's signature
+        """Leave it to the import system to make the module."""
+        return None
 
     def exec_module(self, module: ModuleType) -> None:
         """Put our own module in the place of the new one, or let the new one find its names in the table."""

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from wfctl.errors import ArchiveError, FetchError, StoreError, UntrustedError
 from wfctl.store.address import Address, parse_address, pin_of, without_secrets
-from wfctl.store.fetch import fetch, refuse_unless_allowed
 from wfctl.store.find import Places, find_workflow_file, is_remote, require_model, scheme_of
 from wfctl.store.keep import kept
 from wfctl.store.policy import FetchPolicy
@@ -145,7 +144,7 @@ class _Fetcher:
         key = (address.text, pin)
         if key not in self._got:
             # Also for what is kept: whether a run is refused must not depend on earlier ones.
-            refuse_unless_allowed(address, self._policy)
+            _refuse_unless_allowed(address, self._policy)
             self._got[key] = self._kept(address, pin, ending) or self._fetched(address, pin, ending)
         return self._got[key]
 
@@ -154,6 +153,9 @@ class _Fetcher:
         return None if path is None else Acquired(path=path, address=address, sha256=pin, is_pinned=True)
 
     def _fetched(self, address: Address, pin: str | None, ending: str) -> Acquired:
+        # Imported here, and below: runs of what is on this machine do without HTTP.
+        from wfctl.store.fetch import fetch
+
         # Only what is pinned is found again, and so worth keeping.
         into = self._folder if pin is None or self._policy.cache is None else self._policy.cache
         got = fetch(address, policy=self._policy, into=into, ending=ending, pin=pin, stop=self._stop)
@@ -179,8 +181,14 @@ def _allowed_path(address: Address, terms: Terms) -> Path:
     store = terms.workflow_store
     if store is not None and real.is_relative_to(store.resolve()):
         return path
-    refuse_unless_allowed(address, terms.policy)
-    refuse_unless_allowed(parse_address(real.as_uri()), terms.policy)
+    _refuse_unless_allowed(address, terms.policy)
+    _refuse_unless_allowed(parse_address(real.as_uri()), terms.policy)
     if not path.exists():
         raise StoreError(f'there is no file "{path}"')
     return path
+
+
+def _refuse_unless_allowed(address: Address, policy: FetchPolicy) -> None:
+    from wfctl.store.fetch import refuse_unless_allowed
+
+    refuse_unless_allowed(address, policy)

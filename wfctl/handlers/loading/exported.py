@@ -5,6 +5,8 @@ Both may run code of the archive while they are read, so neither is read from on
 Invariant: what is returned is called like a model, and has neither ``eval`` nor weights to load.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ def load_shared_object(
     """Return the model in a ``.so`` that ``torch._export.aot_compile`` wrote."""
     _require_trust(path, is_trusted=is_trusted)
     _use(device)
-    return torch._export.aot_load(path, map_location or "cpu")  # noqa: SLF001 - the door that the original names
+    with _named(path):
+        return torch._export.aot_load(path, map_location or "cpu")  # noqa: SLF001 - the door that the original names
 
 
 def load_pt2(path: str, device: torch.device | None, *, is_trusted: bool = True) -> Any:
@@ -28,7 +31,8 @@ def load_pt2(path: str, device: torch.device | None, *, is_trusted: bool = True)
     if _has_machine_code(path):
         _use(device)
         index = device.index if device is not None and device.index is not None else -1
-        return torch._inductor.aoti_load_package(path, device_index=index)  # noqa: SLF001
+        with _named(path):
+            return torch._inductor.aoti_load_package(path, device_index=index)  # noqa: SLF001
     try:
         program = torch.export.load(path)
     except Exception as reason:
@@ -45,6 +49,16 @@ def _require_trust(path: str, *, is_trusted: bool) -> None:
             f'"{Path(path).name}" may run code of the archive when it is loaded, and the archive is not trusted; run '
             "it with --trust if you know where it comes from"
         )
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Name the file where its machine code cannot be loaded."""
+    try:
+        yield
+    except RuntimeError as reason:
+        words = str(reason).strip().partition("\n")[0]
+        raise UnloadableModelError(f'"{Path(path).name}" cannot be loaded: {words}') from reason
 
 
 def _use(device: torch.device | None) -> None:

@@ -37,7 +37,9 @@ def load_saved(
             # Hints of torch about files that it refuses in the next breath.
             warnings.filterwarnings("ignore", "Detected pickle protocol|'torch.load' received a zip", UserWarning)
             return torch.load(path, map_location=map_location, weights_only=True, mmap=mmap)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as reason:
+    except MemoryError:
+        raise
+    except Exception as reason:  # what is no pickle of torch fails the careful reader in many ways
         if "TorchScript archives" in str(reason):
             raise UnloadableModelError(f'"{name}" is a TorchScript file, which needs no model file') from reason
         if not _is_refusal(reason):
@@ -62,13 +64,13 @@ def _loaded_in_full(path: str, map_location: Any, *, mmap: bool, module: ModuleT
             mmap=mmap,
             pickle_module=_pickle_that_sees(module),
         )
-    except (pickle.UnpicklingError, AttributeError, ImportError) as reason:
+    except (pickle.UnpicklingError, AttributeError, ImportError, EOFError) as reason:
         raise UnloadableModelError(f'"{Path(path).name}" cannot be read: {_first_line(reason)}') from reason
 
 
 def _is_refusal(reason: Exception) -> bool:
-    """Tell what ``weights_only`` refuses from a file that is broken."""
-    return isinstance(reason, pickle.UnpicklingError) or _NEVER_WEIGHTS_ONLY in str(reason)
+    """Tell what ``weights_only`` refuses, or what its reader trips over, from a file that is broken."""
+    return not isinstance(reason, RuntimeError | EOFError) or _NEVER_WEIGHTS_ONLY in str(reason)
 
 
 def _refused(path: str, reason: Exception) -> str:
@@ -91,7 +93,8 @@ def _own_words(reason: Exception) -> str:
 
 
 def _first_line(reason: Exception) -> str:
-    return f"{type(reason).__name__}: {str(reason).strip().partition(chr(10))[0]}"
+    words = str(reason).strip().partition("\n")[0]
+    return f"{type(reason).__name__}: {words}" if words else type(reason).__name__
 
 
 def _pickle_that_sees(module: ModuleType | None) -> Any:

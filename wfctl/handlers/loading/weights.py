@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.weak import TensorWeakRef
 
 from wfctl.handlers.loading.model_file import load_model_class
 from wfctl.handlers.loading.pickles import load_saved
@@ -65,15 +66,39 @@ def _load_state(model: torch.nn.Module, state: Any, name: str, *, is_mapped: boo
     try:
         # Mapped weights are shared by all workers of a model, if they become the parameters instead of being copied
         # into them. Only where the types agree: copying would convert them.
-        model.load_state_dict(state, assign=is_mapped and _has_same_types(model, state))
+        if is_mapped and not _loads_in_its_own_way(model) and _has_same_types(model, state):
+            _assign(model, state)
+        else:
+            model.load_state_dict(state)
     except RuntimeError as reason:
         words = " ".join(str(reason).split())
         raise UnloadableModelError(f'"{name}" does not fit the model file: {words}') from reason
 
 
+def _loads_in_its_own_way(model: torch.nn.Module) -> bool:
+    """Say whether the class overrides ``load_state_dict``, which then need not take an argument as young as ours."""
+    return type(model).load_state_dict is not torch.nn.Module.load_state_dict
+
+
 def _has_same_types(model: torch.nn.Module, state: Mapping[str, Any]) -> bool:
-    own = model.state_dict()
-    return all(getattr(state.get(name), "dtype", None) == tensor.dtype for name, tensor in own.items())
+    return all(_is_like(state.get(name), own) for name, own in model.state_dict().items())
+
+
+def _is_like(one: Any, own: Any) -> bool:
+    # What a module adds to its state beside tensors, as quantized ones do, is a reason to copy.
+    return isinstance(one, torch.Tensor) and isinstance(own, torch.Tensor) and one.dtype == own.dtype
+
+
+def _assign(model: torch.nn.Module, state: Mapping[str, Any]) -> None:
+    """Make the tensors of ``state`` the model's own."""
+    first = {name: TensorWeakRef(each) for name, each in model.state_dict(keep_vars=True).items()}
+    model.load_state_dict(state, assign=True)
+    # What else holds a tensor that the model was made with, a list of them or a view of one, must see the weights too.
+    for name, reference in first.items():
+        tensor = reference()
+        if tensor is not None:
+            with torch.no_grad():
+                tensor.copy_(state[name])
 
 
 def _is_zip(path: str) -> bool:

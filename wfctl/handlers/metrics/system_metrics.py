@@ -6,7 +6,6 @@ as its callers expect.
 
 import logging
 import os
-import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -49,18 +48,18 @@ def memory_utilization() -> None:
 
 def disk_used() -> None:
     """Collect what the disk of the root folder holds."""
-    _collect("DiskUsage", shutil.disk_usage("/").used / _GIGABYTE, "GB")
+    _collect("DiskUsage", _disk()[0] / _GIGABYTE, "GB")
 
 
 def disk_utilization() -> None:
     """Collect the share of the disk in use."""
-    disk = shutil.disk_usage("/")
-    _collect("DiskUtilization", round(100 * disk.used / (disk.used + disk.free), 1), "percent")
+    used, free = _disk()
+    _collect("DiskUtilization", round(100 * used / (used + free), 1), "percent")
 
 
 def disk_available() -> None:
     """Collect what the disk still takes."""
-    _collect("DiskAvailable", shutil.disk_usage("/").free / _GIGABYTE, "GB")
+    _collect("DiskAvailable", _disk()[1] / _GIGABYTE, "GB")
 
 
 def gpu_utilization(num_of_gpu: int | None) -> None:
@@ -84,6 +83,12 @@ def _collects(name: str) -> bool:
 
 def _collect(name: str, value: float, unit: str) -> None:
     system_metrics.append(Metric(name, value, unit, dimension))
+
+
+def _disk() -> tuple[int, int]:
+    """Return the bytes of the root folder's disk that are in use, and those that programs could get."""
+    disk = os.statvfs("/")
+    return (disk.f_blocks - disk.f_bfree) * disk.f_frsize, disk.f_bavail * disk.f_frsize
 
 
 def _memory() -> tuple[int, int]:
