@@ -42,7 +42,7 @@ def test_a_package_that_the_handler_imports_and_is_not_there_is_the_failure_told
 
 def test_what_fails_in_a_built_in_handler_is_told_without_the_search_for_it(host, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "wfctl.handlers.text_classifier", raising=False)
+    monkeypatch.delitem(sys.modules, "wfctl.handlers.text.text_classifier", raising=False)
     monkeypatch.delitem(sys.modules, "ts.torch_handler.text_classifier", raising=False)
     with pytest.raises(LoadError, match="import of torch halted") as caught:
         host("", "text_classifier", file="other.py")
