@@ -56,10 +56,9 @@ def test_a_handler_is_optional_and_a_name_may_come_from_outside():
 @pytest.mark.parametrize(
     ("raw", "fault"),
     [
-        (_war(workflow="absent"), 'no "workflow.workflowName"'),
+        (_war(workflow="absent"), 'no "workflow.specFile"'),
         (_war(workflow=None), '"workflow" in the manifest is no JSON object'),
         (_war(workflow=[]), '"workflow" in the manifest is no JSON object'),
-        (_with(workflowName="absent"), 'no "workflow.workflowName"'),
         (_with(workflowName=[3]), '"workflowName" in the manifest is no text'),
         (_with(workflowName=True), '"workflowName" in the manifest is no text'),
         (_with(specFile="absent"), 'no "workflow.specFile"'),

@@ -207,6 +207,20 @@ def test_what_torchserve_misses_in_a_manifest_is_told(desk, wfctl, tmp_path):
     assert checked.stdout.count(b"WF908") == 2
 
 
+def test_an_archive_without_a_name_has_that_of_its_file(desk, wfctl, tmp_path):
+    import wfctl as door
+
+    _model(desk, wfctl)
+    unnamed = {key: value for key, value in MANIFEST["workflow"].items() if key != "workflowName"}
+    war = _war(tmp_path / "some flow.war", desk, manifest={**MANIFEST, "workflow": unnamed})
+    with door.open_deployment(war, model_store=desk) as opened:
+        assert opened.name == "some_flow"
+        (note,) = [found.message for found in opened.report if found.code == "WF908"]
+    assert note.endswith(
+        'no "workflow.workflowName"; TorchServe refuses the archive with "Workflow name is not defined."'
+    )
+
+
 def test_a_war_without_functions_needs_no_handler(desk, wfctl, tmp_path):
     _model(desk, wfctl)
     (desk / "flow.yaml").write_text("models:\n  m1: {url: m1.mar}\ndag:\n  m1: []\n")

@@ -27,7 +27,8 @@ _DEMANDED: Final = {
 class WarManifest:
     """What ``WAR-INF/MANIFEST.json`` says."""
 
-    workflow_name: str
+    workflow_name: str | None
+    """``None`` where the archive leaves it to whoever registers it."""
     spec_file: str
     handler: str | None = None
     """Member with the functions; ``None`` where the dag has none."""
@@ -61,12 +62,13 @@ class MarManifest:
 
 
 def parse_war_manifest(raw: bytes, *, name: str | None = None) -> WarManifest:
-    """Read a workflow's manifest; ``name`` stands in for a missing ``workflowName`` and beats a given one."""
+    """Read a workflow's manifest; ``name`` stands in for a missing ``workflowName`` and beats a given one.
+
+    Raises ``ArchiveError`` for what no spec can be found by.
+    """
     top = _read_object(raw, WAR_MANIFEST)
     workflow = _section(top, "workflow")
     workflow_name = name or _text(workflow, "workflowName")
-    if not workflow_name:
-        raise _missing("workflow.workflowName")
     spec_file = _member(workflow, "specFile")
     if spec_file is None:
         raise _missing("workflow.specFile")
@@ -83,8 +85,13 @@ def parse_war_manifest(raw: bytes, *, name: str | None = None) -> WarManifest:
         created_on=_text(top, "createdOn") or UNDATED,
         archiver_version=_text(top, "archiverVersion") or "",
         description=_text(top, "description"),
-        missing={key: words for key, words in _DEMANDED.items() if _text(top, key) is None},
+        missing=_missing_in(top, is_named=workflow_name is not None),
     )
+
+
+def _missing_in(top: Mapping[str, Any], *, is_named: bool) -> dict[str, str]:
+    missing = {key: words for key, words in _DEMANDED.items() if _text(top, key) is None}
+    return missing if is_named else {"workflow.workflowName": "Workflow name is not defined.", **missing}
 
 
 def parse_mar_manifest(raw: bytes) -> MarManifest:

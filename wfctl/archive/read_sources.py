@@ -192,7 +192,7 @@ def _from_archive(path: Path, handler: Path | None) -> ReadSources:
             handler=text,
             handler_wanted=None if text is not None else manifest.handler,
         ),
-        name=manifest.workflow_name,
+        name=manifest.workflow_name or workflow_name(path.name.partition(".")[0]),
         folder=path.parent if root is None else root,
         archive=path if root is None else None,
         manifest=manifest,

@@ -135,7 +135,9 @@ def _unpacked(origin: Acquired, own_handler: Path | None, target: Path) -> ReadS
     sources = _named_as(read.sources, inside.sources, origin)
     if read.handler_path is not None:  # the user's own, in place of the one inside
         sources = replace(sources, handler=read.sources.handler)
-    return replace(inside, archive=read.archive, folder=read.folder, handler_path=handler, sources=sources)
+    return replace(
+        inside, name=read.name, archive=read.archive, folder=read.folder, handler_path=handler, sources=sources
+    )
 
 
 def _named_as(given: Sources, copies: Sources, origin: Acquired) -> Sources:
