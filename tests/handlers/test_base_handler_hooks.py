@@ -125,7 +125,8 @@ class Doubler(torch.nn.Module):
 """
 
 
-def test_a_context_of_others_is_enough(tmp_path, model_file):
+def test_a_context_of_others_is_enough(tmp_path, model_file, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)  # also where there is one
     made = Doubling()
     context = ForeignContext(tmp_path, modelFile=model_file(MODEL))
     made.initialize(context)

@@ -13,7 +13,8 @@ from wfctl.errors import LoadError
         ("captum_absent", "pip install captum_absent"),
     ],
 )
-def test_a_missing_package_is_named_with_what_brings_it(host, imported, installs):
+def test_a_missing_package_is_named_with_what_brings_it(host, monkeypatch, imported, installs):
+    monkeypatch.setitem(sys.modules, imported.partition(".")[0], None)  # whatever this machine has installed
     manifest = {"model": {"requirementsFile": "reqs.txt"}}
     with pytest.raises(LoadError) as caught:
         host(f"import {imported}\n", manifest=manifest)
