@@ -72,6 +72,7 @@ def test_credentials_are_seen(text: str, *, has: bool) -> None:
     [
         ("m.mar", True),
         ("m.tar.gz", True),
+        ("m.model", True),
         ("folder", True),
         ("folder/", True),
         ("resnet-1.5", True),

@@ -12,7 +12,7 @@ _MOST_PORTS = 65535
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters at least: "C:" is a drive
 _DRIVE = re.compile(r"[A-Za-z]:")
-_ARCHIVE_ENDINGS = (".mar", ".tar.gz", ".tgz")
+_ARCHIVE_ENDINGS = (".mar", ".tar.gz", ".tgz", ".model")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SEPARATOR = re.compile(r"[/\\]")
 _VERSION = re.compile(r"v?\d+")
