@@ -326,3 +326,41 @@ def test_an_envelope_that_is_nowhere_is_a_load_error_with_those_there_are(workfl
     with pytest.raises(LoadError, match='no envelope "jsno"') as caught:
         wfctl.open_deployment(folder, service_envelope="jsno").__enter__()
     assert "body, json, kserve, kservev2" in str(caught.value.hint)
+
+
+def _children() -> set[str]:
+    own = str(os.getpid())
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended while we looked
+        if words[1] == own and words[0] != "Z":
+            found.add(stat.parent.name)
+    return found
+
+
+def test_workers_have_an_interpreter_waiting_while_the_workflow_is_read(workflow, monkeypatch) -> None:
+    from wfctl.service import deployment
+
+    folder = workflow("dag:\n  f: []\n", "def f(data, context):\n    return data and [os.getppid()]\nimport os\n")
+    before, seen = _children(), []
+    read = deployment.prepare
+
+    def looking(*words):
+        seen.extend(_children() - before)
+        return read(*words)
+
+    monkeypatch.setattr(deployment, "prepare", looking)
+    with wfctl.open_deployment(folder) as opened:
+        server = opened.predict(b"").text
+    assert seen == [server]
+    assert _children() <= before
+
+
+def test_a_workflow_that_is_refused_leaves_no_process(workflow) -> None:
+    before = _children()
+    with pytest.raises(InvalidWorkflowError):
+        wfctl.open_deployment(workflow("dag:\n  f: [f]\n", "")).__enter__()
+    assert _children() <= before

@@ -195,9 +195,10 @@ class Deployment:
         if self._stack is not None:
             raise NotOpenError("a deployment is opened once", hint="call open_deployment again for another one")
         async with AsyncExitStack() as stack:
+            backend = _backend(inline=self._inline)
+            stack.push_async_callback(backend.close)
             prepared = await _prepared(self._request)
             stack.push_async_callback(asyncio.to_thread, prepared.remove)
-            backend = _backend(inline=self._inline)
             self._engine = await stack.enter_async_context(
                 open_engine(prepared.plan, backend, on_output=self._on_output)
             )
@@ -234,7 +235,9 @@ def _backend(*, inline: bool) -> WorkerBackend:
         return InlineBackend()
     from wfctl.engine.local.backend import LocalBackend
 
-    return LocalBackend()
+    backend = LocalBackend()
+    backend.start_early()
+    return backend
 
 
 def _open(part: T | None) -> T:

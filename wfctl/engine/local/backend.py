@@ -50,15 +50,25 @@ class LocalBackend:
         self._server: ForkServerProcess | None = None
         self._closing: asyncio.Task[None] | None = None
 
+    def start_early(self) -> None:
+        """Start the fork-server before there is a plan: a new interpreter takes as long as reading a workflow.
+
+        Called at most once, before ``open``, on the running loop; ``close`` must follow whatever comes of the plan.
+        """
+        if sys.platform == "linux":  # elsewhere ``open`` refuses
+            self._server = self._started_server()
+
     async def open(self, plan: ExecutionPlan, listener: WorkerListener) -> None:
-        """Start the fork-server; what it imports is waited for when the first worker is."""
+        """Tell the fork-server what to import; that is waited for when the first worker is."""
         if sys.platform != "linux":
             raise UnsupportedError(
                 f'worker processes are not supported on "{sys.platform}"',
                 hint="run the workflow in this process (--inline), or on Linux",
             )
         self._plan, self._listener = plan, listener
-        self._server = self._start_server(plan)
+        if self._server is None or self._server.has_ended:
+            self._server = self._started_server()
+        self._server.preload(shared_libraries(plan))
 
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         """Start one worker of ``node`` and return when it can take batches."""
@@ -123,16 +133,17 @@ class LocalBackend:
             raise WorkerError("the backend is not open")
         return self._plan, self._listener
 
-    def _start_server(self, plan: ExecutionPlan) -> ForkServerProcess:
+    def _started_server(self) -> ForkServerProcess:
         server = ForkServerProcess(asyncio.get_running_loop(), self._take)
-        server.start(shared_libraries(plan))
+        server.start()
         return server
 
     async def _ready_server(self, plan: ExecutionPlan) -> ForkServerProcess:
         """Wait for the fork-server; one that was ended from outside is replaced."""
         server = self._server
         if server is None or (server.has_ended and server.was_ready):
-            server = self._server = self._start_server(plan)
+            server = self._server = self._started_server()
+            server.preload(shared_libraries(plan))
         await server.wait_ready()
         return server
 

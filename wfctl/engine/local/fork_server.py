@@ -54,10 +54,10 @@ class ForkServerProcess:
         """Whether it could be asked for workers at some time."""
         return self._ready.done() and self._ready.exception() is None
 
-    def start(self, libraries: Iterable[str]) -> None:
-        """Start the process, which imports ``libraries`` first; ``wait_ready`` says when it has."""
+    def start(self) -> None:
+        """Start the process, which then waits for ``preload``."""
         fd = self._their_line.fileno()
-        words = (_ROOT, str(fd), str(os.getpid()), ",".join(libraries))
+        words = (_ROOT, str(fd), str(os.getpid()))
         # Its output is talk, and must not get between the answers on our standard output.
         talk = subprocess.DEVNULL if sys.__stderr__ is None else 2
         try:
@@ -76,6 +76,10 @@ class ForkServerProcess:
             self._their_line.close()
         self._line.setblocking(False)  # noqa: FBT003 - the standard library's signature
         self._loop.add_reader(self._line, self._read)
+
+    def preload(self, libraries: Iterable[str]) -> None:
+        """Have it import what workers will share; ``wait_ready`` says when it has."""
+        self._send({"do": "preload", "libraries": list(libraries)})
 
     async def wait_ready(self) -> None:
         """Wait until workers can be asked for; raises ``WorkerError`` if that will never be."""

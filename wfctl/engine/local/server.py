@@ -27,17 +27,26 @@ from wfctl.engine.worker.loop import receive_start, work
 _LONGEST_MESSAGE = 4096
 
 
-def main(line_fd: str, parent: str, libraries: str) -> NoReturn:
-    """Serve until the engine goes away; ``libraries`` names what to import first, with commas."""
+def main(line_fd: str, parent: str) -> NoReturn:
+    """Serve until the engine goes away; its first message names what to import before anything else."""
     line = socket.socket(fileno=int(line_fd))
     os.set_inheritable(line.fileno(), False)  # noqa: FBT003 - the standard library's signature
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.argv = ["wfctl-worker"]
     # Only while importing: from then on we see the line end, and then we can end the workers in good order.
     surroundings.die_with_parent(int(parent))
-    given = _preload(line, [name for name in libraries.split(",") if name])
+    given = _preload(line, _libraries(line))
     surroundings.outlive_parent()
     ForkServer(line, given).serve()
+    os._exit(0)
+
+
+def _libraries(line: socket.socket) -> list[str]:
+    """Wait to be told what workers will want; an engine that goes away before that needs no server."""
+    with contextlib.suppress(OSError):
+        message, _ = receive_message(line)
+        if message is not None:
+            return [str(name) for name in message["libraries"]]
     os._exit(0)
 
 
