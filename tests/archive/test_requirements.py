@@ -86,6 +86,11 @@ def test_what_cannot_be_judged_says_why(text, fault) -> None:
     assert fault in unmet.fault
 
 
+def test_a_report_repeats_no_password_of_a_url() -> None:
+    (found,) = _unmet("absent-package @ https://user:secret@example.com/absent.whl")
+    assert found.text == "absent-package @ https://example.com/absent.whl"
+
+
 def test_files_name_further_files() -> None:
     files = {"more/a.txt": "-r ../b.txt\nclick<1\n", "b.txt": "click<2\n"}
     unmet = _unmet("-r more/a.txt\n", **files)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from wfctl.errors import ArchiveError
 from wfctl.spec.model_config import read_model_config
 from wfctl.spec.source import read_mapping
 
@@ -73,3 +74,8 @@ def test_numbers_of_workers_are_used_together_or_not_at_all(text, keys):
 
 def test_yaml_numbers_of_other_bases_are_numbers():
     assert _read("startupTimeout: 0x10").startup_timeout_s == 16
+
+
+def test_a_configuration_of_two_documents_is_refused_in_words_about_configurations():
+    with pytest.raises(ArchiveError, match=r"a second document begins here \(line 2\)$"):
+        read_mapping("minWorkers: 1\n---\nmaxWorkers: 2\n")

@@ -26,6 +26,8 @@ ReadMember = Callable[[str, int], bytes | None]
 _MOST_BYTES: Final = 1 << 20
 _DEEPEST: Final = 8
 _COMMENT: Final = re.compile(r"(^|\s+)#.*$")
+_SECRETS: Final = re.compile(r"//[^/@\s]*@")
+"""User and password in a url: they are for pip, and not for a report."""
 _OF_ONE: Final = re.compile(r"\s--?[a-z]")
 """Where the options of one requirement begin (``--hash=...``)."""
 _OTHER_FILE: Final = re.compile(r"^(?:-r|--requirement)[\s=]*(.+)$")
@@ -177,7 +179,12 @@ def _unmet(line: Line) -> UnmetRequirement | None:
             if lacking is None:
                 return None
     return UnmetRequirement(
-        file=line.file, line=line.number, text=line.text, installed=installed, lacking=lacking, fault=line.fault
+        file=line.file,
+        line=line.number,
+        text=_SECRETS.sub("//", line.text),
+        installed=installed,
+        lacking=lacking,
+        fault=line.fault,
     )
 
 

@@ -149,7 +149,8 @@ def read_mapping(text: str) -> dict[str, Any]:
         return {}
     if refused is not None:
         where = f" (line {refused.span.start.line})" if refused.span else ""
-        raise ArchiveError(f"the YAML cannot be used: {refused.message}{where}", hint=refused.help)
+        words = "a second document begins here" if refused.code == "WF104" else refused.message  # that speaks of specs
+        raise ArchiveError(f"the YAML cannot be used: {words}{where}", hint=refused.help)
     if not isinstance(root, Mapping):
         raise ArchiveError("the YAML must be a mapping", hint='write "key: value"')
     try:
