@@ -1,3 +1,4 @@
+import gc
 import threading
 
 import pytest
@@ -140,3 +141,26 @@ def test_no_thread_is_left_when_it_is_shut_down():
     assert {each.name.partition("_")[0] for each in started} == {"preprocess", "inference", "postprocess"}
     batching.shutdown()
     assert not [each for each in started if each.is_alive()]
+
+
+def test_the_collector_may_take_it_while_a_lock_of_its_threads_is_held():
+    """The collector runs at any allocation, that of a new thread too; the process would stand still there."""
+    before = set(threading.enumerate())
+    owners = [MicroBatching(Handler())]
+    owners[0].handle([1])
+    started = set(threading.enumerate()) - before
+    lock = owners[0]._pools["inference"]._shutdown_lock
+
+    def forget() -> None:
+        with lock:
+            owners.clear()
+            gc.collect()
+
+    forgetting = threading.Thread(target=forget, daemon=True)
+    forgetting.start()
+    forgetting.join(timeout=30)
+    assert not forgetting.is_alive()
+    assert len(started) == 3
+    for thread in started:
+        thread.join(timeout=30)
+        assert not thread.is_alive()

@@ -31,9 +31,6 @@ class MicroBatching:
         self._here = threading.local()
         self.parallelism = dict(parallelism or {})
 
-    def __del__(self) -> None:
-        self.shutdown()
-
     @property
     def parallelism(self) -> dict[str, int]:
         """Threads of each step that was given a number."""
@@ -59,8 +56,9 @@ class MicroBatching:
                 pool.shutdown()
 
     def shutdown(self) -> None:
-        """End the threads."""
-        for pool in self.__dict__.get("_pools", {}).values():  # none where the constructor raised
+        """End the threads, and wait for them; those of a forgotten one end by themselves."""
+        # Never from __del__: the collector runs anywhere, also where this thread holds a lock that ending them needs.
+        for pool in self._pools.values():
             pool.shutdown(wait=True)
 
     def get_micro_batch_idx(self) -> int | None:
