@@ -37,20 +37,21 @@ class IntermediateResponses:
 
     def __init__(self, to_bytes: Callable[[Any], bytes]) -> None:
         self._to_bytes = to_bytes
-        self._places: dict[str, int] = {}
+        self._request_ids: Mapping[int, str] = {}
         self._pieces: dict[int, list[bytes]] = {}
 
     def begin(self, request_ids: Mapping[int, str]) -> None:
         """Forget the last batch."""
-        self._places = {request: at for at, request in request_ids.items()}
+        self._request_ids = request_ids
         self._pieces = {}
 
     def record(self, ret: Any, req_id_map: Mapping[int, str], message: str, code: int) -> None:
         """Keep a piece for each request; a ``code`` of an error ends the handler's call with it."""
         if code >= _FIRST_ERROR:
             raise PredictionException(message, code)
+        places = self._places()
         for at, request in req_id_map.items():
-            self._keep(self._places.get(request, at), self._to_bytes(ret[at]))
+            self._keep(places.get(request, at), self._to_bytes(ret[at]))
 
     def sendall(self, message: bytes) -> None:
         """Keep the pieces of a message in the original's protocol, as an installed TorchServe writes it."""
@@ -58,6 +59,7 @@ class IntermediateResponses:
         code, words = _number(source), _text(source)
         if code >= _FIRST_ERROR:
             raise PredictionException(words, code)
+        places = self._places()
         while (size := _number(source)) != _END:
             request = source.read(size).decode("utf-8")
             _text(source)  # content type, which is set on the context too
@@ -65,8 +67,8 @@ class IntermediateResponses:
             for _ in range(2 * _number(source)):
                 _text(source)
             piece = source.read(_number(source))
-            if request in self._places:
-                self._keep(self._places[request], piece)
+            if request in places:
+                self._keep(places[request], piece)
 
     def before(self, at: int) -> bytes:
         """Return what was sent to one request of the batch."""
@@ -74,6 +76,10 @@ class IntermediateResponses:
 
     def __contains__(self, at: int) -> bool:
         return at in self._pieces
+
+    def _places(self) -> Mapping[str, int]:
+        # Made for each piece: few handlers send any, and every batch would pay.
+        return {request: at for at, request in self._request_ids.items()}
 
     def _keep(self, at: int, piece: bytes) -> None:
         self._pieces.setdefault(at, []).append(piece)
