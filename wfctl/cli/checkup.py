@@ -4,11 +4,12 @@ Invariant: what cannot be read becomes part of the verdict, so that one bad path
 """
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from wfctl.archive.digests import digests_in
 from wfctl.archive.read_sources import Origin, missing_in, read_sources
 from wfctl.check.check import check
 from wfctl.check.model import Inside, Sources, Surroundings
@@ -127,7 +128,7 @@ def _check(read: _Read, how: Examination) -> Report:
         """Look for the archives that the spec names."""
         if places is None:
             return Surroundings()
-        digest = _digests(places.archive)
+        digest = digests_in(places.archive)
         facts = facts_for(spec.models, places, digest_of_member=digest, look_inside=_look_inside)
         return Surroundings(models=facts, missing_in_manifest=read.missing_in_manifest)
 
@@ -138,20 +139,6 @@ def _look_inside(archive: Path) -> Inside | None:
     from wfctl.archive.inside import look_inside  # where no archive is at hand, none of its readers is needed
 
     return look_inside(archive)
-
-
-def _digests(archive: Path | None) -> Callable[[str], str | None]:
-    """Return a function that gives the digest of a member; the archive is read when it is first asked."""
-    digests: dict[str, str] = {}
-
-    def digest(member: str) -> str | None:
-        if archive is not None and not digests:
-            from wfctl.archive.unpack import list_members  # a spec alone needs no archive reader
-
-            digests.update((listed.name, listed.sha256) for listed in list_members(archive))
-        return digests.get(member)
-
-    return digest
 
 
 def _verdict(read: _Read, how: Examination) -> Verdict:

@@ -9,9 +9,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from wfctl.archive.digests import digests_in
 from wfctl.archive.inside import look_through
 from wfctl.archive.read_sources import Origin, ReadSources, missing_in, read_sources
-from wfctl.archive.unpack import list_members, open_archive, unpack
+from wfctl.archive.unpack import open_archive, unpack
 from wfctl.check.check import check
 from wfctl.check.model import Checked, Surroundings
 from wfctl.compat.judge_model import rows_about
@@ -44,7 +45,7 @@ def judge_workflow(path: Path, stores: Stores, has_library: HasLibrary) -> Judge
 
     def look(spec: WorkflowSpec) -> Surroundings:
         """Look for the archives that the spec names."""
-        models = facts_for(spec.models, places, digest_of_member=_digests(path), look_inside=look_through)
+        models = facts_for(spec.models, places, digest_of_member=digests_in(path), look_inside=look_through)
         return Surroundings(models=models, missing_in_manifest=missing_in(read))
 
     checked = check(read.sources, look=look, compat=True)
@@ -58,14 +59,6 @@ def judge_workflow(path: Path, stores: Stores, has_library: HasLibrary) -> Judge
                 rows += fetched_model(node, is_outside=_is_outside(node, places))
                 rows += _about_model(node, at, rows, has_library)
     return Judged(path=str(path), name=read.name, rows=merged(rows))
-
-
-def _digests(path: Path) -> Callable[[str], str | None]:
-    def digest(member: str) -> str | None:
-        """Hash the members when a pin asks for one."""
-        return {listed.name: listed.sha256 for listed in list_members(path)}.get(member)
-
-    return digest
 
 
 def _nodes(checked: Checked) -> Mapping[str, Node]:
