@@ -5,7 +5,7 @@ Invariant: an archive is read member by member from one handle; no more is read 
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -84,16 +84,20 @@ def read_sources(path: Path, *, handler: Path | None = None) -> ReadSources:
     return _from_spec(path, handler, folder=None)
 
 
-def is_unpacked(folder: Path) -> bool:
-    """Whether a folder is a workflow's archive that was unpacked, or holds one and nothing else."""
-    if (folder / _UNPACKED).is_file():
+def is_unpacked(folder: Path, manifests: Iterable[Path | str] = (_UNPACKED,)) -> bool:
+    """Whether a folder is an archive that was unpacked, a workflow's by default, or holds one and nothing else."""
+    if _has_any(folder, manifests):
         return True
     try:
         with os.scandir(folder) as entries:
             first, *more = islice(entries, 2)
-            return not more and first.is_dir(follow_symlinks=False) and Path(first.path, _UNPACKED).is_file()
+            return not more and first.is_dir(follow_symlinks=False) and _has_any(Path(first), manifests)
     except (OSError, ValueError):  # it cannot be listed, or holds nothing
         return False
+
+
+def _has_any(folder: Path, manifests: Iterable[Path | str]) -> bool:
+    return any((folder / name).is_file() for name in manifests)
 
 
 def _is_packed(path: Path) -> bool:

@@ -7,13 +7,14 @@ import os
 from pathlib import Path
 
 from wfctl.archive.manifest import MAR_MANIFEST, WAR_MANIFEST
-from wfctl.archive.read_sources import find_spec
+from wfctl.archive.read_sources import find_spec, is_unpacked
 from wfctl.archive.unpack import open_archive
 from wfctl.compat.model import Kind
 from wfctl.errors import ArchiveError, UnreadableInputError
 
 _ENDINGS = (".war", ".mar", ".tar.gz")
 _SPECS = (".yaml", ".yml")
+_MANIFESTS = (WAR_MANIFEST, MAR_MANIFEST)
 
 
 def kind_of(path: Path) -> Kind:
@@ -21,7 +22,7 @@ def kind_of(path: Path) -> Kind:
     # Not the methods of Path, which raise for a name that is too long for the disk.
     if not os.path.exists(path):  # noqa: PTH110
         raise UnreadableInputError(f'there is no file "{path}"')
-    if path.name.endswith(_SPECS) or (os.path.isdir(path) and not _is_unpacked(path)):  # noqa: PTH112
+    if path.name.endswith(_SPECS) or (os.path.isdir(path) and not is_unpacked(path, _MANIFESTS)):  # noqa: PTH112
         return Kind.SPEC
     with open_archive(path) as archive:
         names = archive.names()
@@ -38,7 +39,7 @@ def expanded(path: Path) -> list[Path]:
     A folder is a store if it holds a ``.war``, or archives and no workflow of its own. Empty where a folder holds
     nothing at all that could be judged.
     """
-    if not os.path.isdir(path) or _is_unpacked(path):  # noqa: PTH112
+    if not os.path.isdir(path) or is_unpacked(path, _MANIFESTS):  # noqa: PTH112
         return [path]
     found = _archives_in(path)
     if _has_spec(path) and not any(each.name.endswith(".war") for each in found):
@@ -51,19 +52,9 @@ def _archives_in(folder: Path) -> list[Path]:
         entries = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
     except OSError as error:
         raise UnreadableInputError(f'cannot read "{folder}": {error.strerror}') from error
-    return [each for each in entries if (_is_unpacked(each) if each.is_dir() else each.name.endswith(_ENDINGS))]
-
-
-def _is_unpacked(folder: Path) -> bool:
-    """Whether a folder was an archive; as in ``no-archive`` of the original, another folder may be around it."""
-    manifests = (WAR_MANIFEST, MAR_MANIFEST)
-    if any((folder / name).is_file() for name in manifests):
-        return True
-    try:
-        inside = list(folder.iterdir())
-    except OSError:
-        return False
-    return len(inside) == 1 and inside[0].is_dir() and any((inside[0] / name).is_file() for name in manifests)
+    return [
+        each for each in entries if (is_unpacked(each, _MANIFESTS) if each.is_dir() else each.name.endswith(_ENDINGS))
+    ]
 
 
 def _has_spec(folder: Path) -> bool:
