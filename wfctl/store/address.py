@@ -42,10 +42,14 @@ class Address:
     """The digest behind ``#sha256=``."""
 
     @property
+    def place(self) -> str:
+        """Host and port, without the port that the scheme implies."""
+        return self._bracketed if PORTS.get(self.scheme, 0) == self.port else f"{self._bracketed}:{self.port}"
+
+    @property
     def site(self) -> str:
         """Scheme, host and port, and the slash behind them."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}{'' if PORTS.get(self.scheme, 0) == self.port else f':{self.port}'}/"
+        return f"{self.scheme}://{self.place}/"
 
     @property
     def target(self) -> str:
@@ -56,6 +60,11 @@ class Address:
     def text(self) -> str:
         """The whole url, without the pin."""
         return self.site[:-1] + self.target
+
+    @property
+    def text_with_port(self) -> str:
+        """The whole url with its port written out."""
+        return f"{self.scheme}://{self._bracketed}:{self.port}{self.target}" if self.host else self.text
 
     @property
     def shown(self) -> str:
@@ -71,6 +80,10 @@ class Address:
     def parts(self) -> tuple[str, ...]:
         """The path's components, decoded; slashes more than one count as one."""
         return tuple(unquote(part) for part in self.path.split("/") if part)
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 def parse_address(text: str) -> Address:

@@ -81,7 +81,7 @@ class _Expression:
 
     def admits(self, wanted: Address) -> bool:
         """Whether the address, put together again from its parts, matches from end to end."""
-        texts = (wanted.text, _with_port(wanted))
+        texts = (wanted.text, wanted.text_with_port)
         return any(self.expression.fullmatch(text) for text in texts)
 
     def names(self, host: str) -> bool:
@@ -160,11 +160,3 @@ def _expression(text: str) -> _Expression:
         except HostError:
             host = None
     return _Expression(expression=expression, host=host)
-
-
-def _with_port(address: Address) -> str:
-    """Return the url with its port written out, as an expression may have it."""
-    if not address.host:
-        return address.text
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{address.scheme}://{host}:{address.port}{address.target}"

@@ -86,7 +86,7 @@ def _ask(address: Address, line: Line) -> http.client.HTTPResponse:
     connection.sock = line.connect(address)
     connection.putrequest("GET", address.target, skip_host=True, skip_accept_encoding=True)
     for name, value in (
-        ("Host", address.site.split("/")[2]),
+        ("Host", address.place),
         ("User-Agent", f"wfctl/{__version__}"),
         ("Accept", "*/*"),
         ("Accept-Encoding", "identity"),
@@ -210,16 +210,18 @@ def _explained(address: Address, line: Line, policy: FetchPolicy) -> Iterator[No
     except FetchError:
         line.give_up_if_cut(address)  # what the cut led to is not the reason
         raise
-    except TimeoutError as error:
+    except (OSError, http.client.HTTPException) as error:
         line.give_up_if_cut(address)
-        silence = f"the server sent nothing for {policy.limits.silence_s:g} s"
-        raise FetchError(f'"{address.shown}" was not fetched: {silence}') from error
-    except ssl.SSLEOFError as error:
-        line.give_up_if_cut(address)
-        raise FetchError(f'"{address.shown}" was not fetched: the connection was cut off') from error
-    except http.client.HTTPException as error:
-        line.give_up_if_cut(address)
-        raise FetchError(f'"{address.shown}" was not fetched: the server does not speak HTTP as it should') from error
-    except OSError as error:
-        line.give_up_if_cut(address)
-        raise FetchError(f'"{address.shown}" was not fetched: {(error.strerror or str(error)).lower()}') from error
+        raise FetchError(f'"{address.shown}" was not fetched: {_words_for(error, policy)}') from error
+
+
+def _words_for(error: OSError | http.client.HTTPException, policy: FetchPolicy) -> str:
+    match error:
+        case TimeoutError():
+            return f"the server sent nothing for {policy.limits.silence_s:g} s"
+        case ssl.SSLEOFError():
+            return "the connection was cut off"
+        case http.client.HTTPException():  # also the one that is an OSError too, where the server just hangs up
+            return "the server does not speak HTTP as it should"
+        case _:
+            return (error.strerror or str(error)).lower()
