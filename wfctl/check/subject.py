@@ -6,7 +6,7 @@ Invariant: facts only, gathered once; a rule reads them and yields findings.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wfctl.check.model import Sources, Surroundings
+from wfctl.check.model import ModelFact, Sources, Surroundings
 from wfctl.check.names import NameKind, Names, resolve
 from wfctl.check.parts import connected_parts
 from wfctl.check.url import Url, read_url
@@ -44,6 +44,10 @@ class Subject:
     def handler_is_missing(self) -> bool:
         """Whether there is no handler file at all."""
         return self.sources.handler is None
+
+    def fact_about(self, model: ModelSpec) -> ModelFact | None:
+        """Return what was found of a model's archive; ``None`` if nobody looked."""
+        return (self.surroundings.models or {}).get(model.name)
 
     def used_functions(self) -> tuple[FunctionFact, ...]:
         """Return the handler's functions that the dag calls, in the order of the dag."""

@@ -30,9 +30,8 @@ def over_models(rule: ArchiveRule) -> Callable[[Subject], Iterator[Diagnostic]]:
 
     def whole(subject: Subject) -> Iterator[Diagnostic]:
         """Apply the rule to each model."""
-        facts = subject.surroundings.models or {}
         for model in subject.spec.models.values():
-            fact = facts.get(model.name)
+            fact = subject.fact_about(model)
             if fact is not None and fact.inside is not None and model.name in subject.mended.children:
                 yield from rule(model, fact.inside)
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
-from wfctl.check.model import ModelFact
 from wfctl.check.subject import Subject
 from wfctl.check.url import FETCHABLE, Url
 from wfctl.check.wording import quoted, to_type
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic
-from wfctl.spec.model import ModelSpec
 
 _PLACES_SHOWN = 8
 _PUT_IT_THERE = "put it beside the spec or the .war, or name the folder it is in with --model-store"
@@ -32,7 +30,7 @@ def unused_model(subject: Subject) -> Iterator[Diagnostic]:
 def archive_not_found(subject: Subject) -> Iterator[Diagnostic]:
     """Report each model in use whose archive is in none of the places."""
     for model, url in subject.urls:
-        fact = _fact(subject, model)
+        fact = subject.fact_about(model)
         # Where the url itself is refused, nobody looked; TorchServe looks only for what the dag uses.
         is_refused = url.escape() or _has_unknown_scheme(url)
         if fact is None or fact.found or fact.leads_out or is_refused or model.name not in subject.mended.children:
@@ -89,7 +87,7 @@ def not_an_archive_name(subject: Subject) -> Iterator[Diagnostic]:
 def digest_mismatch(subject: Subject) -> Iterator[Diagnostic]:
     """Report each archive that is not the one its model pins."""
     for model, url in subject.urls:
-        fact = _fact(subject, model)
+        fact = subject.fact_about(model)
         if fact is None or fact.sha256 is None or model.sha256 is None:
             continue
         if fact.sha256.lower() != model.sha256.lower():
@@ -113,7 +111,3 @@ def malformed_url(subject: Subject) -> Iterator[Diagnostic]:
                 model.url_span,
                 help="write it as https://host/path/model.mar",
             )
-
-
-def _fact(subject: Subject, model: ModelSpec) -> ModelFact | None:
-    return None if subject.surroundings.models is None else subject.surroundings.models.get(model.name)

@@ -66,7 +66,7 @@ def fetched_archive(subject: Subject) -> Iterator[Diagnostic]:
 def link_out_of_store(subject: Subject) -> Iterator[Diagnostic]:
     """Report each model whose place is taken by a link to somewhere else."""
     for model, url in subject.urls:
-        fact = None if subject.surroundings.models is None else subject.surroundings.models.get(model.name)
+        fact = subject.fact_about(model)
         if fact is not None and fact.leads_out is not None and not url.escape():
             yield find(
                 "WF606",
