@@ -5,20 +5,17 @@ archive that cannot be read is none of the business here.
 """
 
 import os
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from wfctl.archive.budgets import DEFAULT_BUDGETS
 from wfctl.archive.manifest import MAR_MANIFEST, read_mar_manifest
-from wfctl.archive.member import Reader, read_from
+from wfctl.archive.member import Reader, ReadMember, read_from
 from wfctl.check.model import Inside, UnmetRequirement
 from wfctl.errors import ArchiveError, UnreadableInputError
 from wfctl.plain_file import only_plain
 from wfctl.spec.model_config import ModelConfig, read_model_config
-
-ReadMember = Callable[[str, int], bytes | None]
-"""Gives the content of a member of at most so many bytes; ``None`` where it is not there."""
 
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -74,11 +71,7 @@ def inside_of(read: ReadMember, *, judges_requirements: bool) -> Inside | None:
 
 
 def _said_by(reader: Reader, *, judges_requirements: bool) -> Inside | None:
-    def read(name: str, limit: int) -> bytes | None:
-        """Read one member."""
-        return read_from(reader, name, limit)
-
-    return inside_of(read, judges_requirements=judges_requirements)
+    return inside_of(partial(read_from, reader), judges_requirements=judges_requirements)
 
 
 def _config(name: str | None, read: ReadMember) -> tuple[ModelConfig, str | None]:

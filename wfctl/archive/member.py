@@ -23,6 +23,8 @@ class Member:
 
 
 Wanted = Callable[[str], bool]
+ReadMember = Callable[[str, int], bytes | None]
+"""Gives the content of a member of at most so many bytes; ``None`` where it is not there."""
 
 
 def everything(_name: str) -> bool:

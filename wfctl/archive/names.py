@@ -14,6 +14,12 @@ _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _LONGEST_PART: Final = 255
 _LONGEST_NAME: Final = 1024
 _SHOWN: Final = 60
+_FIT_FOR_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.]*")
+
+
+def is_archive_name(name: str) -> bool:
+    """Whether the original archivers take ``name`` for a model or a workflow, whose archive is called so too."""
+    return _FIT_FOR_FILE.fullmatch(name) is not None
 
 
 def clean_name(raw: str) -> str:

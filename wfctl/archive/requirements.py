@@ -5,7 +5,7 @@ Invariant: nothing is imported or fetched; only the metadata of what is installe
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import PurePosixPath
@@ -17,11 +17,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion
 
+from wfctl.archive.member import ReadMember
 from wfctl.archive.names import clean_name
 from wfctl.check.model import UnmetRequirement
 from wfctl.errors import ArchiveError
-
-ReadMember = Callable[[str, int], bytes | None]
 
 _MOST_BYTES: Final = 1 << 20
 _DEEPEST: Final = 8

@@ -4,7 +4,6 @@ The options of the original archiver have its names, so that a script moves by r
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Final
 import click
 
 from wfctl.archive.embed import Embedded
+from wfctl.archive.names import is_archive_name
 from wfctl.archive.pack import write_archive
 from wfctl.archive.plan import ArchivePlan, PlannedMember
 from wfctl.archive.read_sources import Origin, ReadSources, read_sources
@@ -36,7 +36,6 @@ from wfctl.spec.parse import parse_spec
 from wfctl.store.digest import sha256_of
 from wfctl.store.find import Places, facts_for, find_model, require_model
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.]*")
 _PATH: Final = click.Path(path_type=Path)
 
 
@@ -153,7 +152,7 @@ def _export_folder(path: Path) -> Path:
 
 
 def _name(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not is_archive_name(name):
         raise ArchiveError(
             f'the workflow name "{name}" contains special characters',
             hint="a name begins with a letter or a digit, and letters, digits, _, - and . may follow",

@@ -5,7 +5,6 @@ replacing the command.
 """
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import click
 from wfctl.archive.manifest import RUNTIMES
 from wfctl.archive.mar import ArchiveFormat, expand_patterns, plan_model, write_model
 from wfctl.archive.model_advice import advice_on
+from wfctl.archive.names import is_archive_name
 from wfctl.archive.plan import ArchivePlan
 from wfctl.archive.war import created_on
 from wfctl.cli.abbreviated import AbbreviatedCommand
@@ -26,7 +26,6 @@ from wfctl.cli.sizes import human_size
 from wfctl.errors import ArchiveError
 from wfctl.store.digest import sha256_of
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.]*")
 _DEMANDED: Final = {"model_name": "--model-name", "handler": "--handler", "version": "-v/--version"}
 
 
@@ -137,7 +136,7 @@ def _archive(wishes: _Wishes) -> None:
 
 def _judge(wishes: _Wishes, target: str) -> None:
     """Refuse in the words of the original, which scripts may look for."""
-    if not _NAME.fullmatch(wishes.model_name):
+    if not is_archive_name(wishes.model_name):
         _refuse(
             "Model name contains special characters.",
             r"The allowed regular expression filter for model name is: ^[A-Za-z0-9][A-Za-z0-9_\-.]*$",
