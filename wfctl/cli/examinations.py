@@ -20,6 +20,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from wfctl.handlers.extras import EXTRA_OF, command_for
+
 _MIB = 1024 * 1024
 
 
@@ -122,13 +124,13 @@ def _libyaml() -> Iterator[Symptom]:
         )
 
 
-_OPTIONAL: Mapping[str, tuple[str, str, str]] = {
-    "PIL": ("pillow", "vision", "the ready-made image handlers"),
-    "torchvision": ("torchvision", "vision", "the ready-made image handlers"),
-    "onnxruntime": ("onnxruntime", "onnx", "models in ONNX format"),
-    "captum": ("captum", "explain", "explanations by the ready-made handlers"),
+_OPTIONAL: Mapping[str, tuple[str, str]] = {
+    "PIL": ("pillow", "the ready-made image handlers"),
+    "torchvision": ("torchvision", "the ready-made image handlers"),
+    "onnxruntime": ("onnxruntime", "models in ONNX format"),
+    "captum": ("captum", "explanations by the ready-made handlers"),
 }
-"""Module -> package, the extra of wfctl that brings it, what it is for."""
+"""Module that an extra of ours brings -> package, what it is for."""
 
 _BUILT_FOR_OTHERS: Final = ("torchvision", "onnxruntime")
 """Those with compiled code that may not fit what else is installed, torch above all: seen only by importing them."""
@@ -148,8 +150,8 @@ print(json.dumps(failed))
 def _optional() -> Iterator[Symptom]:
     there = {module for module in _OPTIONAL if importlib.util.find_spec(module)}
     failed = _failed_imports(sorted(there.intersection(_BUILT_FOR_OTHERS)))
-    for module, (package, brought_by, purpose) in _OPTIONAL.items():
-        remedy = f'pip install "wfctl[{brought_by}]"'
+    for module, (package, purpose) in _OPTIONAL.items():
+        remedy = command_for(EXTRA_OF[module])
         if module in failed:
             found = f"for {purpose}; cannot be imported: {failed[module]}"
             remedy = "install the release that belongs to the torch that is here"

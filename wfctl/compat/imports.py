@@ -14,9 +14,9 @@ from wfctl.compat.python_file import Import, PythonFile, last_name
 from wfctl.compat.ts_faults import faults_of
 from wfctl.handlers.extras import EXTRA_OF, command_for
 from wfctl.hosting.missing_package import DISTRIBUTIONS
+from wfctl.hosting.ts_names import FOR_PICTURES
 
 _SEVERAL_PROCESSES = frozenset({"deepspeed", "pippy"})
-_FOR_PICTURES = frozenset({"vision_handler", "image_classifier", "image_segmenter", "object_detector"})
 _ALWAYS_THERE = frozenset({"__main__", "ts", "wfctl", "torch", "yaml", "click", "rich", "jsonschema"})
 
 
@@ -62,7 +62,7 @@ def extra_words(library: str) -> str:
 
 def missing_for_pictures(handler: str, has_library: HasLibrary) -> str | None:
     """Return a library that one of the built-in handlers for pictures lacks."""
-    if handler not in _FOR_PICTURES:
+    if handler not in FOR_PICTURES:
         return None
     return next((library for library in ("torchvision", "PIL") if not has_library(library)), None)
 

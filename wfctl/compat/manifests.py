@@ -17,11 +17,10 @@ from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Span
 from wfctl.handler_facts import read_handler_facts
 from wfctl.handlers.extras import EXTRA_OF, command_for
-from wfctl.hosting.ts_names import BUILT_IN_HANDLERS
+from wfctl.hosting.ts_names import BUILT_IN_HANDLERS, FOR_TEXTS
 
 _PACK_AGAIN = "pack the model again and name its handler"
 _PACK_WITH_FILE = "pack the model again with this file"
-_FOR_TEXTS = frozenset({"text_handler", "text_classifier"})
 _USUAL_VOCABULARY = "source_vocab.pt"
 _OF_ANY_WEIGHTS = frozenset({"densenet_handler"})
 _MODELS_BY_THEMSELVES = (".pt", ".onnx", ".so", ".pt2")
@@ -86,7 +85,7 @@ def _missing_for_built_in(manifest: MarManifest, model: ModelCode) -> Iterator[R
     if model.code.handler is not None or name not in BUILT_IN_HANDLERS:
         return
     weights = manifest.serialized_file
-    vocabulary = manifest.source_vocab or _USUAL_VOCABULARY if name in _FOR_TEXTS else None
+    vocabulary = manifest.source_vocab or _USUAL_VOCABULARY if name in FOR_TEXTS else None
     missing = [each for each in (weights, manifest.model_file, vocabulary) if each and each not in model.code.members]
     what = None
     if missing:

@@ -53,10 +53,10 @@ class BaseHandler(abc.ABC):  # noqa: B024 - nothing is left abstract; subclasses
         properties = context.system_properties
         self.map_location, self.device = choose_device(properties.get("gpu_id"))
         model_dir = properties.get("model_dir")
-        names = (self.manifest or {}).get("model") or {}
-        weights = names.get("serializedFile")
+        described = (self.manifest or {}).get("model") or {}
+        weights = described.get("serializedFile")
         self.model_pt_path = os.path.join(model_dir, weights) if weights else None  # noqa: PTH118 - plain text
-        if model_file := names.get("modelFile"):
+        if model_file := described.get("modelFile"):
             self.model = self._load_pickled_model(model_dir, model_file, self.model_pt_path)
             self.model.to(self.device)
             self.model.eval()
@@ -66,8 +66,8 @@ class BaseHandler(abc.ABC):  # noqa: B024 - nothing is left abstract; subclasses
         if options is not None:
             self.model = compiled(self.model, options)
         # Without a word where there are none: most models have nothing to name, and who does says so.
-        names = os.path.join(model_dir, NAMES_FILE)  # noqa: PTH118
-        self.mapping = load_label_mapping(names) if os.path.isfile(names) else None  # noqa: PTH113
+        names_path = os.path.join(model_dir, NAMES_FILE)  # noqa: PTH118
+        self.mapping = load_label_mapping(names_path) if os.path.isfile(names_path) else None  # noqa: PTH113
         self.initialized = True
 
     def _load_torchscript_model(self, model_pt_path: str) -> Any:

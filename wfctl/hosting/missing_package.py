@@ -31,7 +31,7 @@ def hint_for(reason: BaseException, code: CodeUnit) -> str | None:
     if isinstance(reason, Unloadable):
         return None  # its words say it already
     if str(reason).startswith(_UNFIT_TORCHVISION):
-        return 'the installed torchvision was built for another torch: pip install --upgrade "wfctl[vision]"'
+        return f"the installed torchvision was built for another torch: {command_for('vision', renews=True)}"
     missing = next((each for each in (reason, reason.__cause__) if isinstance(each, ModuleNotFoundError)), None)
     if missing is None or not missing.name:
         return None

@@ -85,10 +85,7 @@ def _missing(reason: BaseException | None) -> tuple[str, str] | None:
     words = f'"{theirs}" has no "{name}" in wfctl'
     if theirs in PACKAGES:
         return words, advice_on(f"{theirs}.{name}")
-    return (
-        words,
-        f"supported are {', '.join(_names_in(theirs))}, or run it with --ts real where TorchServe is installed",
-    )
+    return words, f"supported are {', '.join(_names_in(theirs))}, {_REAL}"
 
 
 def _missing_attribute(reason: BaseException | None) -> tuple[str | None, str | None]:

@@ -23,6 +23,12 @@ _PLACES: Final[Mapping[str, str]] = {
 BUILT_IN_HANDLERS: Final = tuple(_PLACES)
 """What a manifest may name without a file in the archive."""
 
+FOR_PICTURES: Final = frozenset(name for name, package in _PLACES.items() if package == f"{_HANDLERS}.vision")
+"""Those of them that need the libraries for pictures."""
+
+FOR_TEXTS: Final = frozenset(name for name, package in _PLACES.items() if package == f"{_HANDLERS}.text")
+"""Those of them that need a vocabulary."""
+
 ENVELOPES: Final = ("body", "json", "kserve", "kservev2")
 """What may be put around a handler by its name alone."""
 
