@@ -167,6 +167,11 @@ class OverloadedError(WfctlError):
     code = "overloaded"
     blame = Blame.SYSTEM
 
+    def __init__(self, message: str, *, hint: str | None = None, retry_after_s: int = 1) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+        """When it is worth another try: what waits will have been worked off by then."""
+
 
 class InternalError(WfctlError):
     """A promise of our own code does not hold."""

@@ -51,6 +51,12 @@ class NodePlan:
     """Beats that of the plan: the archive's own ``startupTimeout``."""
     queue_size: int | None = None
     """Beats that of the plan: the archive's own ``jobQueueSize``."""
+    response_timeout_s: float | None = None
+    """How long a worker may take for one batch before it is ended: the archive's own ``responseTimeout``."""
+    max_retry_timeout_s: float | None = None
+    """For how long failed starts are repeated: the archive's own ``maxRetryTimeoutInSec``."""
+    isolates: bool = True
+    """Whether calls are sent again after a batch of several failed or a worker died."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,10 @@ class ExecutionPlan:
     nodes: tuple[NodePlan, ...]
     queue_size: int = 1000
     startup_timeout_s: float = 120.0
+    is_adaptive: bool = True
+    """Whether a batch that is not full waits only for runs on their way; else it waits out its delay."""
+    idle_s: float = 60.0
+    """How long a worker beyond the least may have nothing to do."""
 
     @property
     def entries(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ sys.path.append(str(Path(__file__).parent.parent))
 
 import fakes.startup.sitecustomize  # noqa: F401 - lets torchvision be imported
 
-from wfctl.engine.call import Call, CallAnswer, Part
+from wfctl.engine.call import Call, CallAnswer, Headers, Part, RequestIds
 from wfctl.errors import LoadError
 from wfctl.hosting.host import load_host
 from wfctl.hosting.place import enter_model_dir
@@ -65,13 +65,20 @@ def answered(job: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
         prepared.remove()
 
 
+class _ReadableIds(RequestIds):
+    """Ids that are the same in every run."""
+
+    def of(self, call_id: int) -> str:
+        return f"id-{call_id}"
+
+
 def _calls(batch: list[Any]) -> list[Call]:
     return [
         Call(
             at,
             [Part(name, body, kind) for name, body, kind in forms.parts_of(request)],
-            forms.headers_of(request),
-            f"id-{at}",
+            ids=_ReadableIds("0" * 32),
+            headers=Headers(forms.headers_of(request)),
         )
         for at, request in enumerate(batch)
     ]
@@ -80,7 +87,7 @@ def _calls(batch: list[Any]) -> list[Call]:
 def _shown(answer: CallAnswer) -> dict[str, Any]:
     if answer.error is not None:
         return forms.failure(answer.status, answer.error.message)
-    return forms.success(answer.status, bytes(answer.body), answer.content_type, dict(answer.headers))
+    return forms.success(answer.status, bytes(answer.body), answer.content_type, dict(answer.headers or {}))
 
 
 if __name__ == "__main__":

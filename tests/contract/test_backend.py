@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from textwrap import dedent
 
 import pytest
+from fakes.calls import call_of
 from fakes.plans import plan_of
 from fakes.told import Told
 
@@ -59,7 +60,7 @@ async def opened(make, plan):
 
 
 def call(call_id: int, body: bytes = b"x", **more) -> Call:
-    return Call(call_id, (Part("body", body),), {}, f"id-{call_id}", **more)
+    return call_of(call_id, (Part("body", body),), **more)
 
 
 def ask(make, plan, *calls: Call, node: str = "a"):
@@ -68,7 +69,7 @@ def ask(make, plan, *calls: Call, node: str = "a"):
     async def main():
         async with opened(make, plan) as (backend, told):
             await backend.start_worker(node, ONE)
-            backend.send_batch(ONE, calls)
+            backend.send_calls(ONE, calls)
             await told.wait_until(lambda: len(told.answers) == len(calls))
             assert told.lost == []
             return [told.answers[each.call_id] for each in calls], told
@@ -99,7 +100,7 @@ def test_a_batch_is_one_call_of_the_handler(make, write):
 @every_backend
 def test_an_entry_decodes_by_content_type_and_a_leaf_answers_json_when_told(make, write):
     plan = write(a="def handle(data, context):\n    return data and [row['body']['k'] + 'é' for row in data]")
-    asked = Call(1, (Part("body", b'{"k": "v"}', "application/json"),), {}, "id", as_json=True)
+    asked = call_of(1, (Part("body", b'{"k": "v"}', "application/json"),), as_json=True)
     (answer,), _ = ask(make, plan, asked)
     assert answer.body in {b'"v\\u00e9"', '"vé"'.encode()}
 
@@ -129,9 +130,9 @@ def test_a_worker_outlives_whatever_its_handler_raises(make, write, ending):
     async def main():
         async with opened(make, plan) as (backend, told):
             await backend.start_worker("a", ONE)
-            backend.send_batch(ONE, [call(1, b"end")])
+            backend.send_calls(ONE, [call(1, b"end")])
             await told.wait_until(lambda: told.answers)
-            backend.send_batch(ONE, [call(2, b"go on")])
+            backend.send_calls(ONE, [call(2, b"go on")])
             await told.wait_until(lambda: len(told.answers) == 2)
             assert told.answers[1].error is not None
             assert told.answers[2].body == b"go on"
@@ -186,7 +187,7 @@ def test_what_handlers_print_is_told_by_node_and_line(make, write):
     async def main():
         async with opened(make, plan) as (backend, told):
             await backend.start_worker("a", ONE)
-            backend.send_batch(ONE, [call(1)])
+            backend.send_calls(ONE, [call(1)])
             await told.wait_until(lambda: told.answers and len(told.lines) == 4)
             assert [line for _, stream, line in told.lines if stream == "stdout"] == ["loading", "one", "two"]
             assert ("a", "stderr", "warn") in told.lines
@@ -222,7 +223,7 @@ def test_equally_named_modules_of_two_nodes_do_not_meet(make, write, tmp_path):
             await backend.start_worker("a", ONE)
             await backend.start_worker("b", TWO)
             for call_id, worker in enumerate([ONE, TWO, ONE, TWO]):
-                backend.send_batch(worker, [call(call_id)])
+                backend.send_calls(worker, [call(call_id)])
             await told.wait_until(lambda: len(told.answers) == 4)
             assert [told.answers[call_id].body for call_id in range(4)] == [b"aA", b"bB", b"aA", b"bB"]
 
@@ -246,10 +247,10 @@ def test_a_killed_worker_is_lost_once_and_another_can_take_its_place(make, write
             await backend.start_worker("a", ONE)
             backend.kill_worker(ONE)
             await told.wait_until(lambda: told.lost)
-            backend.send_batch(ONE, [call(1)])
+            backend.send_calls(ONE, [call(1)])
             backend.kill_worker(ONE)
             await backend.start_worker("a", TWO)
-            backend.send_batch(TWO, [call(2, b"again")])
+            backend.send_calls(TWO, [call(2, b"again")])
             await told.wait_until(lambda: told.answers)
             assert [worker for worker, _ in told.lost] == [ONE]
             assert told.answers.keys() == {2}
@@ -276,7 +277,7 @@ def test_a_worker_that_dies_in_mid_batch_is_lost_and_answers_nothing(make, write
     async def main():
         async with opened(make, plan) as (backend, told):
             await backend.start_worker("a", ONE)
-            backend.send_batch(ONE, [call(1), call(2)])
+            backend.send_calls(ONE, [call(1), call(2)])
             await told.wait_until(lambda: told.lost)
             assert told.answers == {}
 
@@ -297,7 +298,7 @@ def test_a_busy_worker_can_be_killed(make, write):
     async def main():
         async with opened(make, write(a=STUCK)) as (backend, told):
             await backend.start_worker("a", ONE)
-            backend.send_batch(ONE, [call(1)])
+            backend.send_calls(ONE, [call(1)])
             await told.wait_until(lambda: told.lines)
             backend.kill_worker(ONE)
             await told.wait_until(lambda: told.lost)
@@ -310,7 +311,7 @@ def test_closing_does_not_wait_for_a_busy_worker(make, write):
     async def main():
         async with opened(make, write(a=STUCK)) as (backend, told):
             await backend.start_worker("a", ONE)
-            backend.send_batch(ONE, [call(1)])
+            backend.send_calls(ONE, [call(1)])
             await told.wait_until(lambda: told.lines)
             async with asyncio.timeout(5):
                 await backend.close()

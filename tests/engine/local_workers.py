@@ -7,7 +7,7 @@ import select
 import time
 from pathlib import Path
 
-from wfctl.engine.call import Call, CallAnswer, Part
+from wfctl.engine.call import Call, CallAnswer, Part, RequestIds
 from wfctl.plan import CodeUnit, ExecutionPlan, NodePlan
 from wfctl.spec.model import WorkerSettings
 from wfctl.workflow import NodeKind
@@ -43,7 +43,7 @@ class Remembering:
         self.answers.update({answer.call_id: answer for answer in answers})
         self._changed.set()
 
-    def worker_lost(self, worker, reason) -> None:
+    def worker_lost(self, worker, reason, running=None) -> None:
         self.lost.append((worker, reason))
         self._changed.set()
 
@@ -93,7 +93,7 @@ def plan_of(*nodes: NodePlan, startup_timeout_s: float = 60.0) -> ExecutionPlan:
 
 
 def call(call_id: int, body: bytes = b"x") -> Call:
-    return Call(call_id, [Part("body", body)], {}, f"request-{call_id}")
+    return Call(call_id, [Part("body", body)], ids=RequestIds("0" * 32))
 
 
 def process_is_there(pid: int) -> bool:

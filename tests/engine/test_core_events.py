@@ -4,62 +4,22 @@ from dataclasses import replace
 from math import inf
 
 import pytest
+from core_floor import Floor, kinds
 from fakes.plans import plan_of
 
 from wfctl.engine.backend import WorkerId
-from wfctl.engine.call import CallAnswer, CallError, Part
+from wfctl.engine.call import CallAnswer, CallError, RequestIds
 from wfctl.engine.core import events
-from wfctl.engine.core.commands import KillWorker, SendBatch, SettleRun, StartWorker
-from wfctl.engine.core.invariants import validate
+from wfctl.engine.core.commands import (
+    KillWorker,
+    SendCalls,
+    SettleRun,
+    StartWorker,
+)
 from wfctl.engine.core.outcome import run_result
 from wfctl.engine.core.records import CoreState
 from wfctl.errors import DeadlineExceededError, LoadError, RunError
 from wfctl.spec.model import WorkerSettings
-
-BODY = (Part("body", b"x"),)
-
-
-class Floor:
-    """A core with ready workers; ``tell`` applies an event and checks the invariants."""
-
-    def __init__(self, edges="a", *, ready=True, queue_size=1000, **settings):
-        settings = {"max_batch_delay_ms": 0} | settings
-        self.state = CoreState(plan_of(edges, default=WorkerSettings(**settings), queue_size=queue_size), lambda: "id")
-        self.now = 100.0
-        self.settled = []
-        starts = events.opened(self.state)
-        if ready:
-            for start in starts:
-                self.tell(events.worker_ready, start.worker, 1)
-
-    def tell(self, event, *details):
-        timed = event not in {events.run_cancelled, events.closing_began}
-        commands = event(self.state, *details, *((self.now,) if timed else ()))
-        validate(self.state, self.now)
-        return commands
-
-    def submit(self):
-        run, commands = events.run_submitted(self.state, BODY, {}, self.settled.append, self.now)
-        validate(self.state, self.now)
-        return run, commands
-
-    def answer(self, command, **fields):
-        return self.tell(
-            events.batch_answered, command.worker, [CallAnswer(call.call_id, **fields) for call in command.calls]
-        )
-
-    def wake(self):
-        """Let the clock run to the next moment that matters."""
-        assert self.state.wake_at < inf
-        self.now = self.state.wake_at
-        return self.tell(events.time_passed)
-
-    def node(self, name="a"):
-        return next(node for node in self.state.nodes if node.name == name)
-
-
-def kinds(commands):
-    return [type(command).__name__ for command in commands]
 
 
 def test_opening_asks_for_all_workers_of_all_nodes():
@@ -71,7 +31,7 @@ def test_nothing_is_sent_before_a_worker_is_ready():
     floor = Floor(ready=False)
     _, commands = floor.submit()
     assert commands == []
-    assert kinds(floor.tell(events.worker_ready, WorkerId(1), 7)) == ["SendBatch"]
+    assert kinds(floor.tell(events.worker_ready, WorkerId(1), 7)) == ["SendCalls"]
 
 
 def test_a_full_batch_goes_at_once_and_a_part_after_the_delay():
@@ -113,9 +73,9 @@ def test_a_call_timed_out_in_the_queue_is_withdrawn_and_queued_anew():
     floor.answer(send, body=b"late is fine while nobody looked")
     floor = Floor(ready=False, timeout_ms=1000)
     waiting, _ = floor.submit()
-    first = waiting.current[0]
+    first = waiting.attempts[0]
     floor.wake()
-    second = waiting.current[0]
+    second = waiting.attempts[0]
     assert (first.number, second.number, floor.now) == (1, 2, 101.0)
     assert list(floor.node().queue) == [second]
     (settle,) = floor.wake()
@@ -166,15 +126,15 @@ def test_a_worker_killed_for_silence_takes_no_more_work():
     assert floor.submit()[1] == []
 
 
-def test_the_calls_of_a_lost_worker_are_tried_again_elsewhere():
-    floor = Floor(batch_size=2, max_workers=2)
+def test_a_call_whose_worker_died_is_sent_again_alone_and_costs_no_attempt():
+    floor = Floor(retry_attempts=0, max_workers=2)
     run, (send,) = floor.submit()
     start, again = floor.tell(events.worker_lost, send.worker, "signal 9")
     assert isinstance(start, StartWorker)
-    assert again.calls == [run.current[0]]
-    assert run.current[0].number == 2
-    *_, settle = floor.tell(events.worker_lost, again.worker, "signal 9")
-    assert settle.run.error.message == "the worker died: signal 9"
+    assert again.calls == [run.attempts[0]]
+    assert run.attempts[0].number == 1
+    (settle,) = floor.answer(again, body=b"good")
+    assert settle.run.error is None
 
 
 def test_replacements_back_off_until_the_node_answers_again():
@@ -226,9 +186,9 @@ def test_a_failed_run_leaves_the_other_queues_and_workers():
     error = CallError("boom", is_final=True)
     (at_b,) = floor.node("b").workers.values()
     (call,) = at_b.calls.values()
-    settle, send = floor.tell(events.batch_answered, at_b.worker_id, [CallAnswer(call.call_id, error=error)])
+    settle, send = floor.tell(events.calls_answered, at_b.worker_id, [CallAnswer(call.call_id, error=error)])
     assert settle.run is busy
-    assert send.calls == [run.current[1]]
+    assert send.calls == [run.attempts[1]]
     (at_c,) = floor.node("c").workers.values()
     (abandoned,) = at_c.calls.values()
     assert not abandoned.is_live
@@ -237,8 +197,8 @@ def test_a_failed_run_leaves_the_other_queues_and_workers():
 def test_unknown_and_repeated_answers_are_counted_and_change_nothing():
     floor = Floor(batch_size=2, max_workers=1)
     _, (send,) = floor.submit()
-    floor.tell(events.batch_answered, send.worker, [CallAnswer(99)])
-    floor.tell(events.batch_answered, WorkerId(99), [CallAnswer(send.calls[0].call_id)])
+    floor.tell(events.calls_answered, send.worker, [CallAnswer(99)])
+    floor.tell(events.calls_answered, WorkerId(99), [CallAnswer(send.calls[0].call_id)])
     assert kinds(floor.answer(send)) == ["SettleRun"]
     assert floor.answer(send) == []
     assert floor.state.stray_answers == 3
@@ -265,7 +225,7 @@ def test_a_node_may_have_a_queue_size_of_its_own():
     plan = plan_of("a > b", default=WorkerSettings(max_batch_delay_ms=0), queue_size=1000)
     first, second = plan.nodes
     floor = Floor("a > b")
-    floor.state = CoreState(replace(plan, nodes=(first, replace(second, queue_size=1))), lambda: "id")
+    floor.state = CoreState(replace(plan, nodes=(first, replace(second, queue_size=1))), RequestIds("0" * 32))
     for start in events.opened(floor.state):
         floor.tell(events.worker_ready, start.worker, 1)
     for _ in range(2):
@@ -280,6 +240,6 @@ def test_closing_refuses_new_runs_and_finishes_the_old():
     floor.tell(events.closing_began)
     assert kinds(floor.submit()[1]) == ["SettleRun"]
     (onward,) = floor.answer(send)
-    assert isinstance(onward, SendBatch)
+    assert isinstance(onward, SendCalls)
     assert kinds(floor.answer(onward)) == ["SettleRun"]
     assert floor.tell(events.worker_lost, onward.worker, "closing") == []

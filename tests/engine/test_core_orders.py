@@ -1,14 +1,25 @@
 """The core under random orders of events: nothing is lost, doubled or swapped, whatever happens when."""
 
+from dataclasses import replace
+from math import inf
+
 from fakes.plans import plan_of
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from wfctl.engine.backend import WorkerId
-from wfctl.engine.call import CallAnswer, CallError, Part
+from wfctl.engine.call import NO_HEADERS, WITHDRAWN, CallAnswer, CallError, Part, RequestIds
 from wfctl.engine.core import events
-from wfctl.engine.core.commands import KillWorker, SendBatch, SettleRun, StartWorker
+from wfctl.engine.core.commands import (
+    AskProgress,
+    KillWorker,
+    RetireWorker,
+    SendCalls,
+    SettleRun,
+    StartWorker,
+    WithdrawCalls,
+)
 from wfctl.engine.core.invariants import validate
 from wfctl.engine.core.outcome import run_result
 from wfctl.engine.core.records import CoreState
@@ -18,14 +29,16 @@ from wfctl.spec.model import WorkerSettings
 PLAN = plan_of(
     "a > b > d, a > c > d, c > e",
     {
-        "a": WorkerSettings(max_workers=2, max_batch_delay_ms=0),
+        "a": WorkerSettings(min_workers=2, max_workers=2, max_batch_delay_ms=0),
         "b": WorkerSettings(batch_size=3, max_batch_delay_ms=20, retry_attempts=0, timeout_ms=300),
-        "c": WorkerSettings(batch_size=2, max_workers=2, max_batch_delay_ms=5, retry_attempts=2, timeout_ms=100),
-        "d": WorkerSettings(batch_size=4, max_batch_delay_ms=0),
+        "c": WorkerSettings(batch_size=2, max_workers=3, max_batch_delay_ms=5, retry_attempts=2, timeout_ms=100),
+        "d": WorkerSettings(batch_size=4, max_batch_delay_ms=30, max_workers=2),
         "e": WorkerSettings(max_batch_delay_ms=50, timeout_ms=1000),
     },
     queue_size=12,
+    idle_s=0.5,
 )
+PLAN = replace(PLAN, nodes=tuple(replace(node, isolates=node.name != "e") for node in PLAN.nodes))
 NODES = {node.name: node for node in PLAN.nodes}
 
 
@@ -48,11 +61,11 @@ class Histories(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.now = 50.0
-        self.state = CoreState(PLAN, lambda: "id")
+        self.state = CoreState(PLAN, RequestIds("0" * 32))
         self.starting, self.ready, self.killed = [], {}, []
-        self.at_workers = {}  # worker -> {call id: the right answer}
+        self.at_workers = {}  # worker -> its batches, oldest first: number and {call id: the right answer}
         self.open, self.ended, self.cancelled = {}, {}, set()
-        self.tries = {}
+        self.tries, self.deaths = {}, 0
         self.carry_out(events.opened(self.state))
         self.finish_starts()
 
@@ -61,28 +74,64 @@ class Histories(RuleBasedStateMachine):
     def carry_out(self, commands):
         for command in commands:
             match command:
-                case SendBatch():
+                case SendCalls():
                     self.take(command)
                 case SettleRun():
                     self.end(command.run)
+                case WithdrawCalls():
+                    pass  # heard of when the worker looks up, below
+                case AskProgress():
+                    batches = self.at_workers[command.worker]
+                    running = batches[0][0] if batches else 0
+                    self.carry_out(events.progress_told(self.state, command.worker, running, self.now))
                 case StartWorker():
                     self.starting.append(command)
                 case KillWorker():
                     assert command.worker in self.ready
                     self.killed.append(command.worker)
+                case RetireWorker():
+                    assert not self.at_workers.pop(command.worker)
+                    del self.ready[command.worker]
+        for send in commands:
+            if isinstance(send, SendCalls) and len(self.at_workers.get(send.worker, ())) > 1:
+                node = self.ready[send.worker]
+                idle = [other for other, its in self.ready.items() if its == node and not self.at_workers[other]]
+                assert not idle, "a second batch while another worker has none"
+        for command in commands:
+            if isinstance(command, WithdrawCalls):
+                self.withdraw(command)
 
     def take(self, send):
         node = self.ready[send.worker]
+        batches = self.at_workers[send.worker]
         assert send.worker not in self.killed
-        assert 1 <= len(send.calls) <= NODES[node].settings.batch_size
-        assert not self.at_workers[send.worker], "one batch at a time"
         for call in send.calls:
-            key = (call.run.number, node)
-            self.tries[key] = self.tries.get(key, 0) + 1
-            assert self.tries[key] <= NODES[node].settings.retry_attempts + 1
             assert call.deadline > self.now
+            if not batches or batches[-1][0] != call.batch_id:
+                assert not batches or batches[-1][0] < call.batch_id
+                batches.append((call.batch_id, {}))
             parts = [(part.name, part.body.decode()) for part in call.parts]
-            self.at_workers[send.worker][call.call_id] = output(node, parts)
+            batches[-1][1][call.call_id] = output(node, parts)
+            self.count(node, call)
+        assert all(1 <= len(calls) <= NODES[node].settings.batch_size for _, calls in batches)
+        assert len(batches) == 1 or NODES[node].isolates
+
+    def count(self, node, call):
+        """Check the budgets: each attempt is sent once, once more alone, and again for each death and withdrawal."""
+        assert call.number <= NODES[node].settings.retry_attempts + 1
+        key = (call.run.number, node, call.number)
+        self.tries[key] = self.tries.get(key, 0) + 1
+        if not NODES[node].isolates:
+            assert self.tries[key] == 1, "sent twice what must not be"
+
+    def withdraw(self, command):
+        """Say that calls were not begun, unless their batch is the one that runs."""
+        ahead = self.at_workers.get(command.worker, [])[1:]
+        taken = [each for _, calls in ahead for each in command.call_ids if calls.pop(each, None) is not None]
+        answers = [CallAnswer(call_id, WITHDRAWN) for call_id in taken]
+        if answers:
+            self.at_workers[command.worker] = [each for each in self.at_workers[command.worker] if each[1]]
+            self.carry_out(events.calls_answered(self.state, command.worker, answers, self.now))
 
     def end(self, run):
         number = run.number
@@ -95,52 +144,61 @@ class Histories(RuleBasedStateMachine):
 
     def finish_starts(self):
         while self.starting:
-            start = self.starting.pop()
-            self.ready[start.worker] = start.node
-            self.at_workers[start.worker] = {}
-            self.carry_out(events.worker_ready(self.state, start.worker, 1, self.now))
+            self.make_ready(self.starting.pop())
 
-    def answer_all(self, workers):
+    def make_ready(self, start):
+        self.ready[start.worker] = start.node
+        self.at_workers[start.worker] = []
+        self.carry_out(events.worker_ready(self.state, start.worker, 1, self.now))
+
+    def answer_all(self, workers, took_ns=0):
         for worker in workers:
-            answers = [CallAnswer(call_id, body=body) for call_id, body in self.at_workers[worker].items()]
-            self.at_workers[worker].clear()
-            self.carry_out(events.batch_answered(self.state, WorkerId(worker), answers, self.now))
+            batches = self.at_workers.get(worker)
+            if not batches:
+                continue
+            _, calls = batches.pop(0)
+            now_ns = int(self.now * 1e9)
+            times = (now_ns - took_ns, now_ns) if took_ns else (0, 0)
+            answers = [CallAnswer(call_id, 200, body, *times) for call_id, body in calls.items()]
+            self.carry_out(events.calls_answered(self.state, WorkerId(worker), answers, self.now))
             validate(self.state, self.now)
 
     def busy(self):
-        return sorted(worker for worker, calls in self.at_workers.items() if calls)
+        return sorted(worker for worker, batches in self.at_workers.items() if batches)
 
     # What can happen
 
-    @rule(count=st.integers(1, 4), is_slow=st.booleans())
-    def submit(self, count, is_slow):
+    @rule(count=st.integers(1, 4), is_slow=st.booleans(), data=st.data())
+    def submit(self, count, is_slow, data):
         if not is_slow:
             self.answer_all(self.busy())
         for _ in range(count):
             number = self.state.last_run + 1
             self.open[number] = f"r{number}"
             parts = (Part("body", self.open[number].encode()),)
-            _, commands = events.run_submitted(self.state, parts, {}, lambda run: None, self.now)
+            limit_s = data.draw(st.sampled_from([inf, inf, inf, 0.2]))
+            _, commands = events.run_submitted(self.state, parts, NO_HEADERS, lambda run: None, self.now, limit_s)
             self.carry_out(commands)
+        self.carry_out(events.turn_ended(self.state, self.now))
 
     @precondition(lambda self: self.starting)
     @rule(data=st.data(), loads=st.sampled_from([True, True, True, False]))
     def end_start(self, data, loads):
         start = self.starting.pop(data.draw(st.integers(0, len(self.starting) - 1)))
         if loads:
-            self.ready[start.worker] = start.node
-            self.at_workers[start.worker] = {}
-            self.carry_out(events.worker_ready(self.state, start.worker, 1, self.now))
+            self.make_ready(start)
         else:
             error = LoadError("no weights", node=start.node)
             self.carry_out(events.worker_failed(self.state, start.worker, error, self.now))
 
     @precondition(lambda self: self.busy())
-    @rule(data=st.data())
-    def answer(self, data):
+    @rule(data=st.data(), took_ns=st.sampled_from([0, 10_000, 300_000, 20_000_000]))
+    def answer(self, data, took_ns):
+        """Answer some calls of the batch that runs; what is left of it goes on running."""
         worker = data.draw(st.sampled_from(self.busy()))
-        calls = self.at_workers[worker]
+        _, calls = self.at_workers[worker][0]
         chosen = data.draw(st.lists(st.sampled_from(sorted(calls)), unique=True, min_size=1))
+        is_of_batch = data.draw(st.booleans())
         answers = []
         for call_id in chosen:
             body = calls.pop(call_id)
@@ -148,36 +206,43 @@ class Histories(RuleBasedStateMachine):
             answers.append(
                 {
                     "good": CallAnswer(call_id, body=body),
-                    "error": CallAnswer(call_id, status=500, error=CallError("boom")),
-                    "verdict": CallAnswer(call_id, status=400, error=CallError("bad", is_final=True)),
-                    "status": CallAnswer(call_id, status=418, body=b"teapot"),
+                    "error": CallAnswer(call_id, 500, error=CallError("boom", is_of_batch=is_of_batch)),
+                    "verdict": CallAnswer(call_id, 400, error=CallError("bad", is_final=True, is_of_batch=is_of_batch)),
+                    "status": CallAnswer(call_id, 418, b"teapot"),
                 }[kind]
             )
-        self.carry_out(events.batch_answered(self.state, WorkerId(worker), answers, self.now))
+            if took_ns:
+                answers[-1].finished_ns = int(self.now * 1e9)
+                answers[-1].started_ns = answers[-1].finished_ns - took_ns
+        if not calls:
+            self.at_workers[worker].pop(0)
+        self.carry_out(events.calls_answered(self.state, WorkerId(worker), answers, self.now))
 
     @precondition(lambda self: self.ready)
-    @rule(data=st.data(), call_id=st.integers(-1, 5))
-    def answer_what_nobody_asked(self, data, call_id):
+    @rule(data=st.data(), call_id=st.integers(-1, 5), status=st.sampled_from([200, WITHDRAWN]))
+    def answer_what_nobody_asked(self, data, call_id, status):
         worker = data.draw(st.sampled_from(sorted(self.ready)))
-        if call_id not in self.at_workers[worker]:
-            wrong = [CallAnswer(call_id, body=b"wrong")]
-            self.carry_out(events.batch_answered(self.state, WorkerId(worker), wrong, self.now))
+        if all(call_id not in calls for _, calls in self.at_workers[worker]):
+            wrong = [CallAnswer(call_id, status, b"wrong")]
+            self.carry_out(events.calls_answered(self.state, WorkerId(worker), wrong, self.now))
 
     @precondition(lambda self: self.busy())
-    @rule(rounds=st.integers(1, 4))
-    def work(self, rounds):
+    @rule(rounds=st.integers(1, 4), took_ns=st.sampled_from([0, 10_000, 2_000_000]))
+    def work(self, rounds, took_ns):
         for _ in range(rounds):
-            self.answer_all(self.busy())
+            self.answer_all(self.busy(), took_ns)
             self.wait(0.005)
 
     @precondition(lambda self: self.ready)
-    @rule(data=st.data())
-    def lose_worker(self, data):
+    @rule(data=st.data(), is_known=st.booleans())
+    def lose_worker(self, data, is_known):
         worker = data.draw(st.sampled_from(self.killed or sorted(self.ready)))
         if worker in self.killed:
             self.killed.remove(worker)
-        del self.ready[worker], self.at_workers[worker]
-        self.carry_out(events.worker_lost(self.state, WorkerId(worker), "signal 9", self.now))
+        del self.ready[worker]
+        batches = self.at_workers.pop(worker)
+        running = data.draw(st.sampled_from([0, *(number for number, _ in batches[:1])])) if is_known else None
+        self.carry_out(events.worker_lost(self.state, WorkerId(worker), "signal 9", self.now, running))
 
     @precondition(lambda self: len(self.open) > 2)
     @rule(data=st.data())
@@ -186,7 +251,7 @@ class Histories(RuleBasedStateMachine):
         run = self.state.runs[number]
         del self.open[number]
         self.cancelled.add(number)
-        self.carry_out(events.run_cancelled(self.state, run))
+        self.carry_out(events.run_cancelled(self.state, run, self.now))
 
     @rule(seconds=st.sampled_from([0.001, 0.005, 0.02, 0.05, 0.3]))
     def wait(self, seconds):
@@ -211,6 +276,10 @@ class Histories(RuleBasedStateMachine):
     def teardown(self):
         """Whatever happened before: with working workers every run comes to its end."""
         for _ in range(1000):
+            for worker in tuple(self.killed):
+                self.killed.remove(worker)
+                del self.ready[worker], self.at_workers[worker]
+                self.carry_out(events.worker_lost(self.state, WorkerId(worker), "killed", self.now))
             if not self.open:
                 break
             self.finish_starts()

@@ -21,6 +21,12 @@ def ignore(node, stream, line):
     pass
 
 
+async def turn_ended():
+    """Let tasks that were just created submit their runs, and the engine hand them out."""
+    for _ in range(2):
+        await asyncio.sleep(0)
+
+
 def run_once(plan, backend, parts=BODY, **more):
     async def main():
         async with open_engine(plan, backend, on_output=ignore) as engine:
@@ -43,7 +49,7 @@ def test_the_entry_gets_the_parts_as_they_came_and_every_node_the_headers():
     run_once(plan_of("a > b"), backend, parts, headers={"Host": "x"})
     entry, leaf = (sent.calls[0] for sent in backend.sent)
     assert entry.parts is parts
-    assert entry.headers == leaf.headers == {"Host": "x"}
+    assert entry.headers.mapping == leaf.headers.mapping == {"Host": "x"}
     assert leaf.parts[0].content_type is None
     assert entry.request_id != leaf.request_id
     assert [len(piece) for piece in entry.request_id.split("-")] == [8, 4, 4, 4, 12]
@@ -143,12 +149,12 @@ def test_a_lonely_call_waits_out_the_delay():
     assert backend.sent[0].at == pytest.approx(1000.25)
 
 
-def test_a_lost_worker_is_replaced_and_its_call_tried_again():
+def test_a_lost_worker_is_replaced_and_its_call_sent_again():
     replies = iter([Lost("killed by signal 11")])
     backend = ScriptedBackend({"a": NodeScript(lambda calls: next(replies, None) or echo(calls))})
     result = run_once(plan_of("a"), backend)
     assert result.body == b"body=1"
-    assert result.timings[0].attempts == 2
+    assert result.timings[0].attempts == 1
     assert [node for node, _ in backend.started] == ["a", "a"]
 
 
@@ -158,7 +164,7 @@ def test_a_cancelled_run_is_withdrawn_from_the_queue():
         async with open_engine(plan_of("a"), backend, on_output=ignore) as engine:
             first = asyncio.create_task(engine.run(BODY))
             second = asyncio.create_task(engine.run(BODY))
-            await asyncio.sleep(0)
+            await turn_ended()
             assert engine.statistics().nodes[0].queued == 1
             second.cancel()
             await asyncio.gather(second, return_exceptions=True)
@@ -174,7 +180,7 @@ def test_a_full_queue_refuses_new_runs():
         backend = ScriptedBackend({"a": NodeScript(ran_s=1)})
         async with open_engine(plan_of("a", queue_size=2), backend, on_output=ignore) as engine:
             runs = [asyncio.create_task(engine.run(BODY)) for _ in range(3)]
-            await asyncio.sleep(0)
+            await turn_ended()
             with pytest.raises(OverloadedError, match='2 calls wait for node "a"'):
                 await engine.run(BODY)
             await asyncio.gather(*runs)
@@ -239,13 +245,13 @@ def test_a_node_may_have_less_time_to_load_than_the_plan():
     assert "model-config.yaml" in caught.value.hint
 
 
-def test_max_workers_are_started_and_counted():
+def test_min_workers_are_started_and_counted():
     async def main():
         backend = ScriptedBackend({"a": NodeScript(ran_s=1)})
-        plan = plan_of("a", default=WorkerSettings(max_workers=3, max_batch_delay_ms=0))
+        plan = plan_of("a", default=WorkerSettings(min_workers=3, max_workers=3, max_batch_delay_ms=0))
         async with open_engine(plan, backend, on_output=ignore) as engine:
             runs = [asyncio.create_task(engine.run(BODY)) for _ in range(5)]
-            await asyncio.sleep(0)
+            await turn_ended()
             node = engine.statistics().nodes[0]
             assert (node.queued, node.running, len(node.worker_pids)) == (2, 3, 3)
             await asyncio.gather(*runs)

@@ -9,11 +9,12 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from fakes.calls import call_of
 from fakes.plans import plan_of
 from fakes.told import Told
 
 from wfctl.engine.backend import WorkerId
-from wfctl.engine.call import Call, Part
+from wfctl.engine.call import Part
 from wfctl.engine.engine import open_engine
 from wfctl.engine.inline import InlineBackend
 from wfctl.errors import LoadError, RunError
@@ -226,7 +227,7 @@ def test_a_batch_for_a_worker_that_was_given_up_is_not_run(tmp_path):
         backend, told = InlineBackend(), Told()
         await backend.open(plan_of("a", folders={"a": folder}), told)
         await backend.start_worker("a", WorkerId(1))
-        backend.send_batch(WorkerId(1), [Call(1, BODY, {}, "id")])
+        backend.send_calls(WorkerId(1), [call_of(1, BODY)])
         backend.kill_worker(WorkerId(1))
         await told.wait_until(lambda: told.lost)
         assert (told.answers, told.lines) == ({}, [])

@@ -30,7 +30,7 @@ async def test_a_worker_answers_its_calls(tmp_path):
         assert (report.worker, report.node) == (ONE, "echo")
         assert process_is_there(report.pid)
         assert report.pid != os.getpid()
-        backend.send_batch(ONE, [call(7, b"hello")])
+        backend.send_calls(ONE, [call(7, b"hello")])
         answer = await told.answer(7)
         assert (answer.body, answer.error) == (b"hello", None)
         assert 0 < answer.started_ns <= answer.finished_ns
@@ -40,8 +40,8 @@ async def test_a_worker_answers_its_calls(tmp_path):
 async def test_the_end_of_a_batch_comes_in_one_order(tmp_path):
     async with opened(write_node(tmp_path, ECHO)) as (backend, told):
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(number, b"%d" % number) for number in range(5)])
-        backend.send_batch(ONE, [call(5, b"5")])
+        backend.send_calls(ONE, [call(number, b"%d" % number) for number in range(5)])
+        backend.send_calls(ONE, [call(5, b"5")])
         await told.answer(5)
         assert [(number, answer.body) for number, answer in told.answers.items()] == [
             (number, b"%d" % number) for number in range(6)
@@ -53,8 +53,8 @@ async def test_large_payloads_travel_without_blocking_the_loop(tmp_path):
     body = bytes(range(256)) * 100_000
     async with opened(write_node(tmp_path, ECHO)) as (backend, told):
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, body)])
-        backend.send_batch(ONE, [call(2, body), call(3, b"small"), call(4, body)])
+        backend.send_calls(ONE, [call(1, body)])
+        backend.send_calls(ONE, [call(2, body), call(3, b"small"), call(4, body)])
         await told.answer(4)
         assert told.answers[1].body == told.answers[2].body == told.answers[4].body == body
         assert told.answers[3].body == b"small"
@@ -66,8 +66,8 @@ async def test_every_node_has_its_own_process(tmp_path):
     nodes = [write_node(tmp_path, pid_source.format(name=name), name) for name in ("first", "second")]
     async with opened(*nodes) as (backend, told):
         reports = await asyncio.gather(backend.start_worker("first", ONE), backend.start_worker("second", TWO))
-        backend.send_batch(ONE, [call(1)])
-        backend.send_batch(TWO, [call(2)])
+        backend.send_calls(ONE, [call(1)])
+        backend.send_calls(TWO, [call(2)])
         await told.answer(1)
         await told.answer(2)
         pids = [int(told.answers[number].body) for number in (1, 2)]
@@ -153,9 +153,9 @@ def echo(data, context):
 async def test_a_lost_worker_is_told_once_with_the_reason(tmp_path, ending, words):
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, ending.encode())])
+        backend.send_calls(ONE, [call(1, ending.encode())])
         assert words in (await told.loss())[1]
-        backend.send_batch(ONE, [call(2)])
+        backend.send_calls(ONE, [call(2)])
         backend.kill_worker(ONE)
         await backend.start_worker("echo", TWO)
         assert len(told.lost) == 1
@@ -166,7 +166,7 @@ async def test_a_lost_worker_is_told_once_with_the_reason(tmp_path, ending, word
 async def test_a_worker_that_closed_its_connection_and_lives_on_is_ended(tmp_path):
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         report = await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, b"os.closerange(3, 1000); signal.pause()")])
+        backend.send_calls(ONE, [call(1, b"os.closerange(3, 1000); signal.pause()")])
         assert await told.loss() == (ONE, "it closed its connection")
         assert not process_is_there(report.pid)
 
@@ -175,8 +175,8 @@ async def test_a_worker_that_closed_its_connection_and_lives_on_is_ended(tmp_pat
 async def test_answers_given_before_the_end_are_not_lost(tmp_path):
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, b"pass")])
-        backend.send_batch(ONE, [call(2, b"print('last words', end='', flush=True); os._exit(1)")])
+        backend.send_calls(ONE, [call(1, b"pass")])
+        backend.send_calls(ONE, [call(2, b"print('last words', end='', flush=True); os._exit(1)")])
         await told.loss()
         assert list(told.answers) == [1]
         assert told.printed() == ["last words"]
@@ -187,11 +187,11 @@ async def test_answers_given_before_the_end_are_not_lost(tmp_path):
 async def test_a_worker_outlives_whatever_its_handler_raises(tmp_path, ending):
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, ending.encode())])
+        backend.send_calls(ONE, [call(1, ending.encode())])
         answer = await told.answer(1)
         assert answer.error is not None
         assert "handler.py" in answer.error.traceback_text
-        backend.send_batch(ONE, [call(2, b"pass")])
+        backend.send_calls(ONE, [call(2, b"pass")])
         assert (await told.answer(2)).error is None
 
 
@@ -200,9 +200,9 @@ async def test_a_process_that_the_handler_forked_does_not_answer_too(tmp_path):
     forks = b"if os.fork(): assert not os.wait()[1] & 127; data[0]['body'] = b'the worker'"
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, forks)])
+        backend.send_calls(ONE, [call(1, forks)])
         assert (await told.answer(1)).body == b"the worker"
-        backend.send_batch(ONE, [call(2, b"pass")])
+        backend.send_calls(ONE, [call(2, b"pass")])
         assert (await told.answer(2)).error is None
         assert told.lost == []
 
@@ -211,7 +211,7 @@ async def test_a_process_that_the_handler_forked_does_not_answer_too(tmp_path):
 async def test_a_killed_worker_is_lost_whatever_it_does(tmp_path):
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         report = await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, b"print('in', flush=True); ctypes.PyDLL(None).sleep(1000)")])
+        backend.send_calls(ONE, [call(1, b"print('in', flush=True); ctypes.PyDLL(None).sleep(1000)")])
         await told.until(told.printed)
         backend.kill_worker(ONE)
         assert await told.loss() == (ONE, "it was ended by the engine")
@@ -224,7 +224,7 @@ async def test_bytes_that_are_no_answer_end_the_worker(tmp_path):
     writes = "import socket, stat\nfor fd in range(3, 50):\n  try: os.write(fd, b'x' * 100) if stat.S_ISSOCK(os.fstat(fd).st_mode) else 0\n  except OSError: pass"
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, writes.encode())])
+        backend.send_calls(ONE, [call(1, writes.encode())])
         assert "cannot be read" in (await told.loss())[1]
 
 
@@ -248,7 +248,7 @@ def echo(data, context):
 """
     async with opened(write_node(tmp_path, prints)) as (backend, told):
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1)])
+        backend.send_calls(ONE, [call(1)])
         await told.until(lambda: len(told.lines) == 6)
         assert told.printed("stdout") == ["python", "descriptor", "printf", "child"]
         assert told.printed("stderr") == ["größer", "shell"]
@@ -261,7 +261,7 @@ async def test_a_handler_may_close_its_output_and_end_in_good_order(tmp_path, en
     source = f"import atexit, os, sys\n{ECHO}\n".replace("return [", f"{ending}\n    return [")
     async with opened(write_node(tmp_path, source)) as (backend, told):
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, b"quiet")])
+        backend.send_calls(ONE, [call(1, b"quiet")])
         assert (await told.answer(1)).body == b"quiet"
     assert told.lines == []
 
@@ -280,8 +280,8 @@ async def test_closing_ends_workers_that_are_busy_within_two_seconds(tmp_path):
     loop = asyncio.get_running_loop()
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         pids = [(await backend.start_worker("echo", WorkerId(number))).pid for number in range(3)]
-        backend.send_batch(ONE, [call(1, b"print('in'); signal.pause()")])
-        backend.send_batch(TWO, [call(2, b"print('in'); ctypes.PyDLL(None).sleep(1000)")])
+        backend.send_calls(ONE, [call(1, b"print('in'); signal.pause()")])
+        backend.send_calls(TWO, [call(2, b"print('in'); ctypes.PyDLL(None).sleep(1000)")])
         await told.until(lambda: len(told.lines) == 2)
         server = backend.statistics().fork_server_pid
         begun = loop.time()
@@ -306,7 +306,7 @@ def test_nothing_stays_open_and_no_process_is_left(tmp_path):
         async with opened(node) as (backend, told):
             await backend.start_worker("echo", ONE)
             await backend.start_worker("echo", TWO)
-            backend.send_batch(ONE, [call(1, b"os._exit(1)")])
+            backend.send_calls(ONE, [call(1, b"os._exit(1)")])
             await told.loss()
 
     live()
@@ -341,7 +341,7 @@ async def test_closing_while_the_fork_server_imports_ends_it(tmp_path):
 async def test_cancelling_the_close_still_ends_everything(tmp_path):
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         report = await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, b"print('in'); signal.pause()")])
+        backend.send_calls(ONE, [call(1, b"print('in'); signal.pause()")])
         await told.until(told.printed)
         closing = asyncio.create_task(backend.close())
         await asyncio.sleep(0)
@@ -366,7 +366,7 @@ async def test_a_fork_server_that_cannot_import_says_why(tmp_path, monkeypatch):
 async def test_a_fork_server_that_was_killed_is_replaced(tmp_path):
     async with opened(write_node(tmp_path, DYING)) as (backend, told):
         report = await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, b"if not os.fork(): signal.pause()\nprint('forked'); signal.pause()")])
+        backend.send_calls(ONE, [call(1, b"if not os.fork(): signal.pause()\nprint('forked'); signal.pause()")])
         await told.until(told.printed)
         os.kill(backend.statistics().fork_server_pid, 9)
         worker, reason = await told.loss()
@@ -374,7 +374,7 @@ async def test_a_fork_server_that_was_killed_is_replaced(tmp_path):
         assert "the process that starts workers ended" in reason
         assert wait_gone([report.pid]) == []
         await backend.start_worker("echo", TWO)
-        backend.send_batch(TWO, [call(2, b"pass")])
+        backend.send_calls(TWO, [call(2, b"pass")])
         assert (await told.answer(2)).error is None
 
 
@@ -384,7 +384,7 @@ async def test_nothing_of_a_library_is_imported_for_handlers_that_do_not_mention
     nodes = [write_node(tmp_path, source)]
     async with opened(*nodes) as (backend, told):
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1)])
+        backend.send_calls(ONE, [call(1)])
         assert (await told.answer(1)).body == b"False"
 
 
@@ -393,11 +393,11 @@ async def test_a_batch_too_large_for_a_frame_fails_by_itself(tmp_path, monkeypat
     async with opened(write_node(tmp_path, ECHO)) as (backend, told):
         monkeypatch.setattr("wfctl.engine.wire.frames.MAX_BODY", 5000)
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, b"x" * 6000)])
+        backend.send_calls(ONE, [call(1, b"x" * 6000)])
         error = (await told.answer(1)).error
         assert error is not None
         assert "too many" in error.message
-        backend.send_batch(ONE, [call(2, b"x" * 4000)])
+        backend.send_calls(ONE, [call(2, b"x" * 4000)])
         assert (await told.answer(2)).body == b"x" * 4000
 
 
@@ -406,7 +406,7 @@ async def test_answers_too_large_for_a_frame_fail_by_themselves(tmp_path):
     source = ECHO + "import wfctl.engine.wire.frames as frames\nframes.MAX_BODY = 1000\n"
     async with opened(write_node(tmp_path, source)) as (backend, told):
         await backend.start_worker("echo", ONE)
-        backend.send_batch(ONE, [call(1, b"x" * 2000)])
+        backend.send_calls(ONE, [call(1, b"x" * 2000)])
         assert "too many" in (await told.answer(1)).error.traceback_text
 
 

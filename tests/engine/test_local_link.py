@@ -8,8 +8,8 @@ from local_workers import Remembering, on_a_loop
 from wfctl.engine.backend import WorkerId
 from wfctl.engine.call import CallAnswer
 from wfctl.engine.local.link import WorkerEnds, WorkerLink
+from wfctl.engine.wire.answers import encode_answers, encode_report
 from wfctl.engine.wire.frames import FrameKind
-from wfctl.engine.wire.messages import encode_answers, encode_report
 from wfctl.errors import LoadError, WorkerError
 
 ONE = WorkerId(1)
@@ -24,7 +24,7 @@ class Lonely:
         loop = asyncio.get_running_loop()
         self.killed: asyncio.Future[WorkerId] = loop.create_future()
         self.link = WorkerLink(ONE, "a", ends, loop=loop, listener=self.told, kill=self.killed.set_result)
-        stream, self._stdout, self._stderr = ends.files
+        stream, self._stdout, self._stderr, self._marker = ends.files
         self._stream = socket.socket(fileno=stream)
 
     def says(self, buffers) -> None:
@@ -38,6 +38,7 @@ class Lonely:
         self._stream.close()
         os.close(self._stdout)
         os.close(self._stderr)
+        os.close(self._marker)
 
 
 READY = encode_report(FrameKind.READY, {"pid": 7})

@@ -1,31 +1,37 @@
 from contextlib import suppress
+from itertools import groupby
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfctl.engine.call import Call, CallAnswer, CallError, Part
+from wfctl.engine.call import Call, CallAnswer, CallError, Headers, Part, RequestIds
+from wfctl.engine.wire.answers import decode_answers, decode_report, encode_answers, encode_report
+from wfctl.engine.wire.calls import decode_calls, decode_withdrawal, encode_calls, encode_withdrawal
 from wfctl.engine.wire.frames import Frame, FrameDecoder, FrameError, FrameKind
-from wfctl.engine.wire.messages import (
-    decode_answers,
-    decode_calls,
-    decode_report,
-    encode_answers,
-    encode_calls,
-    encode_report,
-)
 
 TEXT = st.text(st.characters(), max_size=20)
 HEADERS = st.dictionaries(TEXT, TEXT, max_size=4)
 NUMBERS = st.integers(0, 2**64 - 1)
 PARTS = st.builds(Part, TEXT, st.binary(max_size=60) | st.binary(max_size=60).map(bytearray), st.none() | TEXT)
-CALLS = st.builds(Call, NUMBERS, st.lists(PARTS, max_size=4), HEADERS, TEXT, as_json=st.booleans())
+BYTES = st.binary(max_size=60) | st.binary(max_size=60).map(bytearray)
+IDS = RequestIds("0123456789abcdef" * 2)
+CALLS = st.builds(
+    Call,
+    NUMBERS,
+    BYTES | st.lists(PARTS, max_size=4),
+    ids=st.just(IDS),
+    batch_id=st.integers(1, 3),
+    headers=st.builds(Headers, HEADERS),
+    as_json=st.booleans(),
+)
 ERRORS = st.builds(
     CallError,
     TEXT,
     status=st.integers(100, 599),
     traceback_text=st.none() | TEXT,
     is_final=st.booleans(),
+    is_of_batch=st.booleans(),
 )
 ANSWERS = st.builds(
     CallAnswer,
@@ -47,11 +53,23 @@ def received(buffers) -> Frame:
 
 def state(record):
     """Every field of a slotted record, so that a field added later cannot be forgotten on the wire."""
-    if isinstance(record, Call | Part | CallAnswer | CallError):
+    if isinstance(record, Headers):
+        return dict(record.mapping)
+    if isinstance(record, Call):
+        # What the frame says of batches is their borders, and the ids are those of the worker.
+        fields = {name: state(getattr(record, name)) for name in Call.__slots__ if name not in {"batch_id", "ids"}}
+        return fields | {"request_id": record.request_id}
+    if isinstance(record, CallAnswer):
+        return {name: state(getattr(record, name)) for name in CallAnswer.__slots__} | {"headers": record.headers or {}}
+    if isinstance(record, Part | CallError):
         return {name: state(getattr(record, name)) for name in type(record).__slots__}
-    if isinstance(record, list):
+    if isinstance(record, list | tuple):
         return [state(each) for each in record]
     return bytes(record) if isinstance(record, bytearray) else record
+
+
+def batches(calls):
+    return [state(list(batch)) for _, batch in groupby(calls, key=lambda call: call.batch_id)]
 
 
 @settings(deadline=None)
@@ -59,7 +77,7 @@ def state(record):
 def test_calls_arrive_as_they_were(calls):
     frame = received(encode_calls(calls))
     assert frame.kind is FrameKind.CALLS
-    assert state(decode_calls(frame)) == state(calls)
+    assert state(decode_calls(frame, IDS)) == batches(calls)
 
 
 @settings(deadline=None)
@@ -72,27 +90,47 @@ def test_answers_arrive_as_they_were(answers):
 
 def test_large_bodies_arrive_as_they_were():
     bodies = [bytes([at]) * (at * 200_000) for at in range(4)]
-    calls = [Call(at, [Part("body", body), Part("small", b"s")], {}, "r") for at, body in enumerate(bodies)]
-    assert state(decode_calls(received(encode_calls(calls)))) == state(calls)
+    calls = [Call(at, [Part("body", body), Part("small", b"s")], ids=IDS) for at, body in enumerate(bodies)]
+    assert state(decode_calls(received(encode_calls(calls)), IDS)) == batches(calls)
     answers = [CallAnswer(at, body=body) for at, body in enumerate(bodies)]
     assert state(decode_answers(received(encode_answers(answers)))) == state(answers)
 
 
 def test_a_single_large_body_is_handed_over_without_a_copy():
-    frame = received(encode_calls([Call(1, [Part("body", b"x" * 10**6)], {}, "r")]))
-    (call,) = decode_calls(frame)
-    assert call.parts[0].body is frame.content
-    assert call.parts[0].body == b"x" * 10**6
+    for sent in (b"x" * 10**6, [Part("body", b"x" * 10**6)]):
+        frame = received(encode_calls([Call(1, sent, ids=IDS)]))
+        ((call,),) = decode_calls(frame, IDS)
+        assert call.parts[0].body is frame.content
+        assert call.parts[0].body == b"x" * 10**6
+
+
+def test_a_single_large_answer_is_handed_over_without_a_copy():
+    frame = received(encode_answers([CallAnswer(1, body=b"y"), CallAnswer(2, body=b"x" * 10**6)]))
+    small, large = decode_answers(frame)
+    assert large.body is frame.content
+    assert (small.body, large.body) == (b"y", b"x" * 10**6)
 
 
 @pytest.mark.parametrize("empty_last", [False, True])
 def test_an_only_body_beside_empty_ones_arrives(empty_last):
     parts = [Part("empty", b""), Part("full", b"x" * 100)]
-    calls = [Call(1, parts[::-1] if empty_last else parts, {}, "r")]
-    assert state(decode_calls(received(encode_calls(calls)))) == state(calls)
+    calls = [Call(1, parts[::-1] if empty_last else parts, ids=IDS)]
+    assert state(decode_calls(received(encode_calls(calls)), IDS)) == batches(calls)
 
 
-READERS = {FrameKind.CALLS: decode_calls, FrameKind.ANSWERS: decode_answers}
+def test_calls_that_are_taken_back_arrive_as_they_were():
+    frame = received(encode_withdrawal([3, 2**64 - 1]))
+    assert frame.kind is FrameKind.WITHDRAW
+    assert decode_withdrawal(frame) == {3, 2**64 - 1}
+    with pytest.raises(FrameError, match="add up"):
+        decode_withdrawal(Frame(FrameKind.WITHDRAW, 2, 8, bytearray(8)))
+
+
+def calls_in(frame):
+    return [call for batch in decode_calls(frame, IDS) for call in batch]
+
+
+READERS = {FrameKind.CALLS: calls_in, FrameKind.ANSWERS: decode_answers}
 
 
 @settings(deadline=None)
@@ -113,7 +151,7 @@ def test_a_damaged_batch_is_read_or_refused(calls, data):
     at = data.draw(st.integers(0, len(frame.content) - 1))
     frame.content[at] ^= data.draw(st.integers(1, 255))
     with suppress(FrameError):
-        decode_calls(frame)
+        decode_calls(frame, IDS)
 
 
 @settings(deadline=None)

@@ -33,7 +33,7 @@ def answers_of(folder, *questions: str, more: str = "", workers: int = 1):
             for worker in range(workers):
                 await backend.start_worker("echo", WorkerId(worker))
                 calls = [call(worker * 100 + at, each.encode()) for at, each in enumerate(questions)]
-                backend.send_batch(WorkerId(worker), calls)
+                backend.send_calls(WorkerId(worker), calls)
                 await told.answer(calls[-1].call_id)
         finally:
             await backend.close()
@@ -88,7 +88,7 @@ def test_a_worker_has_only_its_own_files_open(tmp_path):
         tmp_path, "[os.readlink(f'/proc/self/fd/{fd}') for fd in range(30) if os.path.exists(f'/proc/self/fd/{fd}')]"
     )
     assert files[0] == "/dev/null"
-    assert [name.split(":")[0] for name in files[1:]] == ["pipe", "pipe", "socket"]
+    assert [name.split(":")[0] for name in files[1:]] == ["pipe", "pipe", "/memfd", "socket"]
 
 
 def test_workers_divide_the_cores_unless_the_user_says_otherwise(tmp_path, monkeypatch):

@@ -27,7 +27,7 @@ async def stay():
     try:
         worker = (await backend.start_worker("echo", 1)).pid
         server = backend.statistics().fork_server_pid
-        backend.send_batch(1, [call(1, CODE.encode())])
+        backend.send_calls(1, [call(1, CODE.encode())])
         await told.until(lambda: "in" in told.printed())
         started = [int(line) for line in told.printed() if line.isdecimal()]
         print(json.dumps({"server": server, "worker": worker, "started": started}), flush=True)

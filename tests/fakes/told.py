@@ -23,7 +23,7 @@ class Told:
             self.answers[answer.call_id] = answer
         self._changed.set()
 
-    def worker_lost(self, worker, reason) -> None:
+    def worker_lost(self, worker, reason, running=None) -> None:
         self.lost.append((worker, reason))
         self._changed.set()
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from fakes.calls import call_of
 
-from wfctl.engine.call import Call, Part
+from wfctl.engine.call import Part
 from wfctl.errors import LoadError
 from wfctl.hosting.host import Host, load_host
 from wfctl.plan import CodeUnit, NodePlan
@@ -100,7 +101,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def answers(host: Host, *rows: Any):
-    return host.answer([Call(at, [Part("body", json.dumps(row).encode())], {}, str(at)) for at, row in enumerate(rows)])
+    return host.answer([call_of(at, [Part("body", json.dumps(row).encode())]) for at, row in enumerate(rows)])
 
 
 def checked(host: Host, *, device: str = "cuda:0", kind: str = "cuda") -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from fakes.calls import call_of
 
-from wfctl.engine.call import Call, Part
+from wfctl.engine.call import Part
 from wfctl.errors import LoadError
 from wfctl.hosting.host import load_host
 from wfctl.plan import CodeUnit, NodePlan
@@ -119,9 +120,7 @@ def loaded(archive, into):
 
 
 def answered(host, *rows):
-    found = host.answer(
-        [Call(at, [Part("body", json.dumps(row).encode())], {}, str(at)) for at, row in enumerate(rows)]
-    )
+    found = host.answer([call_of(at, [Part("body", json.dumps(row).encode())]) for at, row in enumerate(rows)])
     assert [each.error and each.error.traceback_text for each in found] == [None] * len(rows)
     return [json.loads(each.body) for each in found]
 
@@ -144,7 +143,7 @@ def test_a_function_of_a_module_runs(archived):
 
 def test_the_built_in_base_handler_runs_where_the_input_is_numbers(archived):
     host = archived(handler="base_handler", serialized_file="scripted.pt")
-    (answer,) = host.answer([Call(1, [Part("body", b"[1]")], {}, "1")])
+    (answer,) = host.answer([call_of(1, [Part("body", b"[1]")])])
     # A row is a dictionary, which no tensor can be made of: as in the original, somebody has to take it apart.
     assert answer.error.message == "Prediction failed"
     assert "preprocess" in answer.error.traceback_text

@@ -1,4 +1,5 @@
 import struct
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,8 +12,8 @@ IDS = {0: "a", 1: "b"}
 
 @pytest.fixture
 def pieces():
-    made = IntermediateResponses(lambda value: str(value).encode())
-    made.begin(IDS)
+    made = IntermediateResponses(lambda value: str(value).encode(), SimpleNamespace(request_ids=IDS))
+    made.begin()
     return made
 
 
@@ -28,7 +29,7 @@ def test_pieces_are_kept_for_each_request_in_order(pieces, context):
     send_intermediate_predict_response({1: "3"}, {1: "b"}, "part", 200, context)
     assert (pieces.before(0), pieces.before(1)) == (b"1", b"23")
     assert 0 in pieces
-    pieces.begin(IDS)
+    pieces.begin()
     assert pieces.before(1) == b""
     assert 1 not in pieces
 

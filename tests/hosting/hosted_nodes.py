@@ -1,6 +1,8 @@
 from pathlib import Path
 from typing import Any
 
+from fakes.calls import call_of
+
 from wfctl.engine.call import Call, Part
 from wfctl.plan import CodeUnit, NodePlan
 from wfctl.spec.model import WorkerSettings
@@ -21,4 +23,4 @@ def plan_node(model_dir: Path, handler: str = "handler.py", **more: Any) -> Node
 
 
 def call(*parts: Part, call_id: int = 1, as_json: bool = False, **headers: str) -> Call:
-    return Call(call_id, parts or (Part("body", b"x"),), headers, f"id-{call_id}", as_json=as_json)
+    return call_of(call_id, parts or (Part("body", b"x"),), headers, as_json=as_json)

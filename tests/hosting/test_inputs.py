@@ -1,4 +1,5 @@
 import pytest
+from fakes.calls import call_of
 from hosted_nodes import call
 
 from wfctl.engine.call import Part
@@ -27,18 +28,25 @@ from wfctl.hosting.inputs import headers_of, row_of
     ids=str,
 )
 def test_a_value_is_decoded_by_its_type_and_kept_as_bytes_otherwise(body, content_type, value):
-    (found,) = row_of([Part("body", body, content_type)]).values()
+    (found,) = row_of(call(Part("body", body, content_type))).values()
     assert found == value
     assert type(found) is type(value)
 
 
 def test_a_bytearray_is_handed_on_without_a_copy():
     body = bytearray(b"large")
-    assert row_of([Part("body", body)])["body"] is body
+    assert row_of(call(Part("body", body)))["body"] is body
+    assert row_of(call_of(1, body))["body"] is body
+
+
+def test_what_a_handler_gets_of_a_parent_is_its_own_to_change():
+    (value,) = row_of(call_of(1, b"bytes")).values()
+    assert value == bytearray(b"bytes")
+    assert type(value) is bytearray
 
 
 def test_of_parts_with_one_name_the_last_wins():
-    assert row_of([Part("a", b"1"), Part("b", b"2"), Part("a", b"3")]) == {"a": b"3", "b": b"2"}
+    assert row_of(call(Part("a", b"1"), Part("b", b"2"), Part("a", b"3"))) == {"a": b"3", "b": b"2"}
 
 
 def test_headers_hold_the_bare_type_under_each_name():

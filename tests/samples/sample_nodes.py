@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from wfctl.engine.call import Call, CallAnswer, Part
+from fakes.calls import call_of
+
+from wfctl.engine.call import CallAnswer, Part
 from wfctl.hosting.host import Host, load_host
 from wfctl.plan import CodeUnit, NodePlan
 from wfctl.spec.model import WorkerSettings
@@ -46,7 +48,7 @@ def hosted(node: NodePlan) -> Iterator[Host]:
 
 
 def answers(host: Host, batch: Sequence[Sequence[Part]]) -> list[CallAnswer]:
-    return host.answer([Call(at, parts, {}, f"id-{at}") for at, parts in enumerate(batch)])
+    return host.answer([call_of(at, parts) for at, parts in enumerate(batch)])
 
 
 def bodies(host: Host, batch: Sequence[Sequence[Part]]) -> list[bytes]:

@@ -1,6 +1,6 @@
 """The seam between the engine and the ways of hosting workers.
 
-A backend starts workers, hands batches to them and reports what they say. It decides nothing: who gets which
+A backend starts workers, hands calls to them and reports what they say. It decides nothing: who gets which
 call, what follows a failure and when a worker is replaced is decided in ``engine/core``.
 """
 
@@ -31,10 +31,13 @@ class WorkerListener(Protocol):
     """Who is told what happens at the workers; always called on the engine's event loop."""
 
     def worker_answered(self, worker: WorkerId, answers: Sequence[CallAnswer]) -> None:
-        """Take the answers to one or more calls of batches sent earlier, in any order."""
+        """Take the answers to one or more calls sent earlier, in any order."""
 
-    def worker_lost(self, worker: WorkerId, reason: str) -> None:
-        """Learn that a ready worker is gone; calls not answered by now never will be. Told exactly once."""
+    def worker_lost(self, worker: WorkerId, reason: str, running: int | None = None) -> None:
+        """Learn that a ready worker is gone; calls not answered by now never will be. Told exactly once.
+
+        ``running`` is the batch that it ran (``Call.batch_id``), 0 for none, ``None`` where that is not known.
+        """
 
     def worker_printed(self, node: str, stream: str, line: str) -> None:
         """Take one line that user code wrote to ``stdout`` or ``stderr`` (``stream``), without its line end."""
@@ -47,18 +50,28 @@ class WorkerBackend(Protocol):
         """Get ready to start workers; called once, before anything else."""
 
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
-        """Start one worker of ``node`` and return when it can take batches.
+        """Start one worker of ``node`` and return when it can take calls.
 
         Raises ``LoadError`` (the user's code failed, with its traceback), ``WorkerError`` (the process could
         not be started, or died while loading), ``TimeoutError`` after ``plan.startup_timeout_of(node)`` seconds (the
         worker is gone by then). Cancelling the call removes the worker.
         """
 
-    def send_batch(self, worker: WorkerId, calls: Sequence[Call]) -> None:
-        """Hand one batch (one call of the handler) to a ready worker; never blocks, never raises for a lost one.
+    def send_calls(self, worker: WorkerId, calls: Sequence[Call]) -> None:
+        """Hand calls to a ready worker, which runs them batch by batch; never blocks, never raises for a lost one.
 
-        The engine takes the payloads out of a call once it is answered; until then they are the backend's.
+        Neighbours with one ``batch_id`` are one batch, that is one call of the handler. The engine takes the payloads
+        out of a call once it is answered; until then they are the backend's.
         """
+
+    def withdraw_calls(self, worker: WorkerId, call_ids: Sequence[int]) -> None:
+        """Ask a worker not to begin these calls; for each that it had not begun the answer is ``WITHDRAWN``."""
+
+    def running_batch(self, worker: WorkerId) -> int | None:
+        """Return the batch that a worker runs at this moment, 0 for none, ``None`` where that is not known."""
+
+    def retire_worker(self, worker: WorkerId) -> None:
+        """Let a worker end that has no calls; nothing more is told of it."""
 
     def kill_worker(self, worker: WorkerId) -> None:
         """End a worker at once, whatever it does; ``worker_lost`` follows unless the backend is closing."""

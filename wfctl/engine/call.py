@@ -4,7 +4,12 @@ Hot records: plain slotted classes, made once per node and run. Payloads are opa
 Invariant: no sockets, no frames, no user code; a worker imports this module, so it imports nothing heavy.
 """
 
+import json
+import os
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+Payload = bytes | bytearray
 
 
 class Part:
@@ -12,7 +17,7 @@ class Part:
 
     __slots__ = ("body", "content_type", "name")
 
-    def __init__(self, name: str, body: bytes | bytearray, content_type: str | None = None) -> None:
+    def __init__(self, name: str, body: Payload, content_type: str | None = None) -> None:
         self.name = name
         self.body = body
         """A bytearray is given away: the handler gets that very one and may change it."""
@@ -24,28 +29,98 @@ class Part:
         return f"Part({self.name!r}, {len(self.body)} bytes, {self.content_type!r})"
 
 
+Input = Payload | Sequence[Part]
+"""Bytes are the whole input of a node with one parent: its only part, ``body``, of no type. The usual case."""
+
+
+class Headers:
+    """Headers of a request, which every node may read: written as text once, and read only if asked for."""
+
+    __slots__ = ("_mapping", "_text")
+
+    def __init__(self, mapping: Mapping[str, str] | None = None, text: bytes | bytearray | None = None) -> None:
+        self._mapping = mapping
+        self._text = text
+
+    @property
+    def mapping(self) -> Mapping[str, str]:
+        """Name -> value; raises ``ValueError`` for a text that holds anything else."""
+        if self._mapping is None:
+            self._mapping = json.loads(self._text) if self._text else {}
+        return self._mapping
+
+    @property
+    def text(self) -> bytes | bytearray:
+        """The headers as JSON; nothing at all where there are none."""
+        if self._text is None:
+            self._text = json.dumps(dict(self._mapping)).encode("ascii") if self._mapping else b""
+        return self._text
+
+
+NO_HEADERS = Headers(MappingProxyType({}), b"")
+
+
+class RequestIds:
+    """UUIDs (version 4 in form) made of a random beginning for the engine and a number for the call.
+
+    A random one for each call would be one of the larger costs of the call; this one is not even made before a
+    handler asks.
+    """
+
+    __slots__ = ("_beginning", "_first")
+
+    def __init__(self, digits: str) -> None:
+        """Take 32 random hexadecimal digits."""
+        self._beginning = (
+            f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) % 4]}{digits[17:20]}-"
+        )
+        self._first = int(f"8{digits[21:]}", 16)  # always twelve digits, so that none need be filled in
+
+    def of(self, call_id: int) -> str:
+        """Return the id of one call."""
+        return f"{self._beginning}{self._first + call_id:x}"
+
+
+def random_digits() -> str:
+    """Return what ``RequestIds`` takes."""
+    return os.urandom(16).hex()
+
+
 class Call:
     """One attempt of one node in one run, on its way to a worker."""
 
-    __slots__ = ("as_json", "call_id", "headers", "parts", "request_id")
+    __slots__ = ("as_json", "batch_id", "call_id", "headers", "ids", "input")
 
     def __init__(
         self,
         call_id: int,
-        parts: Sequence[Part],
-        headers: Mapping[str, str],
-        request_id: str,
+        input: Input,  # noqa: A002 - the word of the house
         *,
+        ids: RequestIds,
+        batch_id: int = 0,
+        headers: Headers = NO_HEADERS,
         as_json: bool = False,
     ) -> None:
         self.call_id = call_id
         """Unique in one engine, for ever."""
-        self.parts = parts
+        self.batch_id = batch_id
+        """Number of its batch at its worker, counted from 1; calls of one batch are sent one after another."""
+        self.input = input
+        self.ids = ids
         self.headers = headers
-        """Headers of the request, which every node may read."""
-        self.request_id = request_id
         self.as_json = as_json
         """The worker must answer with a JSON text: this node is one of several leaves and the parent only joins."""
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The input as parts, whatever form it has."""
+        given = self.input
+        return (Part("body", given),) if isinstance(given, bytes | bytearray) else given
+
+    @property
+    def request_id(self) -> str:
+        """What handlers know the call by."""
+        return self.ids.of(self.call_id)
 
 
 class CallAnswer:
@@ -53,43 +128,54 @@ class CallAnswer:
 
     __slots__ = ("body", "call_id", "content_type", "error", "finished_ns", "headers", "started_ns", "status")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - keywords cost time on the hottest path
         self,
         call_id: int,
-        *,
         status: int = 200,
-        body: bytes = b"",
+        body: Payload = b"",
+        started_ns: int = 0,
+        finished_ns: int = 0,
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
         error: "CallError | None" = None,
-        started_ns: int = 0,
-        finished_ns: int = 0,
     ) -> None:
         self.call_id = call_id
         self.status = status
+        """As in HTTP; ``WITHDRAWN`` for a call that was taken back and never begun."""
         self.body = body
-        self.content_type = content_type
-        """As the handler set it; ``None`` if it did not."""
-        self.headers = headers or {}
-        self.error = error
         self.started_ns = started_ns
         """``time.monotonic_ns()`` of the worker just before the handler was called; one clock per machine."""
         self.finished_ns = finished_ns
+        self.content_type = content_type
+        """As the handler set it; ``None`` if it did not."""
+        self.headers = headers
+        self.error = error
+
+
+WITHDRAWN = 0
 
 
 class CallError:
     """Why a call failed.
 
-    ``is_final`` marks a handler's own verdict about this input (a 4xx): an answer, never retried.
+    ``is_final`` marks a handler's own verdict about this input (a 4xx): an answer, never retried. ``is_of_batch``
+    marks what was raised for a whole batch: which of its calls is to blame is not known.
     """
 
-    __slots__ = ("is_final", "message", "status", "traceback_text")
+    __slots__ = ("is_final", "is_of_batch", "message", "status", "traceback_text")
 
     def __init__(
-        self, message: str, *, status: int = 500, traceback_text: str | None = None, is_final: bool = False
+        self,
+        message: str,
+        *,
+        status: int = 500,
+        traceback_text: str | None = None,
+        is_final: bool = False,
+        is_of_batch: bool = False,
     ) -> None:
         self.message = message
         self.status = status
         self.traceback_text = traceback_text
         """Python traceback cut to the user's frames."""
         self.is_final = is_final
+        self.is_of_batch = is_of_batch

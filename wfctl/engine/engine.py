@@ -6,21 +6,28 @@ is closed; it is never only logged.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from itertools import count
 from math import inf
 from types import MappingProxyType
 
 from wfctl.engine.backend import WorkerBackend, WorkerId
-from wfctl.engine.call import CallAnswer, Part
+from wfctl.engine.call import NO_HEADERS, CallAnswer, Headers, Part, RequestIds, random_digits
 from wfctl.engine.core import events
-from wfctl.engine.core.commands import Command, KillWorker, SendBatch, SettleRun, StartWorker
+from wfctl.engine.core.commands import (
+    AskProgress,
+    Command,
+    KillWorker,
+    RetireWorker,
+    SendCalls,
+    SettleRun,
+    StartWorker,
+    WithdrawCalls,
+)
 from wfctl.engine.core.outcome import RunResult, run_result
-from wfctl.engine.core.records import CoreState, NodeState, Run, WorkerState
-from wfctl.errors import DeadlineExceededError, InternalError, OverloadedError, WfctlError, WorkerError
+from wfctl.engine.core.records import CoreState, Run
+from wfctl.engine.statistics import EngineStatistics, statistics_of
+from wfctl.errors import InternalError, OverloadedError, WfctlError, WorkerError
 from wfctl.plan import ExecutionPlan
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -29,40 +36,11 @@ OnOutput = Callable[[str, str, str], None]
 """Takes node, stream (``stdout`` or ``stderr``) and one line of what user code printed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeStatistics:
-    """What one node is doing and has done."""
-
-    node: str
-    queued: int
-    running: int
-    """Calls at workers, abandoned ones included."""
-    done: int
-    """Runs in which the node succeeded."""
-    failed: int
-    """Runs that the node failed."""
-    worker_pids: tuple[int, ...]
-    """Process of each ready worker."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineStatistics:
-    """The engine at one moment."""
-
-    runs: int
-    """Runs in flight."""
-    nodes: tuple[NodeStatistics, ...]
-    late_answers: int
-    """Answers that came after their attempt was given up."""
-    stray_answers: int
-    """Answers to no open call; anything but zero is a fault of a worker."""
-
-
 @asynccontextmanager
 async def open_engine(plan: ExecutionPlan, backend: WorkerBackend, *, on_output: OnOutput) -> "AsyncIterator[Engine]":
     """Start the workers of ``plan`` and yield the engine once all of them are ready.
 
-    ``max-workers`` of every node are started at once. The first that fails to load ends it all, with its
+    ``min-workers`` of every node are started at once. The first that fails to load ends it all, with its
     ``LoadError``. Leaving the block waits for the runs in flight; leaving it by an exception gives them up.
     """
     engine = Engine(plan, backend, on_output)
@@ -83,13 +61,14 @@ class Engine:
         self._backend = backend
         self._on_output = on_output
         self._loop = asyncio.get_running_loop()
-        self._state = CoreState(plan, _request_ids())
+        self._state = CoreState(plan, RequestIds(random_digits()))
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
         self._starts: set[asyncio.Task[None]] = set()
         self._drained: asyncio.Future[None] | None = None
         self._broken: BaseException | None = None
         self._is_open = False
+        self._turn_will_end = False
         self._opened: asyncio.Future[None] | None = None
         """Waited for while the first workers start."""
 
@@ -149,40 +128,44 @@ class Engine:
             if not future.done():
                 future.set_result(None)
 
-        run = self.submit(parts, headers, wake)
+        run = self.submit(parts, headers, wake, deadline_s=deadline_s)
         try:
-            if deadline_s is None:
-                await future
-            else:
-                async with asyncio.timeout(deadline_s):
-                    await future
-        except TimeoutError:
-            if not run.is_settled:  # its answer may have come in this very turn of the loop
-                error = _deadline_error(run, deadline_s)
-                self.withdraw(run)
-                raise error from None
+            await future
         except asyncio.CancelledError:
             self.withdraw(run)
             raise
         return self.result(run)
 
-    def submit(self, parts: Sequence[Part], headers: Mapping[str, str], on_settled: Callable[[Run], None]) -> Run:
+    def submit(
+        self,
+        parts: Sequence[Part],
+        headers: Mapping[str, str],
+        on_settled: Callable[[Run], None],
+        *,
+        deadline_s: float | None = None,
+    ) -> Run:
         """Begin a run without waiting; ``on_settled`` is called once, on the loop, possibly before this returns."""
         if self._broken is not None:
             self.raise_broken()
         if not self._is_open:
             raise OverloadedError("the workflow is shut down")
+        sent = Headers(headers) if headers else NO_HEADERS
+        limit_s = inf if deadline_s is None else deadline_s
         try:
-            run, commands = events.run_submitted(self._state, parts, headers, on_settled, self._loop.time())
+            run, commands = events.run_submitted(self._state, parts, sent, on_settled, self._loop.time(), limit_s)
             self._carry_out(commands)
         except Exception as error:
             self._break(error)
             raise _stopped_by(error) from error
+        if not self._turn_will_end:
+            # Runs that come in one turn of the loop go together: in one batch, in one write.
+            self._turn_will_end = True
+            self._loop.call_soon(self._end_turn)
         return run
 
     def withdraw(self, run: Run) -> None:
         """Forget a run nobody waits for any more; harmless for a settled one."""
-        self._carry_out(events.run_cancelled(self._state, run))
+        self._carry_out(events.run_cancelled(self._state, run, self._loop.time()))
         self._note_drained()
 
     def result(self, run: Run) -> RunResult:
@@ -193,27 +176,21 @@ class Engine:
 
     def statistics(self) -> EngineStatistics:
         """Return what the engine is doing and has done."""
-        state = self._state
-        return EngineStatistics(
-            runs=len(state.runs),
-            nodes=tuple(_node_statistics(node) for node in state.nodes),
-            late_answers=state.late_answers,
-            stray_answers=state.stray_answers,
-        )
+        return statistics_of(self._state)
 
     # What the backend tells (WorkerListener)
 
     def worker_answered(self, worker: WorkerId, answers: Sequence[CallAnswer]) -> None:
         """Take the answers to one or more calls."""
         try:
-            self._carry_out(events.batch_answered(self._state, worker, answers, self._loop.time()))
+            self._carry_out(events.calls_answered(self._state, worker, answers, self._loop.time()))
         except Exception as error:  # noqa: BLE001 - supervisor: the backend's reader must not swallow it
             self._break(error)
 
-    def worker_lost(self, worker: WorkerId, reason: str) -> None:
+    def worker_lost(self, worker: WorkerId, reason: str, running: int | None = None) -> None:
         """Learn that a ready worker is gone."""
         try:
-            self._carry_out(events.worker_lost(self._state, worker, reason, self._loop.time()))
+            self._carry_out(events.worker_lost(self._state, worker, reason, self._loop.time(), running))
         except Exception as error:  # noqa: BLE001 - as above
             self._break(error)
 
@@ -228,19 +205,37 @@ class Engine:
 
     def _carry_out(self, commands: list[Command]) -> None:
         for command in commands:
-            match command:
-                case SendBatch():
-                    self._backend.send_batch(command.worker, command.calls)
-                case SettleRun():
-                    command.run.on_settled(command.run)
-                    self._note_drained()
-                case StartWorker():
-                    if self._is_open:
-                        self._start_worker(command)
-                case KillWorker():
-                    self._backend.kill_worker(command.worker)
+            if isinstance(command, SendCalls):
+                self._backend.send_calls(command.worker, command.calls)
+            elif isinstance(command, SettleRun):
+                command.run.on_settled(command.run)
+                self._note_drained()
+            else:
+                self._carry_out_rare(command)
         if self._state.wake_at < self._timer_at:
             self._set_timer()
+
+    def _carry_out_rare(self, command: WithdrawCalls | AskProgress | StartWorker | KillWorker | RetireWorker) -> None:
+        match command:
+            case WithdrawCalls():
+                self._backend.withdraw_calls(command.worker, command.call_ids)
+            case AskProgress():
+                running = self._backend.running_batch(command.worker)
+                self._carry_out(events.progress_told(self._state, command.worker, running, self._loop.time()))
+            case StartWorker():
+                if self._is_open:
+                    self._start_worker(command)
+            case KillWorker():
+                self._backend.kill_worker(command.worker)
+            case RetireWorker():
+                self._backend.retire_worker(command.worker)
+
+    def _end_turn(self) -> None:
+        self._turn_will_end = False
+        try:
+            self._carry_out(events.turn_ended(self._state, self._loop.time()))
+        except Exception as error:  # noqa: BLE001 - supervisor: a callback of the loop has no caller
+            self._break(error)
 
     def _start_worker(self, command: StartWorker) -> None:
         task = self._loop.create_task(self._await_worker(command.node, command.worker))
@@ -315,37 +310,3 @@ async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _node_statistics(node: NodeState) -> NodeStatistics:
-    workers = node.workers.values()
-    return NodeStatistics(
-        node=node.name,
-        queued=len(node.queue),
-        running=sum(len(worker.calls) for worker in workers),
-        done=node.done,
-        failed=node.failed,
-        worker_pids=tuple(worker.pid for worker in workers if worker.state is WorkerState.READY),
-    )
-
-
-def _deadline_error(run: Run, deadline_s: float | None) -> DeadlineExceededError:
-    attempt = next((attempt for attempt in run.current if attempt is not None), None)
-    node = attempt.node.name if attempt else ""
-    return DeadlineExceededError(
-        f'the run was not done after {deadline_s:g} s; it was at node "{node}"',
-        node=node,
-        attempts=attempt.number if attempt else 0,
-        status=504,
-    )
-
-
-def _request_ids() -> Callable[[], str]:
-    """Return a source of UUIDs (version 4 in form): a random beginning for the engine, then a number.
-
-    A random one for each call would be one of the larger costs of the call.
-    """
-    digits = os.urandom(16).hex()
-    beginning = f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) % 4]}{digits[17:20]}-"
-    numbers = count(int(f"8{digits[20:31]}", 16))  # always twelve digits, so that none need be filled in
-    return lambda: f"{beginning}{next(numbers):x}"

@@ -17,6 +17,7 @@ import threading
 from asyncio import _get_running_loop, _set_running_loop
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from itertools import groupby
 from pathlib import Path
 from time import monotonic
 from traceback import format_exception
@@ -24,7 +25,7 @@ from types import ModuleType
 from typing import TextIO
 
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
-from wfctl.engine.call import Call, CallAnswer, CallError
+from wfctl.engine.call import WITHDRAWN, Call, CallAnswer, CallError
 from wfctl.engine.inline_limits import SHARED, refuse_impossible
 from wfctl.hosting.held import hold_late_libraries
 from wfctl.hosting.host import Host, load_host
@@ -40,6 +41,7 @@ class InlineBackend:
         self._nodes: dict[str, NodePlan] = {}
         self._loaded: dict[str, _LoadedNode] = {}
         self._workers: dict[WorkerId, str] = {}
+        self._withdrawn: set[int] = set()
         self._listener: WorkerListener | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -61,24 +63,46 @@ class InlineBackend:
         self._workers[worker] = node
         return WorkerReport(worker=worker, node=node, pid=os.getpid(), load_s=monotonic() - began)
 
-    def send_batch(self, worker: WorkerId, calls: Sequence[Call]) -> None:
-        """Call the handler in the next turn of the loop."""
+    def send_calls(self, worker: WorkerId, calls: Sequence[Call]) -> None:
+        """Call the handler once a batch, each in a turn of the loop of its own."""
         if self._loop is not None:
-            self._loop.call_soon(self._answer, worker, calls)
+            for _, batch in groupby(calls, key=lambda call: call.batch_id):
+                self._loop.call_soon(self._answer, worker, list(batch))
+
+    def withdraw_calls(self, worker: WorkerId, call_ids: Sequence[int]) -> None:
+        """Remember which calls are not wanted any more."""
+        if worker in self._workers:
+            self._withdrawn.update(call_ids)
+
+    def running_batch(self, worker: WorkerId) -> int | None:
+        """Return nothing: whoever asks runs between two batches."""
+
+    def retire_worker(self, worker: WorkerId) -> None:
+        """Forget a worker."""
+        self._forget(worker)
 
     def _answer(self, worker: WorkerId, calls: Sequence[Call]) -> None:
         node = self._workers.get(worker)
-        if node is not None and self._listener is not None:
+        if node is None or self._listener is None:
+            return
+        dropped = [call for call in calls if call.call_id in self._withdrawn]
+        if dropped:
+            self._withdrawn.difference_update(call.call_id for call in dropped)
+            self._listener.worker_answered(worker, [CallAnswer(call.call_id, WITHDRAWN) for call in dropped])
+            calls = [call for call in calls if call not in dropped]
+        if calls:
             self._listener.worker_answered(worker, self._loaded[node].answer(calls))
 
     def kill_worker(self, worker: WorkerId) -> None:
         """Forget a worker, and with the last one of a node its loaded copy; a running handler is not interrupted."""
+        if self._forget(worker) and self._loop is not None and self._listener is not None:
+            self._loop.call_soon(self._listener.worker_lost, worker, "given up")
+
+    def _forget(self, worker: WorkerId) -> bool:
         node = self._workers.pop(worker, None)
-        if node is None or self._loop is None or self._listener is None:
-            return
-        if node not in self._workers.values():
+        if node is not None and node not in self._workers.values():
             del self._loaded[node]
-        self._loop.call_soon(self._listener.worker_lost, worker, "given up")
+        return node is not None
 
     async def close(self) -> None:
         """Forget everything that was loaded."""
@@ -104,8 +128,8 @@ class _LoadedNode:
             raise
         except BaseException as reason:  # noqa: BLE001 - the worker's loop: user code may raise anything
             text = "".join(format_exception(reason))
-            error = CallError(repr(reason), traceback_text=text)
-            return [CallAnswer(call.call_id, status=error.status, error=error) for call in calls]
+            error = CallError(repr(reason), traceback_text=text, is_of_batch=True)
+            return [CallAnswer(call.call_id, error.status, error=error) for call in calls]
 
 
 def _without_retry_of_a_quit(answer: CallAnswer) -> CallAnswer:

@@ -8,10 +8,13 @@ or processes.
 import operator
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wfctl.handlers.metrics.recorder import MetricsRecorder
 from wfctl.handlers.version import __version__ as compatible_with
+
+if TYPE_CHECKING:
+    from wfctl.handlers.requests import Batch
 
 OK_STATUS = 200
 
@@ -96,10 +99,11 @@ class Context:
             "server_version": server_version,
             "limit_max_image_pixels": limit_max_image_pixels,
         }
-        self.request_ids: dict[int, str] | None = None
-        """Place in the batch -> id; ``None`` before the first batch."""
-        self._request_processor: list[RequestProcessor] | None = None
-        self._metrics = MetricsRecorder(model_name) if metrics is None else metrics
+        self._batch: Batch | None = None
+        """The batch at hand, as long as nobody has asked for what is made of it."""
+        self._request_ids: dict[int, str] | None = None
+        self._processors: list[RequestProcessor] | None = None
+        self._metrics = MetricsRecorder(model_name, self) if metrics is None else metrics
         self.cl_socket: Any = None
         """Where pieces of an answer go while requests are being answered (see ``streaming``)."""
         self.stopping_criteria: Any = None
@@ -107,6 +111,12 @@ class Context:
         self.header_key_sequence_id = _header_name("id")
         self.header_key_sequence_start = _header_name("start")
         self.header_key_sequence_end = _header_name("end")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A pickle of the original has the two under other names.
+        self._batch = None
+        self._request_ids, self._processors = state.get("request_ids"), state.get("_request_processor")
+        self.__dict__.update(state)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Context) and self.__dict__ == other.__dict__
@@ -119,13 +129,30 @@ class Context:
         return self._system_properties
 
     @property
+    def request_ids(self) -> dict[int, str] | None:
+        """Place in the batch -> id; ``None`` before the first batch."""
+        if self._batch is not None:
+            self._open_batch()
+        return self._request_ids
+
+    @request_ids.setter
+    def request_ids(self, request_ids: dict[int, str] | None) -> None:
+        self._open_batch()
+        self._request_ids = request_ids
+
+    @property
     def request_processor(self) -> Any:
         """One ``RequestProcessor`` for each request of the batch; ``None`` before the first batch."""
-        return self._request_processor
+        if self._batch is not None:
+            self._open_batch()
+        return self._processors
 
     @request_processor.setter
     def request_processor(self, request_processor: Any) -> None:
-        self._request_processor = request_processor
+        self._open_batch()
+        self._processors = request_processor
+
+    _request_processor = request_processor
 
     @property
     def metrics(self) -> Any:
@@ -138,9 +165,23 @@ class Context:
 
     def begin_batch(self, request_ids: Sequence[str], headers: Sequence[dict[str, Any]]) -> None:
         """Forget the last batch and take the ids and headers of the next."""
-        self.request_ids = dict(enumerate(request_ids))
-        self._request_processor = [RequestProcessor(each) for each in headers]
-        self._metrics.request_ids = self.request_ids
+        self._batch = None
+        self._request_ids = dict(enumerate(request_ids))
+        self._processors = [RequestProcessor(each) for each in headers]
+
+    def take_batch(self, batch: "Batch") -> None:
+        """Do what ``begin_batch`` does, but only once a handler asks: most never do."""
+        self._batch = batch
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nobody has asked for anything of the batch at hand, so that its responses are the usual ones."""
+        return self._batch is not None
+
+    def _open_batch(self) -> None:
+        batch, self._batch = self._batch, None
+        if batch is not None:
+            self.begin_batch(batch.request_ids(), batch.headers())
 
     def get_request_id(self, idx: int = 0) -> str | None:
         """Return the id of one request of the batch."""
@@ -179,12 +220,12 @@ class Context:
 
     def set_response_status(self, code: int = OK_STATUS, phrase: str = "", idx: int = 0) -> None:
         """Set the status of the response of one request; does nothing where there are no requests."""
-        if self._request_processor is not None:
-            self._request_processor[idx].report_status(code, phrase)
+        if self.request_processor is not None:
+            self.request_processor[idx].report_status(code, phrase)
 
     def set_all_response_status(self, code: int = OK_STATUS, phrase: str = "") -> None:
         """Set the status of every response of the batch."""
-        for processor in self._request_processor or ():
+        for processor in self.request_processor or ():
             processor.report_status(code, phrase)
 
     def get_response_status(self, idx: int) -> tuple[int, str | None]:

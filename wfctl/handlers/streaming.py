@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import Any, Final
 
 from wfctl.handlers.prediction_exception import PredictionException
+from wfctl.handlers.requests import HasRequestIds
 
 STREAM_HEADER: Final = "ts_stream_next"
 """The header by which the original tells its server that more follows; no business of a client's."""
@@ -35,15 +36,20 @@ def send_intermediate_predict_response(
 class IntermediateResponses:
     """What handlers know as ``context.cl_socket``: takes the pieces of the batch at hand."""
 
-    def __init__(self, to_bytes: Callable[[Any], bytes]) -> None:
+    def __init__(self, to_bytes: Callable[[Any], bytes], requests: HasRequestIds) -> None:
         self._to_bytes = to_bytes
-        self._request_ids: Mapping[int, str] = {}
+        self._requests = requests
         self._pieces: dict[int, list[bytes]] = {}
 
-    def begin(self, request_ids: Mapping[int, str]) -> None:
+    @property
+    def is_empty(self) -> bool:
+        """Whether no piece of any answer was sent."""
+        return not self._pieces
+
+    def begin(self) -> None:
         """Forget the last batch."""
-        self._request_ids = request_ids
-        self._pieces = {}
+        if self._pieces:
+            self._pieces = {}
 
     def record(self, ret: Any, req_id_map: Mapping[int, str], message: str, code: int) -> None:
         """Keep a piece for each request; a ``code`` of an error ends the handler's call with it."""
@@ -79,7 +85,7 @@ class IntermediateResponses:
 
     def _places(self) -> Mapping[str, int]:
         # Made for each piece: few handlers send any, and every batch would pay.
-        return {request: at for at, request in self._request_ids.items()}
+        return {request: at for at, request in (self._requests.request_ids or {}).items()}
 
     def _keep(self, at: int, piece: bytes) -> None:
         self._pieces.setdefault(at, []).append(piece)

@@ -10,8 +10,8 @@ from typing import Any
 
 from wfctl.engine.call import Call, CallAnswer, CallError
 from wfctl.errors import ArchiveError, LoadError
-from wfctl.handlers.context import Context, RequestProcessor
-from wfctl.handlers.metrics.recorder import PREDICTION_METRIC
+from wfctl.handlers.context import OK_STATUS, Context, RequestProcessor
+from wfctl.handlers.metrics.recorder import PREDICTION_METRIC, MetricsRecorder
 from wfctl.handlers.streaming import STREAM_HEADER, IntermediateResponses
 from wfctl.hosting.entry_point import Entry, load_entry
 from wfctl.hosting.failures import UNAVAILABLE, last_line_of, verdict_on
@@ -52,41 +52,64 @@ def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
         raise advised(error) from error.__cause__
 
 
+class _Requests:
+    """The calls of a batch as the context tells of them."""
+
+    __slots__ = ("_calls",)
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self._calls = calls
+
+    def request_ids(self) -> list[str]:
+        """Return the id of each call."""
+        return [call.request_id for call in self._calls]
+
+    def headers(self) -> list[dict[str, Any]]:
+        """Return the headers of each call."""
+        return [headers_of(call) for call in self._calls]
+
+
 class Host:
     """A loaded node."""
 
     def __init__(self, entry: Entry, context: Context) -> None:
         self._entry = entry
         self._context = context
-        self._pieces = IntermediateResponses(to_bytes)
+        self._pieces = IntermediateResponses(to_bytes, context)
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Call the handler once for the whole batch and return one answer per call, in the same order."""
-        rows = [row_of(call.parts) for call in calls]
-        self._begin(calls)
+        context, pieces = self._context, self._pieces
+        rows = [row_of(call) for call in calls]
+        context.take_batch(_Requests(calls))
+        pieces.begin()
+        context.cl_socket = pieces
         started_ns = monotonic_ns()
         outputs, error = self._called(rows)
         finished_ns = monotonic_ns()
         if error is None and (complaint := complaint_about(outputs, len(calls))):
-            error = CallError(complaint[0], status=UNAVAILABLE, traceback_text=complaint[1])
-        if error is None:
-            self._context.metrics.add_time(PREDICTION_METRIC, round((finished_ns - started_ns) / 1e6, 2))
-        answers = [
-            _failed(call, error) if error else self._answer(call, outputs[at], at) for at, call in enumerate(calls)
-        ]
+            error = CallError(complaint[0], status=UNAVAILABLE, traceback_text=complaint[1], is_of_batch=True)
+        if error is not None:
+            return [_failed(call, error, started_ns, finished_ns) for call in calls]
+        self._record(finished_ns - started_ns)
+        if context.is_untouched and pieces.is_empty:  # the usual case
+            return [_plain(call, output, started_ns, finished_ns) for call, output in zip(calls, outputs, strict=True)]
+        answers = [self._answer(call, outputs[at], at) for at, call in enumerate(calls)]
         for each in answers:
             each.started_ns, each.finished_ns = started_ns, finished_ns
         return answers
 
-    def _begin(self, calls: Sequence[Call]) -> None:
-        context = self._context
-        context.begin_batch([call.request_id for call in calls], [headers_of(call) for call in calls])
-        self._pieces.begin(context.request_ids or {})
-        context.cl_socket = self._pieces
+    def _record(self, took_ns: int) -> None:
+        metrics, took_ms = self._context.metrics, round(took_ns / 1e6, 2)
+        usual = metrics.usual(PREDICTION_METRIC) if type(metrics) is MetricsRecorder else None
+        if usual is not None:
+            usual.take(took_ms)
+        else:
+            metrics.add_time(PREDICTION_METRIC, took_ms)
 
     def _answer(self, call: Call, output: Any, at: int) -> CallAnswer:
         processor = self._context.request_processor[at]
-        if at not in self._pieces:  # the usual case
+        if at not in self._pieces:
             return _answer(call, output, processor)
         processor.get_response_headers().pop(STREAM_HEADER, None)
         return _answer(call, output, processor, before=self._pieces.before(at))
@@ -98,9 +121,19 @@ class Host:
         except KeyboardInterrupt:
             raise
         except UnsupportedOutputError as reason:  # of a piece that the handler sent
-            return None, _unsupported(reason)
+            error = _unsupported(reason)
         except BaseException as reason:  # noqa: BLE001
-            return None, verdict_on(reason)
+            error = verdict_on(reason)
+        error.is_of_batch = True
+        return None, error
+
+
+def _plain(call: Call, output: Any, started_ns: int, finished_ns: int) -> CallAnswer:
+    try:
+        body = to_json(output) if call.as_json else to_bytes(output)
+    except UnsupportedOutputError as reason:
+        return _failed(call, _unsupported(reason), started_ns, finished_ns)
+    return CallAnswer(call.call_id, OK_STATUS, body, started_ns, finished_ns)
 
 
 def _answer(call: Call, output: Any, processor: RequestProcessor, *, before: bytes = b"") -> CallAnswer:
@@ -116,9 +149,9 @@ def _answer(call: Call, output: Any, processor: RequestProcessor, *, before: byt
         return _failed(call, CallError(phrase, status=status, is_final=status in _CLIENT_ERRORS))
     headers = processor.get_response_headers()
     if not headers:  # the usual case, on the path of every call
-        return CallAnswer(call.call_id, status=status, body=body)
+        return CallAnswer(call.call_id, status, body)
     content_type = next((value for key, value in headers.items() if key.lower() == "content-type"), None)
-    return CallAnswer(call.call_id, status=status, body=body, content_type=content_type, headers=headers)
+    return CallAnswer(call.call_id, status, body, content_type=content_type, headers=headers)
 
 
 def _unsupported(reason: UnsupportedOutputError) -> CallError:
@@ -126,8 +159,8 @@ def _unsupported(reason: UnsupportedOutputError) -> CallError:
     return CallError(message, status=UNAVAILABLE, traceback_text=str(reason))
 
 
-def _failed(call: Call, error: CallError) -> CallAnswer:
-    return CallAnswer(call.call_id, status=error.status, error=error)
+def _failed(call: Call, error: CallError, started_ns: int = 0, finished_ns: int = 0) -> CallAnswer:
+    return CallAnswer(call.call_id, error.status, b"", started_ns, finished_ns, error=error)
 
 
 def _configuration(node: NodePlan) -> Mapping[str, Any]:

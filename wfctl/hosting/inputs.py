@@ -4,15 +4,17 @@ Invariant: never raises for what a client sent; what cannot be decoded is handed
 """
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from wfctl.engine.call import Call, Part
 
 
-def row_of(parts: Sequence[Part]) -> dict[str, Any]:
+def row_of(call: Call) -> dict[str, Any]:
     """Return the row of one request; of parts with one name the last wins."""
-    return {part.name: _value_of(part) for part in parts}
+    given = call.input
+    if type(given) is bytearray:  # the usual case: the output of the only parent, in a worker
+        return {"body": given}
+    return {part.name: _value_of(part) for part in call.parts}
 
 
 def headers_of(call: Call) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def headers_of(call: Call) -> dict[str, Any]:
     A header of that very name hides the type, as in the original.
     """
     types = {part.name: {"content-type": _bare(part.content_type) if part.content_type else ""} for part in call.parts}
-    return {**types, **call.headers}
+    return {**types, **call.headers.mapping}
 
 
 def _value_of(part: Part) -> Any:

@@ -38,7 +38,7 @@ def _counted(number: int, what: str) -> str:
 def to_bytes(value: Any) -> bytes:
     """Return the bytes of one item, as the protocol of TorchServe's workers has them."""
     if isinstance(value, bytes | bytearray):
-        return bytes(value)
+        return value if type(value) is bytes else bytes(value)
     if isinstance(value, str):
         return _utf8(value)
     try:

@@ -3,76 +3,51 @@
 Invariant: a failed run leaves nothing in any queue. Nothing here looks at a clock; ``now`` is passed in.
 """
 
-from collections.abc import Sequence
-
-from wfctl.engine.call import CallAnswer, CallError, Part
-from wfctl.engine.core.batching import plan_batch
-from wfctl.engine.core.commands import Command, SendBatch, SettleRun
+from wfctl.engine.call import CallAnswer, CallError, Input, Part
+from wfctl.engine.core.commands import Command, SettleRun, WithdrawCalls
 from wfctl.engine.core.records import Attempt, CoreState, NodeState, Run
 from wfctl.errors import DeadlineExceededError, RunError, WfctlError
 
+MOST_DEATHS = 3
+"""Workers that one call may cost before it is to blame."""
 _MESSAGE_BYTES = 10_000
 """A refusing handler's body becomes a message; a picture must not."""
 
 
 def enqueue(  # noqa: PLR0917 - keywords cost time on the hottest path
-    state: CoreState, run: Run, node: NodeState, parts: Sequence[Part], number: int, now: float
-) -> None:
+    state: CoreState, run: Run, node: NodeState, given: Input, number: int, now: float
+) -> Attempt:
     """Put attempt ``number`` of ``node`` in its queue."""
     state.last_call = call_id = state.last_call + 1
-    attempt = Attempt(call_id, parts, state.new_request_id(), run, node, number, now)
-    run.current[node.index] = attempt
+    attempt = Attempt(call_id, given, run, node, number, now)
+    attempt.ids = state.ids
+    run.attempts[node.index] = attempt
     node.queue.append(attempt)
-    if attempt.deadline < state.wake_at:  # noqa: PLR1730 - min() costs three times as much
-        state.wake_at = attempt.deadline
+    deadline = now + node.timeout_s
+    if deadline < state.wake_at:  # noqa: PLR1730 - min() costs three times as much
+        state.wake_at = deadline
+    if node.is_adaptive:
+        _arrive(run, node)
+    return attempt
 
 
-def dispatch(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
-    """Hand out every batch that is due while a worker is free."""
-    queue, free = node.queue, node.free
-    while queue and free:
-        if queue[0].deadline <= now:
-            expire_queue(state, node, now, commands)
-            continue
-        count, due_at = plan_batch(queue, node, now)
-        if not count:
-            state.wake_at = min(state.wake_at, due_at)
-            return
-        worker = free.pop()
-        calls = worker.calls
-        batch = []
-        for _ in range(count):
-            attempt = queue.popleft()
-            attempt.worker = worker
-            attempt.sent = now
-            calls[attempt.call_id] = attempt
-            batch.append(attempt)
-        commands.append(SendBatch(worker.worker_id, batch))
-    if queue and node.load_error is not None and not node.workers and not node.restarts:
-        _fail_unloadable(state, node, node.load_error, commands)
+def _arrive(run: Run, node: NodeState) -> None:
+    if run.arrived is None:
+        run.arrived = set()
+    if node.index not in run.arrived:
+        run.arrived.add(node.index)
+        node.present += 1
 
 
-def settle_attempt(state: CoreState, attempt: Attempt, answer: CallAnswer, now: float, commands: list[Command]) -> None:
-    """Take the answer to a live attempt."""
+def succeed(state: CoreState, attempt: Attempt, answer: CallAnswer, now: float, commands: list[Command]) -> None:
+    """Take the good answer to a live attempt."""
+    run, node, body = attempt.run, attempt.node, answer.body
     attempt.received = now
     attempt.started_ns = answer.started_ns
     attempt.finished_ns = answer.finished_ns
-    if answer.error is not None:
-        fail_attempt(state, attempt, answer.error, now, commands)
-    elif answer.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
-        message = answer.body[:_MESSAGE_BYTES].decode("utf-8", "replace") or f"status {answer.status}"
-        fail_attempt(state, attempt, CallError(message, status=answer.status, is_final=True), now, commands)
-    else:
-        _node_done(state, attempt, answer, now, commands)
-
-
-def _node_done(state: CoreState, attempt: Attempt, answer: CallAnswer, now: float, commands: list[Command]) -> None:
-    run, node = attempt.run, attempt.node
-    run.current[node.index] = None
-    run.done.append(attempt)
     # The run keeps its attempts for their times. Their payloads are not needed any more, and the way back to the
     # run would make a cycle of every run, which only the collector could free.
-    attempt.parts = ()
+    attempt.input = b""
     del attempt.run
     node.done += 1
     node.crashes = 0
@@ -84,20 +59,81 @@ def _node_done(state: CoreState, attempt: Attempt, answer: CallAnswer, now: floa
         return
     for child in node.children:
         if child.parent_count == 1:
-            enqueue(state, run, child, (Part("body", answer.body),), 1, now)
-            continue
-        inbox = run.inboxes.setdefault(child.index, [])
-        inbox.append(Part(node.name, answer.body))
-        if len(inbox) == child.parent_count:
-            enqueue(state, run, child, run.inboxes.pop(child.index), 1, now)
+            enqueue(state, run, child, body, 1, now)
+        else:
+            _deliver(state, run, child, Part(node.name, body), now)
+
+
+def _deliver(state: CoreState, run: Run, child: NodeState, part: Part, now: float) -> None:
+    """Keep what one of several parents gives, and go on once all have."""
+    if run.inboxes is None:
+        run.inboxes = {}
+    inbox = run.inboxes.setdefault(child.index, [])
+    inbox.append(part)
+    if len(inbox) == child.parent_count:
+        enqueue(state, run, child, run.inboxes.pop(child.index), 1, now)
+
+
+def refuse(state: CoreState, attempt: Attempt, answer: CallAnswer, now: float, commands: list[Command]) -> None:
+    """Take the answer to a live attempt that is an error or a status of one."""
+    error = answer.error
+    if error is None:
+        message = bytes(answer.body[:_MESSAGE_BYTES]).decode("utf-8", "replace") or f"status {answer.status}"
+        error = CallError(message, status=answer.status, is_final=True)
+    if error.is_of_batch and attempt.is_shared and attempt.node.isolates:
+        send_alone(attempt)
+    else:
+        fail_attempt(state, attempt, error, now, commands)
+
+
+def send_alone(attempt: Attempt) -> None:
+    """Queue a live attempt again for a batch of its own: not known to be at fault, it costs no attempt."""
+    attempt.worker = None
+    attempt.is_alone = True
+    attempt.is_shared = False
+    attempt.node.alone.append(attempt)
+    attempt.node.retried += 1
+
+
+def give_back(attempts: list[Attempt]) -> None:
+    """Put live attempts of one node that were never begun where they came from, in order of age."""
+    for attempt in attempts:
+        attempt.worker = None
+        (attempt.node.alone if attempt.is_alone else attempt.node.queue).append(attempt)
+    for node in {attempt.node for attempt in attempts}:
+        ordered = sorted(node.queue, key=lambda each: each.call_id)
+        node.queue.clear()
+        node.queue.extend(ordered)
+
+
+def blame_death(state: CoreState, attempt: Attempt, reason: str, now: float, commands: list[Command]) -> None:
+    """Decide about a live attempt whose worker died while it ran."""
+    node = attempt.node
+    if not node.isolates:
+        failure = CallError(f"the worker died: {reason}", is_final=True)
+    elif attempt.is_shared:
+        send_alone(attempt)
+        return
+    else:
+        attempt.deaths += 1
+        if attempt.deaths < MOST_DEATHS:
+            send_alone(attempt)
+            return
+        failure = CallError(f"the worker died {MOST_DEATHS} times while it ran this alone: {reason}", is_final=True)
+    fail_attempt(state, attempt, failure, now, commands)
 
 
 def fail_attempt(state: CoreState, attempt: Attempt, failure: CallError, now: float, commands: list[Command]) -> None:
-    """End a live attempt that failed: try again, or fail the run."""
+    """End a live attempt that failed in a handler: try again, or fail the run."""
     run, node, number = attempt.run, attempt.node, attempt.number
-    run.current[node.index] = None
-    if number <= node.retry_attempts and not failure.is_final:
-        enqueue(state, run, node, attempt.parts, number + 1, now)
+    run.attempts[node.index] = None
+    if node.isolates and not failure.is_final and _may_retry(state, run, node, number):
+        again = enqueue(state, run, node, attempt.input, number + 1, now)
+        if node.batch_size > 1:
+            # What has failed is not put together with what has not.
+            node.queue.pop()
+            again.is_alone = True
+            node.alone.append(again)
         return
     node.failed += 1
     error = RunError(
@@ -110,15 +146,28 @@ def fail_attempt(state: CoreState, attempt: Attempt, failure: CallError, now: fl
     fail_run(state, run, error, commands)
 
 
+def _may_retry(state: CoreState, run: Run, node: NodeState, number: int) -> bool:
+    # The budget is the run's: in a deep chain, retries of every node would add up to a storm.
+    if number > node.retry_attempts or run.retries >= state.most_retries:
+        return False
+    run.retries += 1
+    node.retried += 1
+    return True
+
+
 def expire_attempt(state: CoreState, attempt: Attempt, now: float, commands: list[Command]) -> None:
     """End a live attempt whose time is up: try again, or fail the run."""
-    run, node, number = attempt.run, attempt.node, attempt.number
-    run.current[node.index] = None
-    if number <= node.retry_attempts:
-        enqueue(state, run, node, attempt.parts, number + 1, now)
+    run, node, number, worker = attempt.run, attempt.node, attempt.number, attempt.worker
+    run.attempts[node.index] = None
+    if worker is not None:
+        _withdraw(attempt, commands)
+    if (worker is None or node.isolates) and _may_retry(state, run, node, number):
+        enqueue(state, run, node, attempt.input, number + 1, now)
         return
     node.failed += 1
-    where = "no worker was free for it" if attempt.worker is None else "the handler did not answer"
+    where = "no worker was free for it" if worker is None else "the handler did not answer"
+    if worker is None and node.last_failure is not None:
+        where = f"no worker was there for it, for none can be loaded: {node.last_failure}"
     error = DeadlineExceededError(
         f'node "{node.name}" used up its {node.timeout_ms} ms, {where} (attempt {number} of {number})',
         node=node.name,
@@ -130,40 +179,77 @@ def expire_attempt(state: CoreState, attempt: Attempt, now: float, commands: lis
 
 
 def expire_queue(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
-    """Withdraw what has waited out its time in the queue of ``node``."""
-    queue = node.queue
-    while queue and queue[0].deadline <= now:
+    """Withdraw what has waited out its time in the queues of ``node``."""
+    queue, timeout_s = node.queue, node.timeout_s
+    while queue and queue[0].enqueued + timeout_s <= now:
         expire_attempt(state, queue.popleft(), now, commands)
+    if node.alone:
+        for attempt in [each for each in node.alone if each.deadline <= now]:
+            node.alone.remove(attempt)
+            expire_attempt(state, attempt, now, commands)
+
+
+def expire_run(state: CoreState, run: Run, commands: list[Command]) -> None:
+    """End a run whose own time is up."""
+    attempt = next((each for each in run.attempts if each is not None and not each.is_done), None)
+    node = attempt.node.name if attempt else ""
+    error = DeadlineExceededError(
+        f'the run was not done after {run.limit_s:g} s; it was at node "{node}"',
+        node=node,
+        attempts=attempt.number if attempt else 0,
+        status=504,
+    )
+    fail_run(state, run, error, commands)
 
 
 def fail_run(state: CoreState, run: Run, error: WfctlError, commands: list[Command]) -> None:
     """End a run with ``error``; its other work is withdrawn or abandoned."""
     run.error = error
-    release(run)
+    release(run, commands)
     _settle_run(state, run, commands)
 
 
-def release(run: Run) -> None:
-    """Withdraw what waits and abandon what runs."""
-    current = run.current
-    for index, attempt in enumerate(current):
-        if attempt is not None:
-            current[index] = None
-            if attempt.worker is None:
-                # Linear in the bounded queue; cheaper than keeping dead entries in mind at every dispatch.
-                attempt.node.queue.remove(attempt)
+def release(run: Run, commands: list[Command]) -> None:
+    """Withdraw what waits, here or at a worker, and abandon what runs."""
+    attempts = run.attempts
+    for index, attempt in enumerate(attempts):
+        if attempt is None or attempt.is_done:
+            continue
+        attempts[index] = None
+        if attempt.worker is not None:
+            _withdraw(attempt, commands)
+        else:
+            # Linear in the bounded queue; cheaper than keeping dead entries in mind at every dispatch.
+            (attempt.node.alone if attempt.is_alone else attempt.node.queue).remove(attempt)
+
+
+def _withdraw(attempt: Attempt, commands: list[Command]) -> None:
+    worker = attempt.worker
+    if worker is not None and worker.calls and next(iter(worker.calls.values())).batch_id != attempt.batch_id:
+        commands.append(WithdrawCalls(worker.worker_id, (attempt.call_id,)))
+
+
+def forget_run(state: CoreState, run: Run) -> None:
+    """Take a run out of the books."""
+    run.is_settled = True
+    del state.runs[run.number]
+    if run.arrived is not None:
+        for index in run.arrived:
+            state.nodes[index].present -= 1
 
 
 def _settle_run(state: CoreState, run: Run, commands: list[Command]) -> None:
-    run.is_settled = True
-    del state.runs[run.number]
+    forget_run(state, run)
     commands.append(SettleRun(run))
 
 
-def _fail_unloadable(state: CoreState, node: NodeState, cause: WfctlError, commands: list[Command]) -> None:
-    while node.queue:
-        attempt = node.queue.popleft()
-        attempt.run.current[node.index] = None
+def fail_unloadable(state: CoreState, node: NodeState, commands: list[Command]) -> None:
+    """Fail what waits for a node that has no workers and will get none."""
+    cause = node.load_error
+    if cause is None or node.workers or node.restarts:
+        return
+    while node.queue or node.alone:
+        attempt = (node.queue or node.alone)[0]
         node.failed += 1
         error = RunError(
             f"it cannot be loaded any more: {cause.message}",

@@ -3,12 +3,14 @@
 Hot records: plain slotted classes. Invariant: a command is a request; its outcome comes back as an event.
 """
 
+from collections.abc import Sequence
+
 from wfctl.engine.backend import WorkerId
 from wfctl.engine.core.records import Attempt, Run
 
 
-class SendBatch:
-    """Hand these attempts to a worker as one call of its handler."""
+class SendCalls:
+    """Hand these attempts to a worker; neighbours with one ``batch_id`` are one call of its handler."""
 
     __slots__ = ("calls", "worker")
 
@@ -17,7 +19,7 @@ class SendBatch:
         self.calls = calls
 
     def __repr__(self) -> str:
-        return f"SendBatch({self.worker}, {[call.call_id for call in self.calls]})"
+        return f"SendCalls({self.worker}, {[(call.call_id, call.batch_id) for call in self.calls]})"
 
 
 class SettleRun:
@@ -30,6 +32,31 @@ class SettleRun:
 
     def __repr__(self) -> str:
         return f"SettleRun({self.run})"
+
+
+class WithdrawCalls:
+    """Tell a worker not to begin these calls; whether it had begun one is told by its answer."""
+
+    __slots__ = ("call_ids", "worker")
+
+    def __init__(self, worker: WorkerId, call_ids: Sequence[int]) -> None:
+        self.worker = worker
+        self.call_ids = call_ids
+
+    def __repr__(self) -> str:
+        return f"WithdrawCalls({self.worker}, {list(self.call_ids)})"
+
+
+class AskProgress:
+    """Find out which batch a silent worker runs, so that others can take those that it has not begun."""
+
+    __slots__ = ("worker",)
+
+    def __init__(self, worker: WorkerId) -> None:
+        self.worker = worker
+
+    def __repr__(self) -> str:
+        return f"AskProgress({self.worker})"
 
 
 class StartWorker:
@@ -57,4 +84,16 @@ class KillWorker:
         return f"KillWorker({self.worker})"
 
 
-Command = SendBatch | SettleRun | StartWorker | KillWorker
+class RetireWorker:
+    """Let a worker end that has nothing to do; nothing more is heard of it."""
+
+    __slots__ = ("worker",)
+
+    def __init__(self, worker: WorkerId) -> None:
+        self.worker = worker
+
+    def __repr__(self) -> str:
+        return f"RetireWorker({self.worker})"
+
+
+Command = SendCalls | SettleRun | WithdrawCalls | AskProgress | StartWorker | KillWorker | RetireWorker

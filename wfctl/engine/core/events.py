@@ -1,118 +1,228 @@
 """What happened, and what follows: one function per event, each returning the commands to carry out.
 
-Invariant: a function returns with every due batch handed out as far as workers are free, and with
-``state.wake_at`` not later than the next moment at which time alone changes something.
+Invariant: after an event every due batch is handed out as far as workers have credit (those of new runs at the end of
+the loop's turn, so that runs which come together go together), and ``state.wake_at`` is not later than the next moment
+at which time alone changes something.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from math import inf
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from math import ceil, inf
 
 from wfctl.engine.backend import WorkerId
-from wfctl.engine.call import CallAnswer, CallError, Part
+from wfctl.engine.call import WITHDRAWN, CallAnswer, Headers, Part
 from wfctl.engine.core.attempts import (
-    dispatch,
+    blame_death,
     enqueue,
     expire_attempt,
     expire_queue,
-    fail_attempt,
+    expire_run,
     fail_run,
+    fail_unloadable,
+    forget_run,
+    give_back,
+    refuse,
     release,
-    settle_attempt,
+    succeed,
 )
-from wfctl.engine.core.batching import plan_batch
-from wfctl.engine.core.commands import Command, KillWorker, SettleRun, StartWorker
+from wfctl.engine.core.commands import Command, SettleRun, WithdrawCalls
+from wfctl.engine.core.dispatch import dispatch, measure
 from wfctl.engine.core.records import Attempt, CoreState, NodeState, Run, WorkerSlot, WorkerState
+from wfctl.engine.core.staffing import (
+    ask_the_silent,
+    forget_worker,
+    grow,
+    kill_the_stuck,
+    replace_worker,
+    restart_due,
+    shrink,
+    shrinks_at,
+    start_worker,
+)
+from wfctl.engine.core.timing import next_deadline
 from wfctl.errors import OverloadedError, WfctlError
 
-BACKOFF_S = (0.0, 1.0, 1.0, 2.0, 3.0, 5.0)
-"""Waiting time before a replacement, by workers lost in a row; the last holds for all further ones."""
-
-MAX_LOAD_FAILURES = 5
-"""Failed starts in a row after which a node is given up."""
+_FIRST_ERROR_STATUS = 400
+_GRACE_S = 0.001
+"""How much later than at its deadline a run ends: an answer that comes at the very moment is its answer."""
+_RETRY_AFTER_S = (1, 60)
 
 
 def opened(state: CoreState) -> list[Command]:
-    """Ask for the workers of every node: ``max-workers`` at once; there is no scaling yet."""
+    """Ask for ``min-workers`` of every node."""
     commands: list[Command] = []
     for node in state.nodes:
-        for _ in range(node.max_workers):
-            _start_worker(state, node, commands)
+        for _ in range(node.min_workers):
+            start_worker(state, node, commands)
     return commands
 
 
-def run_submitted(
+def run_submitted(  # noqa: PLR0917 - keywords cost time on the hottest path
     state: CoreState,
     parts: Sequence[Part],
-    headers: Mapping[str, str],
+    headers: Headers,
     on_settled: Callable[[Run], None],
     now: float,
+    limit_s: float = inf,
 ) -> tuple[Run, list[Command]]:
-    """Begin a run at the entry nodes, or refuse it."""
+    """Begin a run, or refuse it; ``turn_ended`` must follow, once for any number of runs."""
     state.last_run = number = state.last_run + 1
     run = Run(number, parts, headers, on_settled)
     commands: list[Command] = []
-    refusal = _refusal(state)
+    refusal = _refusal(state, now, commands)
     if refusal is not None:
         run.error = refusal
         run.is_settled = True
-        commands.append(SettleRun(run))
-        return run, commands
+        return run, [*commands, SettleRun(run)]
     state.runs[number] = run
-    run.current = [None] * len(state.nodes)
-    run.answers = [None] * len(state.leaves)
-    run.open_leaves = len(state.leaves)
+    run.attempts = [None] * len(state.nodes)
+    run.open_leaves = leaves = len(state.leaves)
+    run.answers = [None] * leaves
     for entry in state.entries:
         enqueue(state, run, entry, parts, 1, now)
-    for entry in state.entries:
-        dispatch(state, entry, now, commands)
+    if limit_s < inf:
+        run.limit_s = limit_s
+        deadline = now + limit_s + _GRACE_S
+        heappush(state.deadlines, (deadline, number))
+        state.wake_at = min(state.wake_at, deadline)
     return run, commands
 
 
-def _refusal(state: CoreState) -> OverloadedError | None:
+def _refusal(state: CoreState, now: float, commands: list[Command]) -> OverloadedError | None:
     if state.is_closing:
         return OverloadedError("the workflow is shutting down")
+    if len(state.runs) < state.smallest_queue:
+        return None
     # Every node counts, not only the entries: what they let in would pile up behind a slow node further down.
     for node in state.nodes:
-        if len(node.queue) >= node.queue_size:
+        if node.waiting >= node.queue_size and node.is_entry:
+            _serve(state, node, now, commands)  # what came in this turn may find workers
+        if node.waiting >= node.queue_size:
             return OverloadedError(
-                f'{len(node.queue)} calls wait for node "{node.name}"',
+                f'{node.waiting} calls wait for node "{node.name}"',
                 hint='send less at a time, give the node more workers, or raise "queue-size"',
+                retry_after_s=_retry_after(node),
             )
     return None
 
 
-def run_cancelled(state: CoreState, run: Run) -> list[Command]:
+def _retry_after(node: NodeState) -> int:
+    """Return how many seconds the queue needs: length x measured service time / workers, within bounds."""
+    calls_a_batch = node.sent / node.batches if node.batches else 1
+    workers = max(1, len(node.workers) - node.starting)
+    least, most = _RETRY_AFTER_S
+    return max(least, min(most, ceil(node.waiting * node.batch_time_s / calls_a_batch / workers)))
+
+
+def turn_ended(state: CoreState, now: float) -> list[Command]:
+    """Hand out what the runs of this turn of the loop brought."""
+    commands: list[Command] = []
+    for entry in state.entries:
+        if entry.queue:
+            _serve(state, entry, now, commands)
+    return commands
+
+
+def run_cancelled(state: CoreState, run: Run, now: float) -> list[Command]:
     """Forget a run nobody waits for; nothing is settled, nobody is told."""
+    commands: list[Command] = []
     if not run.is_settled:
-        run.is_settled = True
-        release(run)
-        del state.runs[run.number]
-    return []
+        release(run, commands)
+        forget_run(state, run)
+        _serve_held(state, now, commands)
+    return commands
 
 
-def batch_answered(state: CoreState, worker_id: WorkerId, answers: Sequence[CallAnswer], now: float) -> list[Command]:
+def calls_answered(state: CoreState, worker_id: WorkerId, answers: Sequence[CallAnswer], now: float) -> list[Command]:
     """Take answers of one worker; late ones and ones to no open call are counted and dropped."""
     commands: list[Command] = []
     worker = state.workers.get(worker_id)
-    if worker is None or not worker.calls:
+    if worker is None:
         state.stray_answers += len(answers)
         return commands
-    node, calls = worker.node, worker.calls
-    index = node.index
+    was_free = not worker.calls
+    node, last = worker.node, _take_answers(state, worker, answers, now, commands)
+    worker.heard_at = now
+    if last is not None and last.finished_ns:
+        measure(node, last)
+    if not (worker.calls or was_free) and worker.state is WorkerState.READY:
+        node.free.append(worker)
+        if len(node.workers) > node.min_workers:
+            state.wake_at = min(state.wake_at, shrinks_at(state, node))
+    # After all answers, so that what comes out of them can go on together.
+    for touched in node.affected:
+        if touched.queue or touched.alone:
+            _serve(state, touched, now, commands)
+    _serve_held(state, now, commands)
+    if node.free and len(node.workers) > 1:
+        ask_the_silent(state, node, now, commands)
+    return commands
+
+
+def _take_answers(
+    state: CoreState, worker: WorkerSlot, answers: Sequence[CallAnswer], now: float, commands: list[Command]
+) -> CallAnswer | None:
+    """Take each answer to its attempt; returns the last that a handler gave."""
+    calls, index = worker.calls, worker.node.index
+    last = None
+    returned: list[Attempt] = []
     for answer in answers:
         attempt = calls.pop(answer.call_id, None)
         if attempt is None:
-            state.stray_answers += 1
-        elif attempt.run.current[index] is attempt:
-            settle_attempt(state, attempt, answer, now, commands)
-        else:
+            state.stray_answers += answer.status != WITHDRAWN
+        elif answer.status == WITHDRAWN:
+            if attempt.is_live:
+                returned.append(attempt)
+        elif attempt.run.attempts[index] is not attempt:
             state.late_answers += 1
-    if not calls and worker.state is WorkerState.READY:
+        elif answer.error is None and answer.status < _FIRST_ERROR_STATUS:
+            last = answer
+            succeed(state, attempt, answer, now, commands)
+        else:
+            last = answer
+            refuse(state, attempt, answer, now, commands)
+    if returned:
+        give_back(returned)
+    return last
+
+
+def _serve(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
+    """Hand out what is due of a node, after what has waited too long, and see whether it needs more workers."""
+    if (node.queue and node.queue[0].enqueued + node.timeout_s <= now) or node.alone:
+        expire_queue(state, node, now, commands)
+    dispatch(state, node, now, commands)
+    if node.queue or node.alone:
+        if len(node.workers) < node.max_workers:
+            grow(state, node, now, commands)
+        if node.load_error is not None:
+            fail_unloadable(state, node, commands)
+
+
+def _serve_held(state: CoreState, now: float, commands: list[Command]) -> None:
+    """Look again at batches that wait for runs on their way, of which there may be fewer now."""
+    if state.held:
+        for node in tuple(state.held):
+            state.held.discard(node)
+            _serve(state, node, now, commands)
+
+
+def progress_told(state: CoreState, worker_id: WorkerId, running: int | None, now: float) -> list[Command]:
+    """Learn which batch a silent worker runs: what it was sent after that goes to others."""
+    commands: list[Command] = []
+    worker = state.workers.get(worker_id)
+    if worker is None or not running:
+        return commands
+    node, calls = worker.node, worker.calls
+    ahead = [attempt for attempt in calls.values() if attempt.batch_id > running]
+    if not (ahead and node.free and node.isolates):
+        return commands
+    for attempt in ahead:
+        del calls[attempt.call_id]
+    if not calls:
         node.free.append(worker)
-    # After all answers, so that what comes out of one batch can go on as one batch.
-    for touched in node.affected:
-        if touched.queue:
-            dispatch(state, touched, now, commands)
+    commands.append(WithdrawCalls(worker_id, tuple(attempt.call_id for attempt in ahead)))
+    give_back([attempt for attempt in ahead if attempt.is_live])
+    _serve(state, node, now, commands)
     return commands
 
 
@@ -125,61 +235,91 @@ def worker_ready(state: CoreState, worker_id: WorkerId, pid: int, now: float) ->
     node = worker.node
     worker.state = WorkerState.READY
     worker.pid = pid
-    node.load_failures = 0
+    worker.heard_at = now
+    node.starting -= 1
+    node.failing_since = inf
+    node.last_failure = None
     node.load_error = None
     node.free.append(worker)
-    dispatch(state, node, now, commands)
+    state.wake_at = min(state.wake_at, shrinks_at(state, node))
+    _serve(state, node, now, commands)
+    ask_the_silent(state, node, now, commands)
     return commands
 
 
 def worker_failed(state: CoreState, worker_id: WorkerId, error: WfctlError, now: float) -> list[Command]:
     """Take note that a worker did not start; try again later, or give the node up."""
     commands: list[Command] = []
-    worker = _forget_worker(state, worker_id)
+    worker = forget_worker(state, worker_id)
     if worker is None:
         return commands
     node = worker.node
-    node.load_failures += 1
-    if node.load_failures >= MAX_LOAD_FAILURES:
+    node.failing_since = min(node.failing_since, now)
+    node.last_failure = error.message
+    if now - node.failing_since >= node.max_retry_s:
         node.load_error = error
     else:
-        _replace_worker(state, node, now, commands)
-    dispatch(state, node, now, commands)
+        replace_worker(state, node, now, commands)
+    _serve(state, node, now, commands)
     return commands
 
 
-def worker_lost(state: CoreState, worker_id: WorkerId, reason: str, now: float) -> list[Command]:
-    """Fail the attempts a dead worker had, and have it replaced."""
+def worker_lost(
+    state: CoreState, worker_id: WorkerId, reason: str, now: float, running: int | None = None
+) -> list[Command]:
+    """Decide about the calls of a dead worker, and have it replaced.
+
+    ``running`` is the batch that it ran, 0 for none; where that is not known, the oldest is taken for it.
+    """
     commands: list[Command] = []
-    worker = _forget_worker(state, worker_id)
+    worker = forget_worker(state, worker_id)
     if worker is None:
         return commands
-    node = worker.node
-    if worker in node.free:
-        node.free.remove(worker)
-    failure = CallError(f"the worker died: {reason}")
-    for attempt in worker.calls.values():
-        if attempt.is_live:
-            fail_attempt(state, attempt, failure, now, commands)
-    _replace_worker(state, node, now, commands)
-    dispatch(state, node, now, commands)
+    node, calls = worker.node, list(worker.calls.values())
+    if running is None and calls:
+        running = calls[0].batch_id
+    untouched: list[Attempt] = []
+    for attempt in calls:
+        if not attempt.is_live:
+            continue
+        if attempt.batch_id == running or not node.isolates:
+            blame_death(state, attempt, reason, now, commands)
+        else:
+            untouched.append(attempt)
+    give_back([attempt for attempt in untouched if attempt.is_live])
+    replace_worker(state, node, now, commands)
+    _serve(state, node, now, commands)
+    _serve_held(state, now, commands)
     return commands
 
 
 def time_passed(state: CoreState, now: float) -> list[Command]:
-    """Do what is due by the clock alone: time-outs, batches that waited long enough, replacements."""
+    """Do what is due by the clock alone: time-outs, batches that waited long enough, more and fewer workers."""
     commands: list[Command] = []
     state.wake_at = inf
+    while state.deadlines and state.deadlines[0][0] <= now:
+        _, number = heappop(state.deadlines)
+        if number in state.runs:
+            expire_run(state, state.runs[number], commands)
     for node in state.nodes:
         expire_queue(state, node, now, commands)
-        for worker in node.workers.values():
+        for worker in tuple(node.workers.values()):
             if worker.calls:
                 _expire_calls(state, worker, now, commands)
-        _restart_due(state, node, now, commands)
+                kill_the_stuck(worker, now, commands)
+        restart_due(state, node, now, commands)
+        shrink(state, node, now, commands)
     for node in state.nodes:
-        dispatch(state, node, now, commands)
+        _serve(state, node, now, commands)
+        ask_the_silent(state, node, now, commands)
     state.wake_at = min(state.wake_at, next_deadline(state, now))
     return commands
+
+
+def _expire_calls(state: CoreState, worker: WorkerSlot, now: float, commands: list[Command]) -> None:
+    for attempt in tuple(worker.calls.values()):
+        if attempt.deadline <= now and attempt.is_live:
+            expire_attempt(state, attempt, now, commands)
 
 
 def closing_began(state: CoreState) -> list[Command]:
@@ -194,76 +334,3 @@ def all_failed(state: CoreState, error: WfctlError) -> list[Command]:
     for run in tuple(state.runs.values()):
         fail_run(state, run, error, commands)
     return commands
-
-
-def next_deadline(state: CoreState, now: float) -> float:
-    """Return the next moment at which time alone changes something, infinity if there is none."""
-    soonest = inf
-    for node in state.nodes:
-        if node.queue:
-            soonest = min(soonest, node.queue[0].deadline)
-            if node.free:
-                soonest = min(soonest, plan_batch(node.queue, node, now)[1])
-        for worker in node.workers.values():
-            if worker.calls:
-                soonest = min(soonest, _call_deadline(worker))
-        soonest = min(soonest, min(node.restarts, default=inf))
-    return soonest
-
-
-def _call_deadline(worker: WorkerSlot) -> float:
-    kill_at = inf if worker.state is WorkerState.KILLED else _kill_at(worker)
-    live = next((attempt for attempt in worker.calls.values() if attempt.is_live), None)
-    return kill_at if live is None else min(live.deadline, kill_at)
-
-
-def _kill_at(worker: WorkerSlot) -> float:
-    oldest: Attempt = next(iter(worker.calls.values()))
-    return oldest.deadline + worker.node.timeout_s
-
-
-def _expire_calls(state: CoreState, worker: WorkerSlot, now: float, commands: list[Command]) -> None:
-    for attempt in worker.calls.values():
-        if attempt.deadline > now:
-            break
-        if attempt.is_live:
-            expire_attempt(state, attempt, now, commands)
-    if worker.state is WorkerState.READY and _kill_at(worker) <= now:
-        worker.state = WorkerState.KILLED
-        commands.append(KillWorker(worker.worker_id))
-
-
-def _forget_worker(state: CoreState, worker_id: WorkerId) -> WorkerSlot | None:
-    """Take a worker out of the books; ``None`` if it is not in them any more."""
-    worker = state.workers.pop(worker_id, None)
-    if worker is not None:
-        del worker.node.workers[worker_id]
-    return worker
-
-
-def _replace_worker(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
-    if state.is_closing and not state.runs:
-        return
-    delay_s = BACKOFF_S[min(node.crashes, len(BACKOFF_S) - 1)]
-    node.crashes += 1
-    if not delay_s:
-        _start_worker(state, node, commands)
-        return
-    node.restarts.append(now + delay_s)
-    state.wake_at = min(state.wake_at, now + delay_s)
-
-
-def _restart_due(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
-    for due_at in tuple(node.restarts):
-        if due_at <= now:
-            node.restarts.remove(due_at)
-            _start_worker(state, node, commands)
-
-
-def _start_worker(state: CoreState, node: NodeState, commands: list[Command]) -> None:
-    state.last_worker += 1
-    worker_id = WorkerId(state.last_worker)
-    worker = WorkerSlot(worker_id, node)
-    state.workers[worker_id] = worker
-    node.workers[worker_id] = worker
-    commands.append(StartWorker(node.name, worker_id))

@@ -6,11 +6,13 @@ Invariant: payloads are joined, never parsed.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from wfctl.engine.core.records import Attempt, CoreState, Run
 from wfctl.errors import InternalError
 
 _NS = 1e-9
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class RunResult:
         content_type: str | None,
         status: int,
         headers: Mapping[str, str],
-        attempts: list[Attempt],
+        attempts: list[Attempt | None],
     ) -> None:
         self.body = body
         self.content_type = content_type
@@ -53,7 +55,8 @@ class RunResult:
     @property
     def timings(self) -> tuple[NodeTiming, ...]:
         """One entry per node, in order of completion."""
-        return tuple(_timing(attempt) for attempt in self._attempts)
+        done = [attempt for attempt in self._attempts if attempt is not None]
+        return tuple(_timing(attempt) for attempt in sorted(done, key=lambda each: each.received))
 
     def __repr__(self) -> str:
         return f"RunResult({len(self.body)} bytes, {self.content_type!r}, {self.status})"
@@ -80,7 +83,7 @@ def run_result(state: CoreState, run: Run) -> RunResult:
         answer = run.answers[0]
         if answer is None:
             raise InternalError("a run was settled without an answer")
-        return RunResult(answer.body, answer.content_type, answer.status, answer.headers, run.done)
+        return RunResult(bytes(answer.body), answer.content_type, answer.status, answer.headers or _NONE, run.attempts)
     return _joined(state, run)
 
 
@@ -90,7 +93,7 @@ def _joined(state: CoreState, run: Run) -> RunResult:
     for leaf, answer in zip(state.leaves, run.answers, strict=True):
         if answer is None:
             raise InternalError(f'a run was settled without the answer of leaf "{leaf.name}"')
-        pieces.append(b"%b: %b" % (json.dumps(leaf.name).encode(), answer.body))
-        headers.update(answer.headers)
+        pieces.append(b"%b: %b" % (json.dumps(leaf.name).encode(), bytes(answer.body)))
+        headers.update(answer.headers or _NONE)
     body = b"{%b}" % b", ".join(pieces)
-    return RunResult(body, "application/json", 200, headers, run.done)
+    return RunResult(body, "application/json", 200, headers, run.attempts)

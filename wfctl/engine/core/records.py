@@ -1,21 +1,24 @@
 """What the engine remembers: nodes with their queues and workers, runs, attempts.
 
 Hot records: plain slotted mutable classes. Times are seconds of one monotonic clock, always passed in.
-Invariant: data only; who may change what, and when, is decided in ``events``.
+Invariant: data only; who may change what, and when, is decided in the modules beside it.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING
 
 from wfctl.engine.backend import WorkerId
-from wfctl.engine.call import Call, CallAnswer, Part
+from wfctl.engine.call import Call, CallAnswer, Headers, Input, Part, RequestIds
 from wfctl.plan import ExecutionPlan, NodePlan
 
 if TYPE_CHECKING:
     from wfctl.errors import WfctlError
+
+LEAST_RETRIES = 10
+"""Retries that one run may use up in all its nodes together, unless one node alone is allowed more."""
 
 
 class WorkerState(Enum):
@@ -30,7 +33,7 @@ class WorkerState(Enum):
 class WorkerSlot:
     """One worker of one node."""
 
-    __slots__ = ("calls", "node", "pid", "state", "worker_id")
+    __slots__ = ("calls", "heard_at", "last_batch", "node", "pid", "state", "worker_id")
 
     def __init__(self, worker_id: WorkerId, node: "NodeState") -> None:
         self.worker_id = worker_id
@@ -39,6 +42,10 @@ class WorkerSlot:
         self.pid = 0
         self.calls: dict[int, Attempt] = {}
         """What it was sent and has not answered, oldest first; abandoned attempts included."""
+        self.last_batch = 0
+        """Number of the batch it was sent last; workers count alike."""
+        self.heard_at = 0.0
+        """When it became ready, or last answered."""
 
     def __repr__(self) -> str:
         return f"WorkerSlot({self.worker_id}, {self.node.name!r}, {self.state.value}, {len(self.calls)} calls)"
@@ -49,26 +56,41 @@ class NodeState:
 
     __slots__ = (
         "affected",
+        "alone",
+        "ancestors",
         "as_json",
         "batch_size",
+        "batch_time_s",
+        "batches",
         "children",
         "crashes",
+        "credit",
         "delay_s",
         "done",
         "failed",
+        "failing_since",
         "free",
         "index",
+        "is_adaptive",
         "is_entry",
+        "isolates",
+        "last_failure",
         "leaf_index",
         "load_error",
-        "load_failures",
+        "max_retry_s",
         "max_workers",
+        "min_workers",
         "name",
         "parent_count",
+        "present",
         "queue",
         "queue_size",
+        "response_timeout_s",
         "restarts",
+        "retried",
         "retry_attempts",
+        "sent",
+        "starting",
         "timeout_ms",
         "timeout_s",
         "workers",
@@ -83,49 +105,89 @@ class NodeState:
         self.children: tuple[NodeState, ...] = ()
         self.affected: tuple[NodeState, ...] = (self,)
         """The node and its children: whose queues an answer of this node can change."""
+        self.ancestors: tuple[tuple[NodeState, tuple[NodeState, ...]], ...] = ()
+        """Each ancestor, nearest first, with the nodes between it and this one on a shortest way."""
         self.leaf_index = -1
         """Place among the leaves, ``-1`` for other nodes."""
         self.as_json = False
         self.batch_size = settings.batch_size
         # Half of the time-out at most: who waits out all of it for a full batch has no time left to be answered.
         self.delay_s = min(settings.max_batch_delay_ms, settings.timeout_ms / 2) / 1000
+        self.is_adaptive = False
+        """Whether a batch that is not full waits only for runs that are on their way."""
         self.retry_attempts = settings.retry_attempts
+        self.isolates = plan.isolates
+        """Whether calls are sent again after a batch failed or its worker died."""
         self.timeout_ms = settings.timeout_ms
         self.timeout_s = settings.timeout_ms / 1000
+        self.response_timeout_s = inf if plan.response_timeout_s is None else plan.response_timeout_s
+        """How long a worker may take for what it was sent before it is ended."""
+        self.min_workers = settings.min_workers
         self.max_workers = settings.max_workers
-        self.queue: deque[Attempt] = deque()
-        """Attempts that wait for a worker, oldest first."""
         self.queue_size = queue_size if plan.queue_size is None else plan.queue_size
         """Attempts that may wait."""
+        self.max_retry_s = 300.0 if plan.max_retry_timeout_s is None else plan.max_retry_timeout_s
+        """How long failed starts are repeated."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start with nothing waiting, nobody there and nothing known."""
+        self.queue: deque[Attempt] = deque()
+        """Attempts that wait for a worker, oldest first."""
+        self.alone: deque[Attempt] = deque()
+        """Attempts that wait to be sent in a batch of their own, before all others."""
         self.workers: dict[WorkerId, WorkerSlot] = {}
         self.free: list[WorkerSlot] = []
         """Ready workers without calls, the most recently used last."""
+        self.starting = 0
+        """Workers that load."""
+        self.credit = self.batch_size
+        """Calls that may be at a worker, those that run included."""
+        self.batch_time_s = 0.0
+        """Moving average of what the handler needs for a batch; 0 while nothing was measured."""
+        self.present = 0
+        """Runs in flight that have arrived here, kept for adaptive nodes only."""
         self.restarts: list[float] = []
         """When replacements are to be started."""
         self.crashes = 0
         """Workers lost or failed to start since the node last answered."""
-        self.load_failures = 0
-        """Failed starts since the last good one."""
+        self.failing_since = inf
+        """When the first of the starts failed since the last good one."""
+        self.last_failure: str | None = None
+        """Why the last start failed; ``None`` after a good one."""
         self.load_error: WfctlError | None = None
         """Why no more starts are tried."""
+        self.batches = 0
+        """Batches sent."""
+        self.sent = 0
+        """Calls sent."""
         self.done = 0
         self.failed = 0
+        self.retried = 0
+        """Attempts after the first, and calls sent again alone."""
+
+    @property
+    def waiting(self) -> int:
+        """Attempts that wait for a worker."""
+        return len(self.queue) + len(self.alone)
 
     def __repr__(self) -> str:
-        return f"NodeState({self.name!r}, {len(self.queue)} queued, {len(self.workers)} workers)"
+        return f"NodeState({self.name!r}, {self.waiting} queued, {len(self.workers)} workers)"
 
 
 class Attempt(Call):
     """One try of one node in one run: what travels, and what the engine knows about it.
 
-    It is live while its run names it as current. Live and without a worker: it waits in its node's queue.
+    It is live while its run names it for its node. Live and without a worker: it waits in a queue of its node.
     No longer live but in a worker's calls: abandoned, and its answer will be dropped.
     """
 
     __slots__ = (
-        "deadline",
+        "deaths",
         "enqueued",
         "finished_ns",
+        "is_alone",
+        "is_shared",
         "node",
         "number",
         "received",
@@ -135,35 +197,52 @@ class Attempt(Call):
         "worker",
     )
 
+    run: "Run"
+    """Taken away when the attempt succeeds: with it every run would be a cycle, which only the collector frees."""
+    sent: float
+    received: float
+    started_ns: int
+    finished_ns: int
+
     def __init__(  # noqa: PLR0917 - keywords cost time on the hottest path
-        self, call_id: int, parts: Sequence[Part], request_id: str, run: "Run", node: NodeState, number: int, now: float
+        self, call_id: int, given: Input, run: "Run", node: NodeState, number: int, now: float
     ) -> None:
-        # The base class's fields are set here: one call less on the hottest path.
+        # The base class's fields are set here: one call less on the hottest path. The ids, and the times that come
+        # later, are set where they are known.
         self.call_id = call_id
-        self.parts = parts
+        self.input = given
         self.headers = run.headers
-        self.request_id = request_id
         self.as_json = node.as_json
         self.run = run
-        """Taken away when the attempt succeeds."""
         self.node = node
         self.number = number
         """Counts from 1."""
         self.enqueued = now
-        self.deadline = now + node.timeout_s
-        self.sent = 0.0
-        self.received = 0.0
-        self.started_ns = 0
-        self.finished_ns = 0
         self.worker: WorkerSlot | None = None
+        self.is_alone = False
+        """Whether it must be sent in a batch of its own."""
+        self.is_shared = False
+        """Whether it was sent in a batch with others."""
+        self.deaths = 0
+        """Workers that died while they ran nothing but this."""
+
+    @property
+    def deadline(self) -> float:
+        """When its time is up."""
+        return self.enqueued + self.node.timeout_s
 
     @property
     def is_live(self) -> bool:
-        """Whether an answer would still be used."""
-        return self.run.current[self.node.index] is self
+        """Whether an answer would still be used; asked of attempts that are not done."""
+        return self.run.attempts[self.node.index] is self
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it succeeded."""
+        return not hasattr(self, "run")
 
     def __repr__(self) -> str:
-        run = f"run {self.run.number}" if hasattr(self, "run") else "done"
+        run = "done" if self.is_done else f"run {self.run.number}"
         return f"Attempt({self.call_id}, {run}, {self.node.name!r}, number {self.number})"
 
 
@@ -172,40 +251,46 @@ class Run:
 
     __slots__ = (
         "answers",
-        "current",
-        "done",
+        "arrived",
+        "attempts",
         "error",
         "headers",
         "inboxes",
         "is_settled",
+        "limit_s",
         "number",
         "on_settled",
         "open_leaves",
         "parts",
+        "retries",
     )
 
     def __init__(
-        self, number: int, parts: Sequence[Part], headers: Mapping[str, str], on_settled: "Callable[[Run], None]"
+        self, number: int, parts: Sequence[Part], headers: Headers, on_settled: "Callable[[Run], None]"
     ) -> None:
         self.number = number
         self.parts = parts
         self.headers = headers
         self.on_settled = on_settled
         """The engine's own; the core never calls it."""
-        self.current: list[Attempt | None] = []
-        """By node index: the live attempt."""
-        self.inboxes: dict[int, list[Part]] = {}
+        self.attempts: list[Attempt | None] = []
+        """By node index: the latest attempt, live or done."""
+        self.arrived: set[int] | None = None
+        """Indices of the adaptive nodes that it has reached; ``None`` for none."""
+        self.inboxes: dict[int, list[Part]] | None = None
         """By index of a node with several parents: what has arrived, in order of completion."""
         self.answers: list[CallAnswer | None] = []
         """By place among the leaves."""
         self.open_leaves = 0
-        self.done: list[Attempt] = []
-        """The successful attempt of each node that is done, in order of completion."""
+        self.retries = 0
+        """Retries used."""
+        self.limit_s = inf
+        """How long it may take."""
         self.error: WfctlError | None = None
         self.is_settled = False
 
     def __repr__(self) -> str:
-        state = "failed" if self.error else "settled" if self.is_settled else f"{len(self.done)} nodes done"
+        state = "failed" if self.error else "settled" if self.is_settled else "in flight"
         return f"Run({self.number}, {state})"
 
 
@@ -213,29 +298,44 @@ class CoreState:
     """Everything the engine of one plan remembers."""
 
     __slots__ = (
+        "adaptive",
+        "deadlines",
         "entries",
+        "held",
+        "idle_s",
+        "ids",
         "is_closing",
         "last_call",
         "last_run",
         "last_worker",
         "late_answers",
         "leaves",
-        "new_request_id",
+        "most_retries",
         "nodes",
         "runs",
+        "smallest_queue",
         "stray_answers",
         "wake_at",
         "workers",
     )
 
-    def __init__(self, plan: ExecutionPlan, new_request_id: Callable[[], str]) -> None:
+    def __init__(self, plan: ExecutionPlan, ids: RequestIds) -> None:
         self.nodes = tuple(NodeState(node, index, plan.queue_size) for index, node in enumerate(plan.nodes))
         self.entries = tuple(node for node in self.nodes if node.is_entry)
         self.leaves = tuple(self.nodes[index] for index, node in enumerate(plan.nodes) if not node.children)
-        self.new_request_id = new_request_id
+        self.ids = ids
+        self.idle_s = plan.idle_s
+        """How long a worker beyond the least may have nothing to do."""
+        self.smallest_queue = min(node.queue_size for node in self.nodes)
+        """As long as there are fewer runs, no queue can be full."""
+        self.most_retries = max(LEAST_RETRIES, *(node.retry_attempts for node in self.nodes))
         self.runs: dict[int, Run] = {}
         """Runs in flight."""
+        self.deadlines: list[tuple[float, int]] = []
+        """A heap: deadline and number of the runs that have one, settled ones included."""
         self.workers: dict[WorkerId, WorkerSlot] = {}
+        self.held: set[NodeState] = set()
+        """Adaptive nodes with a free worker whose batch waits for runs on their way."""
         self.wake_at = inf
         """When time alone may change something: never later than that, possibly earlier."""
         self.is_closing = False
@@ -247,12 +347,34 @@ class CoreState:
         self.stray_answers = 0
         """Answers to calls that were not open: unknown, or answered before."""
         self._join(plan)
+        self.adaptive = tuple(node for node in self.nodes if node.is_adaptive)
 
     def _join(self, plan: ExecutionPlan) -> None:
         by_name = {node.name: node for node in self.nodes}
+        parents: dict[NodeState, list[NodeState]] = {}
         for node, planned in zip(self.nodes, plan.nodes, strict=True):
             node.children = tuple(by_name[name] for name in planned.children)
             node.affected = (node, *node.children)
+            parents[node] = [by_name[name] for name in planned.parents]
         for index, leaf in enumerate(self.leaves):
             leaf.leaf_index = index
             leaf.as_json = len(self.leaves) > 1
+        for node in self.nodes:
+            node.is_adaptive = plan.is_adaptive and node.batch_size > 1 and node.delay_s > 0 and not node.is_entry
+            if node.is_adaptive:
+                node.ancestors = _ways_to(node, parents)
+
+
+def _ways_to(
+    node: NodeState, parents: dict[NodeState, list[NodeState]]
+) -> tuple[tuple[NodeState, tuple[NodeState, ...]], ...]:
+    """Return each ancestor with the nodes on a shortest way from it, breadth first."""
+    ways: dict[NodeState, tuple[NodeState, ...]] = dict.fromkeys(parents[node], ())
+    ahead = deque(ways)
+    while ahead:
+        child = ahead.popleft()
+        for parent in parents[child]:
+            if parent not in ways:
+                ways[parent] = (child, *ways[child])
+                ahead.append(parent)
+    return tuple(ways.items())

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
-from wfctl.engine.call import Call
+from wfctl.engine.call import Call, random_digits
 from wfctl.engine.local.control import Message
 from wfctl.engine.local.endings import describe_ending
 from wfctl.engine.local.fork_server import ForkServerProcess
@@ -49,6 +49,7 @@ class LocalBackend:
         self._listener: WorkerListener | None = None
         self._server: ForkServerProcess | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._request_ids = random_digits()
 
     def start_early(self) -> None:
         """Start the fork-server before there is a plan: a new interpreter takes as long as reading a workflow.
@@ -92,11 +93,28 @@ class LocalBackend:
             raise
         return WorkerReport(worker=worker, node=node, pid=pid, load_s=time.monotonic() - begun)
 
-    def send_batch(self, worker: WorkerId, calls: Sequence[Call]) -> None:
-        """Hand one batch to a worker; of one that is lost nothing more is heard than its loss."""
+    def send_calls(self, worker: WorkerId, calls: Sequence[Call]) -> None:
+        """Hand calls to a worker; of one that is lost nothing more is heard than its loss."""
         link = self._links.get(worker)
         if link is not None:
-            link.send_batch(calls)
+            link.send_calls(calls)
+
+    def withdraw_calls(self, worker: WorkerId, call_ids: Sequence[int]) -> None:
+        """Ask a worker not to begin these calls."""
+        link = self._links.get(worker)
+        if link is not None:
+            link.withdraw_calls(call_ids)
+
+    def running_batch(self, worker: WorkerId) -> int | None:
+        """Return the batch that a worker runs at this moment, 0 for none."""
+        link = self._links.get(worker)
+        return None if link is None else link.running_batch
+
+    def retire_worker(self, worker: WorkerId) -> None:
+        """Let a worker end that has no calls."""
+        link = self._links.get(worker)
+        if link is not None:
+            link.retire()
 
     def kill_worker(self, worker: WorkerId) -> None:
         """End a worker at once, whatever it does."""
@@ -150,7 +168,11 @@ class LocalBackend:
     def _forked(
         self, server: ForkServerProcess, node: str, worker: WorkerId, plan: ExecutionPlan, listener: WorkerListener
     ) -> WorkerLink:
-        start = WorkerStart(node=next(each for each in plan.nodes if each.name == node), threads=_threads(plan))
+        start = WorkerStart(
+            node=next(each for each in plan.nodes if each.name == node),
+            threads=_threads(plan),
+            request_ids=self._request_ids,
+        )
         try:
             ends = WorkerEnds()
         except OSError as reason:

@@ -9,13 +9,16 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from itertools import groupby
 
 from wfctl.engine.backend import WorkerId, WorkerListener
 from wfctl.engine.call import Call, CallAnswer, CallError
 from wfctl.engine.local.outbox import Outbox
 from wfctl.engine.local.printed import PrintedPipe
+from wfctl.engine.wire.answers import decode_answers, decode_report
+from wfctl.engine.wire.calls import encode_calls, encode_withdrawal
 from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder, FrameError, FrameKind
-from wfctl.engine.wire.messages import decode_answers, decode_report, encode_calls
+from wfctl.engine.worker.marker import Marker, make_marker_file
 from wfctl.errors import LoadError, WorkerError
 
 _BUFFER = 2**20
@@ -24,9 +27,9 @@ _PATIENCE_S = 0.5
 
 
 class WorkerEnds:
-    """What a worker is given when it is forked; ``files`` are its socket, standard output and standard error."""
+    """What a worker is given when it is forked: ``files`` are its socket, its two outputs and its marker."""
 
-    __slots__ = ("files", "stderr", "stdout", "stream")
+    __slots__ = ("files", "marker", "stderr", "stdout", "stream")
 
     def __init__(self) -> None:
         with ExitStack() as opened:
@@ -37,13 +40,21 @@ class WorkerEnds:
             self.stdout, their_stdout = os.pipe()
             opened.callback(_close, self.stdout, their_stdout)
             self.stderr, their_stderr = os.pipe()
-            self.files = (theirs.detach(), their_stdout, their_stderr)
+            opened.callback(_close, self.stderr, their_stderr)
+            marker = make_marker_file()
+            opened.callback(_close, marker)
+            self.marker = Marker(os.dup(marker))
+            self.files = (theirs.detach(), their_stdout, their_stderr, marker)
             opened.pop_all()
 
 
 def _close(*files: int) -> None:
     for each in files:
         os.close(each)
+
+
+def _batches_of(calls: Sequence[Call]) -> list[list[Call]]:
+    return [list(batch) for _, batch in groupby(calls, key=lambda call: call.batch_id)]
 
 
 class WorkerLink:
@@ -66,6 +77,7 @@ class WorkerLink:
         """Done when the process is gone and everything of it is closed."""
         self._started: asyncio.Future[int] = loop.create_future()
         self._is_ready = False
+        self._is_told = True
         self._loop = loop
         self._listener = listener
         self._kill = kill
@@ -73,6 +85,7 @@ class WorkerLink:
         self._stream.setblocking(False)  # noqa: FBT003 - the standard library's signature
         self._decoder = FrameDecoder()
         self._outbox = Outbox(loop, self._stream)
+        self._marker = ends.marker
         self._failure: LoadError | None = None
         self._reason: str | None = None
         self._is_reading = True
@@ -99,14 +112,39 @@ class WorkerLink:
         if not self.gone.done():
             self._outbox.write(buffers)
 
-    def send_batch(self, calls: Sequence[Call]) -> None:
-        """Write one batch; one that no frame can hold fails by itself, in the next turn of the loop."""
+    @property
+    def running_batch(self) -> int:
+        """The batch that the worker runs; 0 for none."""
+        return self._marker.running
+
+    def send_calls(self, calls: Sequence[Call]) -> None:
+        """Write calls; those that no frame can hold fail by themselves, in the next turn of the loop."""
+        try:
+            self.write(encode_calls(calls))
+        except FrameError:
+            for batch in _batches_of(calls):
+                self._send_or_refuse(batch)
+
+    def _send_or_refuse(self, calls: Sequence[Call]) -> None:
         try:
             self.write(encode_calls(calls))
         except FrameError as reason:
-            error = CallError(str(reason), status=_UNAVAILABLE, is_final=True)
-            answers = [CallAnswer(call.call_id, status=_UNAVAILABLE, error=error) for call in calls]
-            self._loop.call_soon(self._listener.worker_answered, self.worker, answers)
+            self._refuse(calls, reason)
+
+    def _refuse(self, calls: Sequence[Call], reason: FrameError) -> None:
+        error = CallError(str(reason), status=_UNAVAILABLE, is_final=True, is_of_batch=True)
+        answers = [CallAnswer(call.call_id, _UNAVAILABLE, error=error) for call in calls]
+        self._loop.call_soon(self._listener.worker_answered, self.worker, answers)
+
+    def withdraw_calls(self, call_ids: Sequence[int]) -> None:
+        """Ask the worker not to begin these calls."""
+        self.write(encode_withdrawal(call_ids))
+
+    def retire(self) -> None:
+        """Let the worker end by itself, soon; nothing more is told of it."""
+        self._is_told = False
+        self.end_input()
+        self._end_soon("it was not needed any more")
 
     def end_input(self) -> None:
         """Let the worker end by itself once it has answered what it has."""
@@ -128,6 +166,8 @@ class WorkerLink:
         self._stop_reading()
         if self._last_resort is not None:
             self._last_resort.cancel()
+        running = self._marker.running
+        self._marker.close()
         self._outbox.close()
         self._stream.close()
         for each in self._prints:
@@ -137,8 +177,8 @@ class WorkerLink:
         if not self._started.done():
             self._started.set_exception(self._failure or WorkerError(self._not_started()))
             self._started.exception()  # whoever waits may have been cancelled in this very turn
-        elif is_told and self._is_ready:
-            self._listener.worker_lost(self.worker, self._reason)
+        elif is_told and self._is_told and self._is_ready:
+            self._listener.worker_lost(self.worker, self._reason, running)
 
     def _not_started(self) -> str:
         return f'a worker of node "{self.node}" did not start: {self._reason}'

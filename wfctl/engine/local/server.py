@@ -23,6 +23,7 @@ from wfctl.engine.local.orphans import adopt_orphans, end_descendants
 from wfctl.engine.worker import surroundings
 from wfctl.engine.worker.channel import Channel
 from wfctl.engine.worker.loop import receive_start, work
+from wfctl.engine.worker.marker import Marker
 
 _LONGEST_MESSAGE = 4096
 
@@ -147,10 +148,10 @@ class ForkServer:
             self._line.close()
             os.close(self._wake)
             os.close(self._waker)
-            stream, stdout, stderr = files
+            stream, stdout, stderr, marker = files
             surroundings.take_streams(stdout, stderr)
             surroundings.keep_memory()
-            status = _run_worker(socket.socket(fileno=stream), self._given)
+            status = _run_worker(socket.socket(fileno=stream), Marker(marker), self._given)
         except BaseException:  # noqa: BLE001
             traceback.print_exc()
         finally:
@@ -176,14 +177,14 @@ class ForkServer:
                 send_message(self._line, {"event": "exited", "worker": worker, "code": code})
 
 
-def _run_worker(stream: socket.socket, given: Mapping[str, str]) -> int:
+def _run_worker(stream: socket.socket, marker: Marker, given: Mapping[str, str]) -> int:
     gc.enable()
     channel = Channel(stream)
     try:
         start = receive_start(channel)
         if start is not None:
             surroundings.divide_threads(start.threads, given)
-            work(channel, start)
+            work(channel, start, marker)
     except (BrokenPipeError, ConnectionResetError):
         pass  # the engine went away while we answered: the end of the stream by another name
     finally:

@@ -36,6 +36,7 @@ class FrameKind(IntEnum):
     FAILED = 3
     CALLS = 4
     ANSWERS = 5
+    WITHDRAW = 6
 
 
 _KINDS: Mapping[int, FrameKind] = {kind.value: kind for kind in FrameKind}

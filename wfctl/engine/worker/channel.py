@@ -36,6 +36,19 @@ class Channel:
             self._frames += decoder.advance(size)
         return self._frames.popleft()
 
+    def receive_nowait(self) -> Frame | None:
+        """Return a frame that is there already; ``None`` if there is none, or the stream has ended."""
+        decoder = self._decoder
+        while not self._frames:
+            try:
+                size = self._stream.recv_into(decoder.get_buffer(), 0, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return None
+            if not size:  # `receive` will see it too
+                return None
+            self._frames += decoder.advance(size)
+        return self._frames.popleft()
+
     def send(self, buffers: Sequence[Buffer]) -> None:
         """Write one frame."""
         if len(buffers) == 1:

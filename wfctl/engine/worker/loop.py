@@ -1,18 +1,23 @@
 """The life of a worker: load the node's code, say how it went, answer batches until the stream ends.
 
-Invariant: no event loop, no command line, no web; whatever user code raises becomes an answer or a report.
+Batches may come ahead of their time: they wait here in order, and can be taken back until they are begun.
+Invariant: no event loop, no command line, no web; whatever user code raises becomes an answer or a report; when the
+worker waits for the engine, the engine has every answer there is.
 """
 
 import os
 import pickle
 import traceback
+from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from wfctl.engine.call import Call, CallAnswer, CallError
-from wfctl.engine.wire.frames import Buffer, FrameError, FrameKind
-from wfctl.engine.wire.messages import decode_calls, encode_answers, encode_report
+from wfctl.engine.call import WITHDRAWN, Call, CallAnswer, CallError, RequestIds
+from wfctl.engine.wire.answers import encode_answers, encode_report
+from wfctl.engine.wire.calls import decode_calls, decode_withdrawal
+from wfctl.engine.wire.frames import Frame, FrameError, FrameKind
 from wfctl.engine.worker.channel import Channel
+from wfctl.engine.worker.marker import Marker
 from wfctl.engine.worker.start import WorkerStart
 from wfctl.errors import LoadError
 from wfctl.hosting.host import load_host
@@ -20,6 +25,13 @@ from wfctl.hosting.pickles import allow_own_pickles
 from wfctl.hosting.place import enter_model_dir
 
 _UNAVAILABLE = 503
+_FAST_NS = 200_000
+"""A batch that takes less may keep the answers of the one before it waiting."""
+_WARY = 8
+"""Fast batches in a row after which a node counts as fast."""
+_MOST_HELD = 32
+"""Answers that wait to be sent together; the next node can begin with them meanwhile."""
+_MOST_HELD_BYTES = 256 * 1024
 
 
 class AnswersBatches(Protocol):
@@ -40,14 +52,13 @@ def receive_start(channel: Channel) -> WorkerStart | None:
     return start
 
 
-def work(channel: Channel, start: WorkerStart) -> None:
+def work(channel: Channel, start: WorkerStart, marker: Marker) -> None:
     """Load a node and answer its batches; returns when the engine closes the stream or the node did not load."""
     host = _loaded(channel, start)
     if host is None:
         return
     channel.send(encode_report(FrameKind.READY, {"pid": os.getpid()}))
-    while (frame := channel.receive()) is not None:
-        channel.send(_answered(host, decode_calls(frame)))
+    _Desk(channel, host, marker, RequestIds(start.request_ids)).serve()
 
 
 def _loaded(channel: Channel, start: WorkerStart) -> AnswersBatches | None:
@@ -66,12 +77,102 @@ def _loaded(channel: Channel, start: WorkerStart) -> AnswersBatches | None:
     return None
 
 
-def _answered(host: AnswersBatches, calls: Sequence[Call]) -> list[Buffer]:
-    # The loop outlives whatever a handler raises, `sys.exit` and interrupts included; also an answer that cannot
-    # be written becomes the calls' error, for they wait for one.
-    try:
-        return encode_answers(host.answer(calls))
-    except BaseException as reason:  # noqa: BLE001
-        message = f"the handler raised {type(reason).__name__}"
-        error = CallError(message, status=_UNAVAILABLE, traceback_text=traceback.format_exc())
-        return encode_answers([CallAnswer(call.call_id, status=_UNAVAILABLE, error=error) for call in calls])
+class _Desk:
+    """What lies before a worker: batches not begun, answers not sent."""
+
+    def __init__(self, channel: Channel, host: AnswersBatches, marker: Marker, ids: RequestIds) -> None:
+        self._channel = channel
+        self._host = host
+        self._marker = marker
+        self._ids = ids
+        self._last = 0
+        """Number of the batch that came last; the engine counts alike."""
+        self._batches: deque[tuple[int, list[Call]]] = deque()
+        self._answers: list[CallAnswer] = []
+        self._held_bytes = 0
+        self._wary = _WARY
+        """Batches to go until the node counts as fast again."""
+
+    def serve(self) -> None:
+        """Answer until the stream ends."""
+        batches, marker = self._batches, self._marker
+        while True:
+            while not batches:
+                self._send_answers()
+                frame = self._channel.receive()
+                if frame is None:
+                    return
+                self._take(frame)
+            if self._wary:
+                self._look_up()
+                if not batches:
+                    continue
+            number, batch = batches.popleft()
+            marker.running = number
+            answers = self._answered(batch)
+            marker.running = 0
+            self._put(answers)
+
+    def _look_up(self) -> None:
+        """Before a batch that may take long: send what is done, and see whether the batch is still wanted."""
+        self._send_answers()
+        while (frame := self._channel.receive_nowait()) is not None:
+            self._take(frame)
+
+    def _take(self, frame: Frame) -> None:
+        if frame.kind is FrameKind.CALLS:
+            for batch in decode_calls(frame, self._ids):
+                self._last += 1
+                self._batches.append((self._last, batch))
+        elif frame.kind is FrameKind.WITHDRAW:
+            self._give_back(decode_withdrawal(frame))
+
+    def _give_back(self, call_ids: frozenset[int]) -> None:
+        for _ in range(len(self._batches)):
+            number, batch = self._batches.popleft()
+            self._answers += [CallAnswer(call.call_id, WITHDRAWN) for call in batch if call.call_id in call_ids]
+            left = [call for call in batch if call.call_id not in call_ids]
+            if left:
+                self._batches.append((number, left))
+
+    def _put(self, answers: list[CallAnswer]) -> None:
+        self._answers += answers
+        if answers and answers[0].finished_ns - answers[0].started_ns >= _FAST_NS:
+            self._wary = _WARY
+        elif self._wary:
+            self._wary -= 1
+        for answer in answers:
+            self._held_bytes += len(answer.body)
+        if len(self._answers) >= _MOST_HELD or self._held_bytes >= _MOST_HELD_BYTES:
+            self._send_answers()
+
+    def _send_answers(self) -> None:
+        if not self._answers:
+            return
+        answers, self._answers, self._held_bytes = self._answers, [], 0
+        try:
+            buffers = encode_answers(answers)
+        except Exception as reason:  # noqa: BLE001 - too large, say: they wait for an answer, so this becomes it
+            if len(answers) == 1:
+                buffers = encode_answers(_all_failed([answers[0].call_id], reason))
+            else:
+                for answer in answers:
+                    self._answers = [answer]
+                    self._send_answers()
+                return
+        self._channel.send(buffers)
+
+    def _answered(self, calls: Sequence[Call]) -> list[CallAnswer]:
+        # The loop outlives whatever a handler raises, `sys.exit` and interrupts included.
+        try:
+            return self._host.answer(calls)
+        except BaseException as reason:  # noqa: BLE001
+            return _all_failed([call.call_id for call in calls], reason)
+
+
+def _all_failed(call_ids: Sequence[int], reason: BaseException) -> list[CallAnswer]:
+    text = "".join(traceback.format_exception(reason))
+    error = CallError(
+        f"the handler raised {type(reason).__name__}", status=_UNAVAILABLE, traceback_text=text, is_of_batch=True
+    )
+    return [CallAnswer(call_id, error.status, error=error) for call_id in call_ids]

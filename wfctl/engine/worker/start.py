@@ -15,4 +15,6 @@ class WorkerStart:
     node: NodePlan
     threads: int
     """Threads that numerical libraries may use here, so that all workers together use the cores once."""
+    request_ids: str
+    """Digits that ``RequestIds`` takes."""
     gpu_id: int | None = None

@@ -7,12 +7,15 @@ Invariant: memory does not grow with the number of reports; nothing but a wrong 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wfctl.handlers.metrics.caching_metric import CachingMetric, Counter, Histogram, Labels, number_in
 from wfctl.handlers.metrics.metric_errors import MetricsCacheKeyError, MetricsCacheTypeError, MetricsCacheValueError
 from wfctl.handlers.metrics.metric_types import MetricTypes
 from wfctl.handlers.metrics.units import SIZE_UNITS, TIME_UNITS
+
+if TYPE_CHECKING:
+    from wfctl.handlers.requests import HasRequestIds
 
 PREDICTION_METRIC: Final = "PredictionTime"
 """The time of each call of a handler, in milliseconds; recorded by us."""
@@ -41,9 +44,10 @@ class Reported:
 class MetricsRecorder:
     """The object handlers know as ``context.metrics``."""
 
-    def __init__(self, model_name: str) -> None:
+    def __init__(self, model_name: str, requests: "HasRequestIds | None" = None) -> None:
         self.model_name = model_name
-        self.request_ids: Mapping[int, str] | None = None
+        self._requests = requests
+        self._request_ids: Mapping[int, str] | None = None
         self.store: list[Any] = []
         self.config_file_path: str | None = None
         self.cache: dict[MetricTypes, dict[str, CachingMetric]] = {}
@@ -58,6 +62,21 @@ class MetricsRecorder:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state.get("model_name") or "")  # type: ignore[misc]  # a pickle of the original has less
         self.__dict__.update(state)
+
+    @property
+    def request_ids(self) -> Mapping[int, str] | None:
+        """Ids of the batch at hand: as they were set, or else the context's."""
+        if self._request_ids is not None or self._requests is None:
+            return self._request_ids
+        return self._requests.request_ids
+
+    @request_ids.setter
+    def request_ids(self, request_ids: Mapping[int, str] | None) -> None:
+        self._request_ids = request_ids
+
+    def usual(self, name: str, kind: MetricTypes = _GAUGE) -> Counter | None:
+        """Return what takes the reports of a figure that have no labels of their own; ``None`` before the first."""
+        return self._usual.get((name, kind))
 
     def set_request_ids(self, request_ids: Mapping[int, str]) -> None:
         """Take the ids of the batch at hand."""

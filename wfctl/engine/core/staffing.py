@@ -1,0 +1,146 @@
+"""How many workers a node has, and which: started, replaced, added under load, let go when idle.
+
+Invariant: never more than ``max-workers`` of a node, those that load and those to be started included; below
+``min-workers`` only while replacements back off or after the node was given up.
+"""
+
+from math import inf
+
+from wfctl.engine.backend import WorkerId
+from wfctl.engine.core.commands import AskProgress, Command, KillWorker, RetireWorker, StartWorker
+from wfctl.engine.core.records import Attempt, CoreState, NodeState, WorkerSlot, WorkerState
+
+BACKOFF_S = (0.0, 1.0, 1.0, 2.0, 3.0, 5.0)
+"""Waiting time before a replacement, by workers lost in a row; the last holds for all further ones."""
+
+GROW_AFTER_S = 0.1
+"""How long a call waits before a node that may have more workers gets more."""
+
+SILENT_AFTER_S = 0.005
+"""How long a worker may keep calls waiting that others could run; a fast node's worker answers within 1 ms."""
+
+
+def start_worker(state: CoreState, node: NodeState, commands: list[Command]) -> None:
+    """Ask for one more worker."""
+    state.last_worker += 1
+    worker_id = WorkerId(state.last_worker)
+    worker = WorkerSlot(worker_id, node)
+    state.workers[worker_id] = worker
+    node.workers[worker_id] = worker
+    node.starting += 1
+    commands.append(StartWorker(node.name, worker_id))
+
+
+def forget_worker(state: CoreState, worker_id: WorkerId) -> WorkerSlot | None:
+    """Take a worker out of the books; ``None`` if it is not in them any more."""
+    worker = state.workers.pop(worker_id, None)
+    if worker is not None:
+        node = worker.node
+        del node.workers[worker_id]
+        if worker.state is WorkerState.STARTING:
+            node.starting -= 1
+        elif worker in node.free:
+            node.free.remove(worker)
+    return worker
+
+
+def replace_worker(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
+    """See to it that a node is not left with too few workers after it lost one; the wait grows with the losses."""
+    delay_s = BACKOFF_S[min(node.crashes, len(BACKOFF_S) - 1)]
+    node.crashes += 1
+    if (state.is_closing and not state.runs) or len(node.workers) + len(node.restarts) >= node.min_workers:
+        return
+    if not delay_s:
+        start_worker(state, node, commands)
+        return
+    node.restarts.append(now + delay_s)
+    state.wake_at = min(state.wake_at, now + delay_s)
+
+
+def restart_due(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
+    """Start the replacements that have waited long enough."""
+    for due_at in tuple(node.restarts):
+        if due_at <= now:
+            node.restarts.remove(due_at)
+            start_worker(state, node, commands)
+
+
+def grow(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
+    """Start more workers for calls that wait: at most as many as there are, and as there are batches waiting."""
+    due_at = grows_at(node)
+    if due_at > now:
+        state.wake_at = min(state.wake_at, due_at)
+        return
+    room = node.max_workers - len(node.workers)
+    wanted = -(-node.waiting // node.batch_size)
+    for _ in range(min(room, wanted, max(1, len(node.workers)))):
+        start_worker(state, node, commands)
+
+
+def grows_at(node: NodeState) -> float:
+    """Return when a node gets more workers if nothing changes; infinity if it does not."""
+    if len(node.workers) >= node.max_workers or not node.waiting or node.starting or node.restarts or node.free:
+        return inf
+    if node.load_error is not None:
+        return inf
+    oldest = min((each[0].enqueued for each in (node.queue, node.alone) if each), default=inf)
+    return oldest + GROW_AFTER_S
+
+
+def shrink(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
+    """Let workers go that had nothing to do for too long."""
+    while shrinks_at(state, node) <= now:
+        worker = node.free[0]
+        forget_worker(state, worker.worker_id)
+        commands.append(RetireWorker(worker.worker_id))
+
+
+def shrinks_at(state: CoreState, node: NodeState) -> float:
+    """Return when the node lets a worker go if nothing changes; infinity if it does not."""
+    if not node.free or len(node.workers) <= node.min_workers:
+        return inf
+    # The most recently used is always taken first, so the one used longest ago is at the front.
+    return node.free[0].heard_at + state.idle_s
+
+
+def ask_the_silent(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
+    """Where one worker has nothing to do and another sits on batches, find out which of those it has begun."""
+    if not node.free or len(node.workers) == 1 or node.waiting:
+        return
+    for worker in node.workers.values():
+        due_at = asks_at(worker)
+        if due_at <= now:
+            worker.heard_at = now  # asked once a while, not at every event
+            due_at = asks_at(worker)
+            commands.append(AskProgress(worker.worker_id))
+        state.wake_at = min(state.wake_at, due_at)
+
+
+def asks_at(worker: WorkerSlot) -> float:
+    """Return when a worker has been silent for too long; infinity if it holds no batch that it may not have begun."""
+    calls = worker.calls
+    if worker.state is not WorkerState.READY or len(calls) < 2:  # noqa: PLR2004 - there is but one batch
+        return inf
+    first: Attempt = next(iter(calls.values()))
+    if first.batch_id == next(reversed(calls.values())).batch_id:
+        return inf
+    return max(worker.heard_at, first.sent) + SILENT_AFTER_S
+
+
+def kill_the_stuck(worker: WorkerSlot, now: float, commands: list[Command]) -> None:
+    """End a worker that does not come back."""
+    if worker.state is WorkerState.READY and kills_at(worker) <= now:
+        worker.state = WorkerState.KILLED
+        commands.append(KillWorker(worker.worker_id))
+
+
+def kills_at(worker: WorkerSlot) -> float:
+    """Return when a worker with calls will have been busy for too long.
+
+    One more ``timeout-ms`` after its oldest call was given up, not at once: otherwise every time-out of an overloaded
+    node with one worker would cost the loading of a model.
+    """
+    if worker.state is WorkerState.KILLED:
+        return inf
+    oldest: Attempt = next(iter(worker.calls.values()))
+    return min(oldest.deadline + worker.node.timeout_s, oldest.sent + worker.node.response_timeout_s)

@@ -1,0 +1,125 @@
+"""Frames of calls: batches on their way to a worker, and calls that are taken back.
+
+Numbers travel in fixed records, headers as the JSON they are kept in, payloads as they are behind them; the parent
+never looks into a payload. Names come from clients: half a surrogate pair must not end a worker.
+Invariant: whatever a frame holds, reading it gives the calls or a ``FrameError``.
+"""
+
+import struct
+from collections.abc import Sequence
+
+from wfctl.engine.call import NO_HEADERS, Call, Headers, Input, Part, RequestIds
+from wfctl.engine.wire.frames import Buffer, Frame, FrameError, FrameKind, encode_frame
+
+_CALL = struct.Struct("<QBIQ")
+"""call id, flags, size of the headers, size of the body or number of parts"""
+_PART = struct.Struct("<IiQ")
+"""size of the name, size of the content type or -1, size of the body"""
+_ID = struct.Struct("<Q")
+_AS_JSON, _BEGINS_BATCH, _IS_BODY = 1, 2, 4
+_NO_TYPE = -1
+_NOTHING: Input = b""
+
+
+def encode_calls(calls: Sequence[Call]) -> list[Buffer]:
+    """Return the frame of some calls as buffers to write; neighbours with one ``batch_id`` are one batch."""
+    meta: list[bytes] = []
+    bodies: list[Buffer] = []
+    last_batch = -1
+    for call in calls:
+        call_id, given = call.call_id, call.input
+        headers = b"" if call.headers is NO_HEADERS else call.headers.text
+        flags = _AS_JSON if call.as_json else 0
+        if call.batch_id != last_batch:
+            last_batch = call.batch_id
+            flags |= _BEGINS_BATCH
+        if isinstance(given, (bytes, bytearray)):
+            meta.append(_CALL.pack(call_id, flags | _IS_BODY, len(headers), len(given)) + headers)
+            bodies.append(given)
+        else:
+            meta.append(_CALL.pack(call_id, flags, len(headers), len(given)) + headers)
+            for part in given:
+                meta.append(_part_record(part))
+                bodies.append(part.body)
+    return encode_frame(FrameKind.CALLS, len(calls), b"".join(meta), bodies)
+
+
+def _part_record(part: Part) -> bytes:
+    name = part.name.encode("utf-8", "surrogatepass")
+    if part.content_type is None:
+        return _PART.pack(len(name), _NO_TYPE, len(part.body)) + name
+    kind = part.content_type.encode("utf-8", "surrogatepass")
+    return _PART.pack(len(name), len(kind), len(part.body)) + name + kind
+
+
+def decode_calls(frame: Frame, ids: RequestIds) -> list[list[Call]]:
+    """Return the batches in a frame; bodies own their memory, and the frame is used up."""
+    try:
+        return _batches_in(frame, ids)
+    except (struct.error, UnicodeDecodeError, ValueError) as reason:
+        raise FrameError(f"found calls that cannot be read: {reason}") from reason
+
+
+def _batches_in(frame: Frame, ids: RequestIds) -> list[list[Call]]:
+    # What would lie past the end reads as nothing, and that the sizes were wrong is seen at the end.
+    content, meta_size, size = frame.content, frame.meta_size, len(frame.content)
+    at, body_at = 0, meta_size
+    batches: list[list[Call]] = []
+    for _ in range(frame.count):
+        call_id, flags, headers_size, number = _CALL.unpack_from(content, at)
+        at += _CALL.size
+        headers, given = NO_HEADERS, _NOTHING
+        if headers_size:
+            headers = Headers(text=content[at : at + headers_size])
+            at += headers_size
+        if flags & _IS_BODY:
+            begin, body_at = body_at, body_at + number
+            given = _body(content, begin, body_at, is_all=at == meta_size == begin and body_at == size)
+        else:
+            given, at, body_at = _parts_at(content, number, at, body_at, meta_size)
+        if flags & _BEGINS_BATCH or not batches:
+            batches.append([])
+        as_json = flags & _AS_JSON != 0
+        batches[-1].append(Call(call_id, given, ids=ids, headers=headers, as_json=as_json))
+    if at != meta_size or body_at != size:
+        raise FrameError("its sizes do not add up")
+    return batches
+
+
+def _parts_at(
+    content: bytearray, count: int, at: int, body_at: int, meta_size: int
+) -> tuple[tuple[Part, ...], int, int]:
+    size = len(content)
+    parts: list[Part] = []
+    for _ in range(count):
+        name_size, type_size, body_size = _PART.unpack_from(content, at)
+        begin, at = at + _PART.size, at + _PART.size + name_size
+        name = content[begin:at].decode("utf-8", "surrogatepass")
+        kind = None
+        if type_size >= 0:
+            kind = content[at : at + type_size].decode("utf-8", "surrogatepass")
+            at += type_size
+        begin, body_at = body_at, body_at + body_size
+        is_all = at == meta_size == begin and body_at == size
+        parts.append(Part(name, _body(content, begin, body_at, is_all=is_all), kind))
+    return tuple(parts), at, body_at
+
+
+def _body(content: bytearray, begin: int, end: int, *, is_all: bool) -> bytearray:
+    if is_all:
+        # The last part is the only one with a body: what the frame owns is handed on, without a copy.
+        del content[:begin]
+        return content
+    return content[begin:end]
+
+
+def encode_withdrawal(call_ids: Sequence[int]) -> list[Buffer]:
+    """Return the frame that takes calls back."""
+    return encode_frame(FrameKind.WITHDRAW, len(call_ids), b"".join(map(_ID.pack, call_ids)))
+
+
+def decode_withdrawal(frame: Frame) -> frozenset[int]:
+    """Return the calls that are taken back."""
+    if frame.count * _ID.size != len(frame.content):
+        raise FrameError("found a withdrawal whose sizes do not add up")
+    return frozenset(call_id for (call_id,) in _ID.iter_unpack(frame.content))

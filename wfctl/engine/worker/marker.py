@@ -1,0 +1,43 @@
+"""A word of memory that a worker shares with the engine: which batch it is running.
+
+A worker that dies can tell nothing any more; this word outlives it, so that the engine knows which of the calls it
+had handed over were running and which had not been begun.
+Invariant: one writer, the worker; eight bytes at an aligned address, so that no half-written word is ever read.
+"""
+
+import mmap
+import os
+
+_SIZE = mmap.PAGESIZE
+
+
+def make_marker_file() -> int:
+    """Return the descriptor of a new marker, which says that nothing runs."""
+    file = os.memfd_create("wfctl-marker", os.MFD_CLOEXEC)
+    os.truncate(file, _SIZE)
+    return file
+
+
+class Marker:
+    """The word, seen from one of its two ends; takes the descriptor over and closes it."""
+
+    def __init__(self, file: int) -> None:
+        try:
+            self._memory = mmap.mmap(file, _SIZE)
+        finally:
+            os.close(file)
+        self._word = memoryview(self._memory).cast("Q")
+
+    @property
+    def running(self) -> int:
+        """The number of the batch that runs, counted from 1 for each worker; 0 if none does."""
+        return self._word[0]
+
+    @running.setter
+    def running(self, number: int) -> None:
+        self._word[0] = number
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._word.release()
+        self._memory.close()
