@@ -16,3 +16,4 @@ class WorkerStart:
     threads: int
     """Threads that numerical libraries may use here, so that all workers together use the cores once."""
     gpu_id: int | None = None
+    """The GPU this worker is to compute on, as ``cuda:<number>`` counts them; ``None`` for the CPU."""
