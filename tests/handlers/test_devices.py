@@ -46,7 +46,7 @@ def test_a_torch_without_cuda_is_named_where_a_gpu_was_given(there, caplog, monk
     choose_device(1)
     (said,) = caplog.messages
     assert said.startswith(
-        f"GPU 1 was given, but CUDA is missing: torch {torch.__version__} is built without it (install"
+        f"GPU 1 was given, but CUDA is missing: torch {torch.__version__} is built without it (https:"
     )
     assert said.endswith("; the model computes on the CPU")
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 _TENSOR_CORES = (8, 0)
-_GET_TORCH = "install a torch that is built for this GPU (https://pytorch.org/get-started/locally)"
+_GET_TORCH = "https://pytorch.org says how to install one that is built for this GPU"
 _GET_DRIVER = "see that nvidia-smi lists the GPU and that the driver is new enough for this torch"
 _log = logging.getLogger(__name__)
 
