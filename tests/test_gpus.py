@@ -74,12 +74,20 @@ def test_gpus_divided_into_parts_count_as_one_part_where_there_is_nothing_else(m
     assert count_gpus({}, machine(FOUR, range(4), parted=parted), _never) == count
 
 
-@pytest.mark.parametrize(("told", "files"), [(FOUR, ()), ((), (0, 1))])
-def test_the_driver_is_asked_where_the_kernel_does_not_say_enough(machine, told, files):
+@pytest.mark.parametrize(("told", "files", "unknown"), [(FOUR, (), 0), ((), (0, 1, 2), 3)])
+def test_the_driver_is_asked_where_the_kernel_does_not_say_enough(machine, told, files, unknown):
     root = machine(told, files)
     assert count_gpus({}, root, lambda: ("GPU-a", "GPU-b")) == 2
     assert count_gpus({"CUDA_VISIBLE_DEVICES": "GPU-b"}, root, lambda: ("GPU-a", "GPU-b")) == 1
-    assert count_gpus({}, root, lambda: ()) == 0
+    # Without an answer the device files count, which somebody put there on purpose.
+    assert count_gpus({}, root, lambda: ()) == unknown
+
+
+def test_a_board_with_its_gpu_inside_has_one(machine):
+    root = machine()
+    (root / "dev/nvhost-gpu").touch()
+    assert count_gpus({}, root, _never) == 1
+    assert count_gpus({"CUDA_VISIBLE_DEVICES": ""}, root, _never) == 0
 
 
 def test_linux_under_windows_asks_the_driver(machine):

@@ -17,6 +17,7 @@ Uuids = tuple[str | None, ...]
 
 _ROOT = Path("/")
 _PROC, _TOPOLOGY = "proc/driver/nvidia", "sys/class/kfd/kfd/topology/nodes"
+_UNDER_WINDOWS, _ON_A_BOARD = "dev/dxg", "dev/nvhost-gpu"
 _MINOR, _UUID, _EXCLUDED = "Device Minor", "GPU UUID", "GPU Excluded"
 _NUMBER = re.compile(r"[+-]?\d+")
 _NAMED, _PART = "GPU-", "MIG-"
@@ -85,9 +86,10 @@ def _of_nvidia(root: Path, ask_driver: Callable[[], Uuids]) -> Uuids:
         usable = {minor: uuid for minor, uuid in told.items() if minor in files}
         whole = tuple(uuid for minor, uuid in usable.items() if not _is_parted(root, minor))
         return whole or ((None,) if usable else ())
-    if files or told or (root / "dev/dxg").exists():  # dxg: Linux under Windows
-        return ask_driver()
-    return ()
+    if files or told or (root / _UNDER_WINDOWS).exists():
+        # A device file says that a GPU is meant to be used: where nobody knows it, its worker says what is missing.
+        return ask_driver() or (None,) * len(files)
+    return (None,) if (root / _ON_A_BOARD).exists() else ()
 
 
 def _ask_driver() -> Uuids:
