@@ -49,14 +49,17 @@ class NodePlan:
     code: CodeUnit
     startup_timeout_s: float | None = None
     """Beats that of the plan: the archive's own ``startupTimeout``."""
+    response_timeout_s: float | None = None
+    """How long a worker may take for one batch before it is ended and replaced (``responseTimeout``)."""
+    max_retry_timeout_s: float | None = None
+    """For how long workers that fail or die one after another are replaced before the node is given up; 0 for not at
+    all (``maxRetryTimeoutInSec``)."""
     queue_size: int | None = None
     """Beats that of the plan: the archive's own ``jobQueueSize``."""
-    response_timeout_s: float | None = None
-    """How long a worker may take for one batch before it is ended: the archive's own ``responseTimeout``."""
-    max_retry_timeout_s: float | None = None
-    """For how long failed starts are repeated: the archive's own ``maxRetryTimeoutInSec``."""
     isolates: bool = True
     """Whether calls are sent again after a batch of several failed or a worker died."""
+    devices: tuple[int, ...] = ()
+    """Numbers of the GPUs that the node's workers share, as ``cuda:<number>`` counts them; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,15 @@ class ExecutionPlan:
         return self.startup_timeout_s if own is None else own
 
 
-_UNCONFIGURED = ModelConfig()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processors:
+    """What a machine has to compute on."""
+
+    cores: int = 1
+    gpus: int = 0
+
+
+_UNCONFIGURED, _UNKNOWN = ModelConfig(), Processors()
 
 
 def make_plan(
@@ -98,6 +109,7 @@ def make_plan(
     code: Mapping[str, CodeUnit],
     startup_timeout_s: float = 120.0,
     configs: Mapping[str, ModelConfig] | None = None,
+    processors: Processors = _UNKNOWN,
 ) -> ExecutionPlan:
     """Join a sound workflow with the resolved code of each node (node name -> ``CodeUnit``).
 
@@ -109,12 +121,15 @@ def make_plan(
             name=node.name,
             kind=node.kind,
             model_name=f"{name}__{node.name}",
-            settings=_settings(node.settings, said[node.name]),
+            settings=_settings(node.settings, said[node.name], processors),
             parents=node.parents,
             children=node.children,
             code=code[node.name],
             startup_timeout_s=said[node.name].startup_timeout_s,
+            response_timeout_s=said[node.name].response_timeout_s,
+            max_retry_timeout_s=said[node.name].max_retry_timeout_s,
             queue_size=said[node.name].queue_size,
+            devices=devices_for(said[node.name], processors.gpus),
         )
         for node in workflow
     )
@@ -126,10 +141,22 @@ def make_plan(
     )
 
 
-def _settings(settings: WorkerSettings, config: ModelConfig) -> WorkerSettings:
-    """Return the settings with the numbers of workers that an archive asks for."""
+def devices_for(config: ModelConfig, gpus: int) -> tuple[int, ...]:
+    """Return the GPUs that workers may use; as in the original one number that is not there voids ``deviceIds``."""
+    if not config.allows_gpus:
+        return ()
+    wanted = config.device_ids
+    return wanted if wanted and all(0 <= each < gpus for each in wanted) else tuple(range(gpus))
+
+
+def _settings(settings: WorkerSettings, config: ModelConfig, processors: Processors) -> WorkerSettings:
+    """Return the settings with the numbers of workers that an archive asks for.
+
+    The original starts the least and never more by itself, so the most in an archive was never tried by anybody, and
+    may be any number: it is a leave, and taken only as far as there are processors that another worker could use.
+    """
     if config.workers is None:
         return settings
-    # The original starts the least and never more by itself; an archive may allow for more models than there is room.
-    least, _ = config.workers
-    return replace(settings, min_workers=least, max_workers=least)
+    least, most = config.workers
+    room = len(set(devices_for(config, processors.gpus))) or processors.cores
+    return replace(settings, min_workers=least, max_workers=max(least, min(most, room)))

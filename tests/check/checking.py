@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from wfctl.archive.inside import inside_of
 from wfctl.archive.manifest import parse_war_manifest
@@ -74,7 +75,8 @@ def _inside(example: Example, archive: str) -> Inside | None:
         del limit
         return members[name].encode() if name in members else None
 
-    return inside_of(read, judges_requirements=True)
+    found = inside_of(read, judges_requirements=True)
+    return found and replace(found, gpus=0)
 
 
 def one(checked: Checked, code: str) -> Diagnostic:

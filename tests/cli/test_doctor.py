@@ -38,6 +38,21 @@ def test_this_machine_can_run_workflows(cli: Cli) -> None:
     assert all(check["remedy"] for check in found.values() if check["state"] != "ok")
 
 
+@pytest.mark.parametrize(
+    ("found", "gpus", "state", "shown"),
+    [
+        ("2.13.0+cpu, CPU only", 0, State.OK, "2.13.0+cpu, CPU only"),
+        ("2.13.0, NVIDIA H100", 1, State.OK, "2.13.0, NVIDIA H100"),
+        ("2.13.0+cpu, CPU only", 1, State.DOUBTFUL, "2.13.0+cpu, CPU only, though a GPU is here"),
+        ("2.13.0, CPU only", 4, State.DOUBTFUL, "2.13.0, CPU only, though 4 GPUs are here"),
+    ],
+)
+def test_a_torch_that_does_not_see_the_gpus_is_doubtful(found: str, gpus: int, state: State, shown: str) -> None:
+    symptom = examinations._fit_of_torch(found, gpus)
+    assert (symptom.state, symptom.found) == (state, shown)
+    assert (symptom.remedy is None) == (state is State.OK)
+
+
 def test_what_is_missing_fails_and_says_how_to_mend_it(cli: Cli, tmp_path: Path) -> None:
     broken = tmp_path / "site"
     (broken / "torch").mkdir(parents=True)

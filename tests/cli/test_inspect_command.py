@@ -220,7 +220,7 @@ def test_a_model_shows_what_becomes_of_its_configuration_and_requirements(cli, t
     assert (shown["version"], shown["handler"], shown["runtime"]) == ("3.1", "h.py", "python")
     assert shown["startupTimeout"] == "applied"
     assert shown["batchSize"] == 'no effect in a workflow: the spec\'s "batch-size" applies'
-    assert shown["deviceType"] == "not applied yet: workers run on the CPU"
+    assert shown["deviceType"] == "applied: without a GPU the workers run on the CPU, as in TorchServe"
     assert shown["useVenv"].startswith("not supported: ")
     assert shown["maxWorkers"] == "ignored: is text, not a whole number"
     assert shown["4"] == "requirements, 1 satisfied by this environment"
@@ -232,9 +232,10 @@ def test_a_model_shows_what_becomes_of_its_configuration_and_requirements(cli, t
     assert [each["line"] for each in record["requirements"]["unmet"]] == [2, 3, 4]
 
 
-def test_the_most_workers_of_a_configuration_are_not_said_to_run(cli, tmp_path):
+def test_the_most_workers_of_a_configuration_are_said_to_run_as_far_as_there_is_room(cli, tmp_path):
     (tmp_path / "h.py").write_text("def handle(data, context): ...\n")
-    for most, fate in ((4, "no effect, as in TorchServe: minWorkers of them run"), (2, "applied")):
+    leave = "applied: up to 4 run under load, but no more than there are processors for them"
+    for most, fate in ((4, leave), (2, "applied")):
         (tmp_path / "c.yaml").write_text(f"minWorkers: 2\nmaxWorkers: {most}\n")
         assert cli("archive-model", "--model-name", "m", "--handler", "h", "-v", "1", "-c", "c.yaml", "-f").code == 0
         keys = json.loads(cli("inspect", "m.mar", "--json").out)["config"]["keys"]

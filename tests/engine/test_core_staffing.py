@@ -126,3 +126,13 @@ def test_failed_starts_are_repeated_for_as_long_as_the_archive_says():
             commands = floor.wake()
     assert 20 <= floor.now - failed_at <= 25
     assert run.error.message == "it cannot be loaded any more: weights are gone"
+
+
+def test_a_node_whose_archive_forbids_it_gets_no_second_worker():
+    plan = plan_of("a", default=WorkerSettings(max_batch_delay_ms=0))
+    floor = Floor(plan=replace(plan, nodes=(replace(plan.nodes[0], max_retry_timeout_s=0.0),)))
+    (worker,) = floor.state.workers
+    assert floor.tell(events.worker_lost, worker, "signal 9", running=0) == []
+    run, (settle,) = floor.submit()
+    assert settle.run is run
+    assert "forbids another" in run.error.message

@@ -1,4 +1,5 @@
 import sys
+import warnings
 from types import ModuleType
 
 import pytest
@@ -35,6 +36,55 @@ def there(monkeypatch):
 def test_the_first_kind_that_is_there_is_taken_if_a_number_is_given(there, kinds, gpu_id, map_location, device):
     there(*kinds)
     assert choose_device(gpu_id) == (map_location, torch.device(device))
+
+
+def test_a_torch_without_cuda_is_named_where_a_gpu_was_given(there, caplog, monkeypatch):
+    there()
+    monkeypatch.setattr(torch.version, "cuda", None)
+    choose_device(None)
+    assert caplog.messages == []
+    choose_device(1)
+    (said,) = caplog.messages
+    assert said.startswith(
+        f"GPU 1 was given, but CUDA is missing: torch {torch.__version__} is built without it (https:"
+    )
+    assert said.endswith("; the model computes on the CPU")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            RuntimeError("Found no NVIDIA driver on your system. Please check\nthat"),
+            "Found no NVIDIA driver on your system",
+        ),
+        (RuntimeError(""), "no reason given"),
+        (None, "no device is visible"),
+    ],
+)
+def test_what_keeps_cuda_from_being_used_is_said_in_the_words_of_torch(there, caplog, monkeypatch, error, words):
+    def init():
+        if error is not None:
+            raise error
+
+    there()
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    monkeypatch.setattr(torch.cuda, "init", init)
+    assert choose_device("0") == ("cpu", torch.device("cpu"))
+    (said,) = caplog.messages
+    assert said.startswith(f"GPU 0 was given, but CUDA cannot be used: {words}")
+    assert "see that nvidia-smi lists the GPU" in said
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_torch_warns_of_a_driver_is_left_to_that_sentence(monkeypatch, caplog):
+    def is_available():
+        warnings.warn("CUDA initialization: the driver is too old", UserWarning, stacklevel=1)
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", is_available)
+    choose_device(0)
+    assert len(caplog.messages) == 1
 
 
 def test_xla_is_taken_where_it_is_installed_and_maps_nothing(there, monkeypatch, tmp_path):

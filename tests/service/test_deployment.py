@@ -287,9 +287,11 @@ def test_the_door_is_typed_for_callers(tmp_path: Path) -> None:
 def test_what_an_archive_says_of_its_workers_beats_the_spec(workflow, tmp_path) -> None:
     from wfctl.archive.mar import write_mar
 
-    folder = workflow("models:\n  min-workers: 3\n  max-workers: 3\n  m1: {url: m1.mar}\n  m2: {url: m2.mar}\ndag:\n  m1: [m2]\n", "")
+    folder = workflow(
+        "models:\n  min-workers: 3\n  max-workers: 3\n  m1: {url: m1.mar}\n  m2: {url: m2.mar}\ndag:\n  m1: [m2]\n", ""
+    )
     (tmp_path / "h.py").write_text("def handle(data, context):\n    return [row['body'] for row in data or []]\n")
-    (tmp_path / "c.yaml").write_text("minWorkers: 2\nmaxWorkers: 8\njobQueueSize: 5\nstartupTimeout: 77\n")
+    (tmp_path / "c.yaml").write_text("minWorkers: 2\nmaxWorkers: 2\njobQueueSize: 5\nstartupTimeout: 77\n")
     write_mar(folder / "m1.mar", model_name="m1", handler=tmp_path / "h.py", config_file=tmp_path / "c.yaml")
     write_mar(folder / "m2.mar", model_name="m2", handler=tmp_path / "h.py")
     with wfctl.open_deployment(folder) as flow:

@@ -55,6 +55,8 @@ class Inside:
     """How many requirements there are, satisfied or not."""
     unmet: tuple[UnmetRequirement, ...] = ()
     """Empty, too, where nobody looked at the environment."""
+    gpus: int | None = None
+    """How many GPUs its workers could have here; ``None`` where nobody counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

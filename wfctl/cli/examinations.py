@@ -20,6 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from wfctl.gpus import count_gpus
 from wfctl.handlers.extras import EXTRA_OF, command_for
 
 _MIB = 1024 * 1024
@@ -79,12 +80,13 @@ def _cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_ASK_TORCH = """
+_CPU_ONLY = "CPU only"
+_ASK_TORCH = f"""
 import torch
 cuda = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 mps = getattr(torch.backends, "mps", None)
 devices = cuda + (["Apple GPU"] if mps and mps.is_available() else [])
-print(torch.__version__ + ", " + (", ".join(devices) or "CPU only"))
+print(torch.__version__ + ", " + (", ".join(devices) or "{_CPU_ONLY}"))
 """
 
 
@@ -109,7 +111,20 @@ def _torch() -> Iterator[Symptom]:
         remedy = "pip install --force-reinstall torch"
         yield Symptom(name="torch", state=State.MISSING, found=f"cannot be imported: {reason}", remedy=remedy)
     else:
-        yield Symptom(name="torch", state=State.OK, found=done.stdout.strip())
+        yield _fit_of_torch(done.stdout.strip(), count_gpus())
+
+
+def _fit_of_torch(found: str, gpus: int) -> Symptom:
+    """Compare what torch says of itself with the GPUs that workers will be given."""
+    if not gpus or not found.endswith(_CPU_ONLY):
+        return Symptom(name="torch", state=State.OK, found=found)
+    there = "a GPU is" if gpus == 1 else f"{gpus} GPUs are"
+    return Symptom(
+        name="torch",
+        state=State.DOUBTFUL,
+        found=f"{found}, though {there} here",
+        remedy="models run on the CPU until torch is built for the GPU and its driver is new enough for it: https://pytorch.org",
+    )
 
 
 def _libyaml() -> Iterator[Symptom]:

@@ -25,7 +25,6 @@ _HERE: Final[Mapping[str, str]] = {
     "function-settings": "; here the settings apply",
     "model-not-a-store-name": "; here it is found by its path",
     "incomplete-manifest": "; here it runs",
-    "config-not-applied": "; TorchServe goes by what is set there",
     "config-not-supported": "; TorchServe does it",
     "unsupported-runtime": "; TorchServe runs it in that runtime, here handlers are Python",
     "none-not-guarded": "; TorchServe refuses such a workflow, here it starts",

@@ -97,6 +97,7 @@ _ROWS = (
     Rule("WF510", "unmet-requirement", _W, "this environment does not satisfy what a model requires", at_run=True),
     Rule("WF511", "config-not-supported", _W, "a key of model-config.yaml asks for what is not done here", at_run=True),
     Rule("WF512", "unsupported-runtime", _E, "a model's archive is made for another runtime than Python"),
+    Rule("WF513", "device-not-there", _W, "model-config.yaml asks for GPUs that this machine lacks", at_run=True),
     # WF6xx: security
     Rule("WF601", "bidirectional-character", _E, "an invisible character changes the order of reading"),
     Rule("WF602", "path-outside-store", _E, "a model's url leaves the store"),
@@ -114,8 +115,9 @@ _ROWS = (
     Rule("WF904", "several-entries-allowed", _N, "TorchServe demands exactly one entry"),
     Rule("WF905", "function-settings", _N, "TorchServe fixes every function to one worker and batch size 1"),
     Rule("WF906", "model-not-a-store-name", _N, "TorchServe reads models from its store or a URL only"),
-    Rule("WF907", "config-not-applied", _N, "a key of model-config.yaml is not applied yet", at_run=True),
+    # WF907 said which keys of model-config.yaml were not applied yet.
     Rule("WF908", "incomplete-manifest", _N, "TorchServe refuses an archive whose manifest lacks a key", at_run=True),
+    Rule("WF909", "workers-scaled", _N, "TorchServe never starts more workers than minWorkers by itself"),
     # WF92x and WF93x: differences that stand on what is inside archives, found by check-compat alone
     Rule("WF920", "ts-name-not-supported", _E, "a handler imports a name of TorchServe's package that is not here"),
     Rule("WF921", "built-in-not-supported", _E, "a manifest names a handler of a vendor, built into TorchServe"),

@@ -26,6 +26,7 @@ from typing import TextIO
 
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
 from wfctl.engine.call import WITHDRAWN, Call, CallAnswer, CallError
+from wfctl.engine.devices import DeviceShares
 from wfctl.engine.inline_limits import SHARED, refuse_impossible
 from wfctl.hosting.held import hold_late_libraries
 from wfctl.hosting.host import Host, load_host
@@ -40,6 +41,7 @@ class InlineBackend:
     def __init__(self) -> None:
         self._nodes: dict[str, NodePlan] = {}
         self._loaded: dict[str, _LoadedNode] = {}
+        self._shares = DeviceShares()
         self._workers: dict[WorkerId, str] = {}
         self._withdrawn: set[int] = set()
         self._listener: WorkerListener | None = None
@@ -59,7 +61,10 @@ class InlineBackend:
         """Load the node, unless another of its workers has; raises ``LoadError``."""
         began = monotonic()
         if node not in self._loaded and self._listener is not None:
-            self._loaded[node] = _LoadedNode(self._nodes[node], self._listener)
+            share = self._shares.next_for(self._nodes[node])
+            gpu_id = None if share is None else share.gpu
+            self._loaded[node] = _LoadedNode(self._nodes[node], self._listener, gpu_id)
+            self._shares.hold(node, share)
         self._workers[worker] = node
         return WorkerReport(worker=worker, node=node, pid=os.getpid(), load_s=monotonic() - began)
 
@@ -102,6 +107,7 @@ class InlineBackend:
         node = self._workers.pop(worker, None)
         if node is not None and node not in self._workers.values():
             del self._loaded[node]
+            self._shares.give_back(node)
         return node is not None
 
     async def close(self) -> None:
@@ -113,11 +119,11 @@ class InlineBackend:
 class _LoadedNode:
     """One node's code, with the surroundings it sees."""
 
-    def __init__(self, node: NodePlan, listener: WorkerListener) -> None:
+    def __init__(self, node: NodePlan, listener: WorkerListener, gpu_id: int | None) -> None:
         hold_late_libraries(node.code.model_dir, *node.code.import_paths)
         self._surroundings = _Surroundings(node, listener)
         with self._surroundings.entered():
-            self._host: Host = load_host(node)
+            self._host: Host = load_host(node, gpu_id=gpu_id)
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Call the handler; whatever it raises but the keyboard's interrupt is a failure of the node."""

@@ -13,6 +13,7 @@ from wfctl.errors import ArchiveError, LoadError
 from wfctl.handlers.context import OK_STATUS, Context, RequestProcessor
 from wfctl.handlers.metrics.recorder import PREDICTION_METRIC, MetricsRecorder
 from wfctl.handlers.streaming import STREAM_HEADER, IntermediateResponses
+from wfctl.hosting.device_advice import told_of_gpus
 from wfctl.hosting.entry_point import Entry, load_entry
 from wfctl.hosting.failures import UNAVAILABLE, last_line_of, verdict_on
 from wfctl.hosting.inputs import headers_of, row_of
@@ -49,7 +50,7 @@ def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
     try:
         return Host(load_entry(node, context), context)
     except LoadError as error:
-        raise advised(error) from error.__cause__
+        raise told_of_gpus(advised(error)) from error.__cause__
 
 
 class _Requests:

@@ -4,7 +4,8 @@ Everything here may take long (disks, digests, downloads) and belongs in a threa
 Invariant: nothing of the user is imported; after a failure no temporary folder is left.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from wfctl.check.rules.archives import findings_about
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import ArchiveError, WfctlError
+from wfctl.gpus import count_gpus
 from wfctl.hosting.real_ts import require_real_ts
-from wfctl.plan import CodeUnit, ExecutionPlan, make_plan
+from wfctl.plan import CodeUnit, ExecutionPlan, Processors, make_plan
 from wfctl.service.code_units import code_of
 from wfctl.service.origins import Acquired, Terms, acquire_models, acquire_workflow
 from wfctl.service.workplace import Workplace, open_workplace
@@ -54,6 +56,8 @@ class Request:
     """What may be fetched, and what of it may run."""
     service_envelope: str | None = None
     """The envelope around every model; functions get none."""
+    count_gpus: Callable[[], int] = count_gpus
+    """Asked once, and only where a node may compute on one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +96,12 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
         models = acquire_models(workflow, places, request.terms, folder / "fetched", stop)
         code = code_of(workflow, read, models, folder / "models", envelope=request.service_envelope)
         code = {name: replace(unit, uses_real_ts=request.uses_real_ts) for name, unit in code.items()}
-        insides = {node.name: _inside(code[node.name]) for node in workflow if node.kind is NodeKind.MODEL}
+        processors = _processors(request, workflow, read)
+        insides = {
+            node.name: replace(_inside(code[node.name]), gpus=processors.gpus)
+            for node in workflow
+            if node.kind is NodeKind.MODEL
+        }
         report = _with_archives(report, workflow, _to_tell(code, insides) if request.install_requirements else insides)
         if request.install_requirements:
             # Imported here: it starts processes, and is wanted seldom.
@@ -105,11 +114,25 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
             code=code,
             startup_timeout_s=request.startup_timeout_s,
             configs={name: inside.config for name, inside in insides.items()},
+            processors=processors,
         )
         return Prepared(plan=plan, report=report, workplace=workplace)
     except BaseException:
         workplace.remove()
         raise
+
+
+_WORDS_OF_GPUS = ("torch", "gpu", "cuda")
+
+
+def _processors(request: Request, workflow: Workflow, read: ReadSources) -> Processors:
+    """Return what there is to compute on; a workflow that surely has no use for GPUs asks for none."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    functions = read.sources.handler.text.lower() if read.sources.handler else ""
+    may_use_gpus = any(node.kind is NodeKind.MODEL for node in workflow) or any(
+        word in functions for word in _WORDS_OF_GPUS
+    )
+    return Processors(cores=cores, gpus=request.count_gpus() if may_use_gpus else 0)
 
 
 def _cut(workflow: Workflow, until: str) -> Workflow:

@@ -37,6 +37,26 @@ class ModelConfig:
         return self.settings.get("startupTimeout")
 
     @property
+    def response_timeout_s(self) -> float | None:
+        """How long a worker may take for one batch."""
+        return self.settings.get("responseTimeout")
+
+    @property
+    def max_retry_timeout_s(self) -> float | None:
+        """For how long workers that die one after another are replaced; 0 for not at all."""
+        return self.settings.get("maxRetryTimeoutInSec")
+
+    @property
+    def allows_gpus(self) -> bool:
+        """Whether workers may use GPUs: unless ``deviceType`` is ``cpu``."""
+        return bool(self.settings.get("deviceType") != "cpu")
+
+    @property
+    def device_ids(self) -> tuple[int, ...]:
+        """The GPUs that workers are to share; empty for all there are."""
+        return tuple(self.settings.get("deviceIds", ()))
+
+    @property
     def queue_size(self) -> int | None:
         """How many calls may wait."""
         return self.settings.get("jobQueueSize")

@@ -122,10 +122,45 @@ def unsupported_runtime(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic
     )
 
 
-def config_not_applied(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]:
-    """Note each key that stands for something the engine has, but sets in another way."""
-    for keys, instead in _asked(_NOT_APPLIED, inside):
-        yield _of("WF907", model, f"{_keys(keys, model, inside)} not applied yet: {instead}")
+def device_not_there(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]:
+    """Report GPUs that a configuration asks for and this machine does not have."""
+    config, gpus = inside.config, inside.gpus
+    if gpus is None or not config.allows_gpus:
+        return
+    where = f"in {_quoted(inside.config_file)} of model {quoted(model.name)}"
+    keys = [key for key in _OF_GPUS if _asks(key, config.settings.get(key))]
+    if keys and not gpus:
+        yield _of(
+            "WF513",
+            model,
+            f"{listed(keys)} {where} {'asks' if len(keys) == 1 else 'ask'} for a GPU, and there is none here:"
+            " its workers run on the CPU, as in TorchServe",
+            help=_SHOW_GPUS,
+        )
+    missing = [str(each) for each in dict.fromkeys(config.device_ids) if not 0 <= each < gpus]
+    if gpus and missing:
+        there = "GPU 0 is" if gpus == 1 else f"GPUs 0 to {gpus - 1} are"
+        yield _of(
+            "WF513",
+            model,
+            f'"deviceIds" {where} has {", ".join(missing)}, and only {there} here: the whole list is ignored, as in'
+            " TorchServe",
+            help=_SHOW_GPUS,
+        )
+
+
+def workers_scaled(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]:
+    """Note that a number of workers that the original never uses means something here."""
+    least, most = inside.config.workers or (0, 0)
+    if least != most:
+        yield _of(
+            "WF909",
+            model,
+            f"TorchServe starts the minWorkers {least} of model {quoted(model.name)} and no more by itself; here up to"
+            f" the maxWorkers {most} in {_quoted(inside.config_file)} run under load, but no more than there are"
+            " processors for them",
+            help="set maxWorkers to minWorkers if the model has memory for so many only",
+        )
 
 
 def config_not_supported(model: ModelSpec, inside: Inside) -> Iterator[Diagnostic]:
@@ -139,12 +174,12 @@ def fates(config: ModelConfig) -> Iterator[tuple[str, str]]:
     for key, value in config.settings.items():
         if key in _WITHOUT_EFFECT:
             yield key, f"no effect in a workflow: the spec's {_WITHOUT_EFFECT[key]} applies"
-        elif key in _NOT_APPLIED and _asks(key, value):
-            yield key, f"not applied yet: {_NOT_APPLIED[key]}"
         elif key in _NOT_SUPPORTED and _asks(key, value):
             yield key, f"not supported: {_NOT_SUPPORTED[key]}"
         elif key == "maxWorkers" and value != config.settings["minWorkers"]:
-            yield key, "no effect, as in TorchServe: minWorkers of them run"
+            yield key, f"applied: up to {value} run under load, but no more than there are processors for them"
+        elif key in _OF_GPUS and _asks(key, value):
+            yield key, _OF_GPUS[key]
         else:
             yield key, "applied"
     for fault in config.faults:
@@ -168,20 +203,19 @@ ARCHIVE_RULES: Mapping[str, ArchiveRule] = {
     "WF510": unmet_requirement,
     "WF511": config_not_supported,
     "WF512": unsupported_runtime,
-    "WF907": config_not_applied,
+    "WF513": device_not_there,
+    "WF909": workers_scaled,
 }
 
 _ONE_PROCESS: Final = "the model is loaded once in each worker, in one process"
 _BY_BATCH: Final = "requests are gathered into batches as the spec says"
 _NO_SEQUENCES: Final = "requests of one sequence may reach different workers"
-_ON_CPU: Final = "workers run on the CPU"
-_NOT_APPLIED: Final = {
-    "responseTimeout": 'the spec\'s "timeout-ms" bounds each call',
-    "maxRetryTimeoutInSec": "the engine itself decides how often a worker that ends is started again",
-    "deviceType": _ON_CPU,
-    "deviceIds": _ON_CPU,
+_SHOW_GPUS: Final = "nvidia-smi -L lists the GPUs of a machine, and CUDA_VISIBLE_DEVICES hides some from a program"
+_OF_GPUS: Final = {
+    "deviceType": "applied: without a GPU the workers run on the CPU, as in TorchServe",
+    "deviceIds": "applied: if one of them is not there all GPUs are used, as in TorchServe",
 }
-"""Key -> what applies instead."""
+"""Key that may ask for GPUs -> what becomes of it."""
 _NOT_SUPPORTED: Final = {
     "parallelType": _ONE_PROCESS,
     "parallelLevel": _ONE_PROCESS,

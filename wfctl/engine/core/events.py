@@ -40,7 +40,7 @@ from wfctl.engine.core.staffing import (
     start_worker,
 )
 from wfctl.engine.core.timing import next_deadline
-from wfctl.errors import OverloadedError, WfctlError
+from wfctl.errors import OverloadedError, WfctlError, WorkerError
 
 _FIRST_ERROR_STATUS = 400
 _GRACE_S = 0.001
@@ -287,6 +287,8 @@ def worker_lost(
         else:
             untouched.append(attempt)
     give_back([attempt for attempt in untouched if attempt.is_live])
+    if not node.max_retry_s:
+        node.load_error = WorkerError(f"its worker died ({reason}), and maxRetryTimeoutInSec forbids another")
     replace_worker(state, node, now, commands)
     _serve(state, node, now, commands)
     _serve_held(state, now, commands)

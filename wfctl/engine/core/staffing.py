@@ -48,7 +48,9 @@ def replace_worker(state: CoreState, node: NodeState, now: float, commands: list
     """See to it that a node is not left with too few workers after it lost one; the wait grows with the losses."""
     delay_s = BACKOFF_S[min(node.crashes, len(BACKOFF_S) - 1)]
     node.crashes += 1
-    if (state.is_closing and not state.runs) or len(node.workers) + len(node.restarts) >= node.min_workers:
+    if node.load_error is not None or (state.is_closing and not state.runs):
+        return
+    if len(node.workers) + len(node.restarts) >= node.min_workers:
         return
     if not delay_s:
         start_worker(state, node, commands)

@@ -1,7 +1,7 @@
 """Workers as processes of this machine, forked from one warm fork-server.
 
-Invariant: decides nothing; everything runs on the caller's event loop and nothing blocks it; when ``close`` returns
-no process of ours is left, whatever handlers were doing.
+Invariant: decides nothing, and which GPU a worker gets is said by ``devices``; everything runs on the caller's event
+loop and nothing blocks it; when ``close`` returns no process of ours is left, whatever handlers were doing.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
 from wfctl.engine.call import Call, random_digits
+from wfctl.engine.devices import DeviceShares
 from wfctl.engine.local.control import Message
 from wfctl.engine.local.endings import describe_ending
 from wfctl.engine.local.fork_server import ForkServerProcess
@@ -45,6 +46,7 @@ class LocalBackend:
 
     def __init__(self) -> None:
         self._links: dict[WorkerId, WorkerLink] = {}
+        self._shares = DeviceShares()
         self._plan: ExecutionPlan | None = None
         self._listener: WorkerListener | None = None
         self._server: ForkServerProcess | None = None
@@ -168,10 +170,13 @@ class LocalBackend:
     def _forked(
         self, server: ForkServerProcess, node: str, worker: WorkerId, plan: ExecutionPlan, listener: WorkerListener
     ) -> WorkerLink:
+        planned = next(each for each in plan.nodes if each.name == node)
+        share = self._shares.next_for(planned)
         start = WorkerStart(
-            node=next(each for each in plan.nodes if each.name == node),
+            node=planned,
             threads=_threads(plan),
             request_ids=self._request_ids,
+            gpu_id=None if share is None else share.gpu,
         )
         try:
             ends = WorkerEnds()
@@ -181,6 +186,7 @@ class LocalBackend:
         loop = asyncio.get_running_loop()
         link = WorkerLink(worker, node, ends, loop=loop, listener=listener, kill=server.kill)
         server.fork(worker, node, ends.files)
+        self._shares.hold(worker, share)
         link.write(encode_frame(FrameKind.START, 0, b"", [pickle.dumps(start)]))
         return link
 
@@ -200,6 +206,7 @@ class LocalBackend:
 
     def _finish(self, worker: WorkerId, ending: str) -> None:
         link = self._links.pop(worker, None)
+        self._shares.give_back(worker)
         if link is not None:
             link.finish(ending, is_told=self._closing is None)
 

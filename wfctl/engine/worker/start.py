@@ -18,3 +18,4 @@ class WorkerStart:
     request_ids: str
     """Digits that ``RequestIds`` takes."""
     gpu_id: int | None = None
+    """The GPU this worker is to compute on, as ``cuda:<number>`` counts them; ``None`` for the CPU."""
