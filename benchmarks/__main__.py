@@ -2,13 +2,14 @@
 
 import sys
 
-from benchmarks import command_line, large_specs, pictures, relay, workers
+from benchmarks import command_line, large_specs, pictures, relay, stages, workers
 
 BENCHMARKS = {
     "command-line": command_line.run,
     "large-specs": large_specs.run,
     "pictures": pictures.run,
     "round-trip": relay.run,
+    "stages": stages.run,
     "workers": workers.run,
 }
 
