@@ -20,6 +20,21 @@ class Figure:
     returncode: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How long to measure."""
+
+    rounds: int
+    """Of what is compared, in turn; medians are taken over them."""
+    seconds: float
+    """One server under load, each time."""
+
+
+FULL = Effort(rounds=5, seconds=2.0)
+TRIAL = Effort(rounds=1, seconds=0.1)
+"""Enough to see that a benchmark works, and too little for its figures to say anything."""
+
+
 def script(name: str) -> str:
     """Return the path of a command installed beside this interpreter."""
     return str(Path(sys.executable).parent / name)

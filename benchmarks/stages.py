@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import wfctl
+from benchmarks.measure import FULL, Effort
 from benchmarks.processes import Usage, family_of, name_of, usage_of
 from benchmarks.workers import NOOP, write_chain
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
@@ -33,33 +34,34 @@ PAYLOAD = b"x" * 100
 TYPE = "application/octet-stream"
 BATCHES = (1, 8, 64)
 IN_FLIGHT = 64
-CALLS = 20_000
-LIVE_S = 4.0
-ROUNDS = 5
+CALLS_A_SECOND = 10_000
+"""How many calls a stage is tried with, by the seconds there are."""
 
 
-def run() -> None:
+def run(effort: Effort = FULL) -> None:
     """Print both tables."""
     with tempfile.TemporaryDirectory() as name:
         folder = write_chain(Path(name), NOOP)
-        print(f"us per call, median of {ROUNDS}; {len(PAYLOAD)} bytes a call")
+        print(f"us per call, median of {effort.rounds}; {len(PAYLOAD)} bytes a call")
         print(f"{'stage':<46}" + "".join(f"{f'{size} a frame':>12}" for size in BATCHES))
         host = _host_of(folder)
-        for stage, row in _stages(host).items():
+        for stage, row in _stages(host, effort).items():
             print(f"{stage:<46}" + "".join(f"{took * 1e6:>12.2f}" for took in row))
-        print(f"{'engine, a node: decisions, timers, futures':<46}{_engine_alone(folder) * 1e6:>36.2f}")
+        print(f"{'engine, a node: decisions, timers, futures':<46}{_engine_alone(folder, effort) * 1e6:>36.2f}")
         print()
-        asyncio.run(_live(folder))
+        asyncio.run(_live(folder, effort))
 
 
 # Stages of one hop
 
 
-def _stages(host: Host) -> dict[str, list[float]]:
+def _stages(host: Host, effort: Effort) -> dict[str, list[float]]:
     table: dict[str, list[float]] = {}
     for size in BATCHES:
         for name, stage in _hop(host, size).items():
-            table.setdefault(name, []).append(_median(stage, CALLS // size) / size)
+            table.setdefault(name, []).append(
+                _median(stage, max(1, int(CALLS_A_SECOND * effort.seconds) // size), effort.rounds) / size
+            )
     return table
 
 
@@ -108,9 +110,9 @@ def _through(ours: socket.socket, theirs: socket.socket, content: bytes) -> None
     theirs.recv(1 << 18)
 
 
-def _median(stage: Callable[[], object], times: int) -> float:
+def _median(stage: Callable[[], object], times: int, rounds: int) -> float:
     found = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         started = time.perf_counter()
         for _ in range(times):
             stage()
@@ -156,7 +158,7 @@ class EchoBackend:
             self._listener.worker_answered(worker, self._ready.pop(worker))
 
 
-def _engine_alone(folder: Path) -> float:
+def _engine_alone(folder: Path, effort: Effort) -> float:
     """Return the seconds of processor that the engine takes for one node of one run."""
     names = "abcd"
     parents = [names[max(at - 1, 0) : at] for at in range(len(names))]
@@ -164,15 +166,15 @@ def _engine_alone(folder: Path) -> float:
         _node(folder, name, tuple(before), tuple(names[at + 1 : at + 2]))
         for at, (name, before) in enumerate(zip(names, parents, strict=True))
     )
-    return asyncio.run(_measure_engine(ExecutionPlan(workflow_name="chain", nodes=nodes))) / len(names)
+    return asyncio.run(_measure_engine(ExecutionPlan(workflow_name="chain", nodes=nodes), effort)) / len(names)
 
 
-async def _measure_engine(plan: ExecutionPlan) -> float:
+async def _measure_engine(plan: ExecutionPlan, effort: Effort) -> float:
     found = []
     async with open_engine(plan, EchoBackend(), on_output=print) as engine:
-        for _ in range(ROUNDS):
+        for _ in range(effort.rounds):
             started = time.process_time()
-            done = await closed_loop(engine, seconds=0.4)
+            done = await closed_loop(engine, seconds=effort.seconds / 5)
             found.append((time.process_time() - started) / done)
     return statistics.median(found)
 
@@ -217,14 +219,14 @@ def _node(folder: Path, name: str, parents: tuple[str, ...], children: tuple[str
 # A live chain
 
 
-async def _live(folder: Path) -> None:
+async def _live(folder: Path, effort: Effort) -> None:
     async with wfctl.open_deployment(folder) as flow:
         for in_flight in (IN_FLIGHT, 1):
-            await closed_loop(flow.engine, seconds=1.0, in_flight=in_flight)
+            await closed_loop(flow.engine, seconds=effort.seconds / 2, in_flight=in_flight)
             family = family_of(os.getpid())
             before = {pid: usage_of(pid) for pid in family}
             started = time.perf_counter()
-            done = await closed_loop(flow.engine, seconds=LIVE_S, in_flight=in_flight)
+            done = await closed_loop(flow.engine, seconds=2 * effort.seconds, in_flight=in_flight)
             took = time.perf_counter() - started
             print(f"{in_flight} in flight: {done / took:,.0f} runs/s; us per run on the processor, sleeps per run")
             print_usage({pid: usage_of(pid) - before[pid] for pid in family}, done)
