@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 
-from benchmarks import command_line, large_specs, noop, pictures, round_trip, stages, workers
+from benchmarks import bulk, command_line, large_specs, memory, mlp, noop, pictures, round_trip, stages, start, workers
 from benchmarks.measure import FULL, TRIAL, Effort
 
 BENCHMARKS: Mapping[str, Callable[[Effort], None]] = {
@@ -17,6 +17,11 @@ BENCHMARKS: Mapping[str, Callable[[Effort], None]] = {
     "growth": noop.run_growth,
     "fan-out": noop.run_fan_out,
     "megabyte": noop.run_megabyte,
+    "mlp": mlp.run,
+    "mlp-objects": mlp.run_objects,
+    "bulk": bulk.run,
+    "start": start.run,
+    "memory": memory.run,
 }
 
 

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).parent.parent
+"""Where ``python -m benchmarks`` works from."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:

@@ -1,11 +1,12 @@
 """Workflows that do nothing, over HTTP, beside a bare relay through as many processes behind the same listener."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.fit import fitted
 from benchmarks.load import request_of
 from benchmarks.measure import FULL, Effort, row
 from benchmarks.servers import Server, serving
@@ -86,10 +87,3 @@ def print_one(what: str, rounds: Rounds, promise: str) -> None:
     """Print the time of an answer beside the relay's."""
     times = f"{median(rounds, 'engine', p50) * 1e6:.0f} / {median(rounds, 'relay', p50) * 1e6:.0f} us"
     row(f"{what}, p50, one connection", f"{ratio(rounds, 'engine', 'relay', p50):.2f}x ({times})", promise)
-
-
-def fitted(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
-    """Return base and slope of the line with the least squares."""
-    x, y = sum(xs) / len(xs), sum(ys) / len(ys)
-    slope = sum((one - x) * (two - y) for one, two in zip(xs, ys, strict=True)) / sum((one - x) ** 2 for one in xs)
-    return y - slope * x, slope

@@ -71,14 +71,21 @@ def private_mb(pid: int) -> float:
     return _rollup_mb(pid, "Private_")
 
 
-def shared_mb(pid: int) -> float:
-    """Return the memory that this process shares with others, in MB."""
-    return _rollup_mb(pid, "Shared_")
+def mapped_mb(pid: int, suffix: str) -> float:
+    """Return what a process has mapped of files with this suffix, divided by those who share it, in MB."""
+    found, is_counted = 0, False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        words = line.split()
+        if not words[0].endswith(":"):  # the head of a mapping, which ends with its file
+            is_counted = words[-1].endswith(suffix)
+        elif is_counted and words[0] == "Pss:":
+            found += int(words[1])
+    return found / 1024
 
 
 def resident_mb(pid: int) -> float:
     """Return the memory of a process that is in use at present, shared or not, in MB."""
-    return _rollup_mb(pid, "Rss")
+    return _rollup_mb(pid, "Rss:")
 
 
 def _rollup_mb(pid: int, what: str) -> float:

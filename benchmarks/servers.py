@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.measure import ROOT
 from benchmarks.processes import Usage, family_of, usage_of
-
-_ROOT = Path(__file__).parent.parent
 
 
 class Server:
@@ -29,8 +28,8 @@ class Server:
 def serving(what: str, which: str | Path) -> Iterator[Server]:
     """Start ``python -m benchmarks.listener what which`` and yield it once it answers."""
     argv = [sys.executable, "-m", "benchmarks.listener", what, str(which)]
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
-    with subprocess.Popen(argv, cwd=_ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(argv, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -136,10 +136,9 @@ def write_small_model(folder: Path, workers: int) -> Path:
 
 
 def _write_one(folder: Path, name: str, workers: int) -> Path:
-    (folder / "handler.py").write_text(NOTHING.format(name="pre"))
     (folder / "workflow.yaml").write_text(
         f"models:\n  min-workers: {workers}\n  max-workers: {workers}\n  {name}: {{url: {name}.mar}}\n"
-        f"dag:\n  pre: [{name}]\n"
+        f"dag:\n  {name}: []\n"
     )
     return folder
 
