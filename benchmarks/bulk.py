@@ -53,8 +53,9 @@ class BulkRun:
 class Bulk:
     """Bulk runs of the workflow in a folder."""
 
-    def __init__(self, folder: Path, record: str) -> None:
+    def __init__(self, folder: Path, record: str, effort: Effort) -> None:
         self._folder = folder
+        self._effort = effort
         self._record = record
 
     @cached_property
@@ -73,7 +74,7 @@ class Bulk:
     @cached_property
     def start_s(self) -> float:
         """Seconds of a run of a few records."""
-        return min(self.run(_FEW).seconds for _ in range(3))
+        return min(self.run(_FEW).seconds for _ in range(min(3, self._effort.rounds)))
 
     def rate(self, count: int) -> float:
         """Return the records a second of a run of so many, its start left out."""
@@ -137,7 +138,7 @@ def run(effort: Effort = FULL) -> None:
     taken: list[Taken] = []
     with tempfile.TemporaryDirectory() as name:
         folder = write_noop4(Path(name))
-        bulk = Bulk(folder, RECORD)
+        bulk = Bulk(folder, RECORD, effort)
         with serving("engine", folder) as server:
             take(server, request, connections=MANY, seconds=effort.seconds / 2)
             taken += [take(server, request, connections=MANY, seconds=effort.seconds) for _ in range(2)]

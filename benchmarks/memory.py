@@ -28,7 +28,7 @@ def run(effort: Effort = FULL) -> None:
 
 
 def measured(write: Callable[[Path, int], Path], value: Any) -> tuple[float, float]:
-    """Return the private MB of the largest worker after a hundred requests, and those of weights in all workers together."""
+    """Return the private MB of the largest worker after a hundred requests, and the MB of weights in all of them."""
     with tempfile.TemporaryDirectory() as name, wfctl.open_deployment(write(Path(name), WORKERS)) as flow:
         if sum(1 for _ in flow.predict_many([value] * REQUESTS)) != REQUESTS:
             raise SystemExit("some requests were not answered")

@@ -51,7 +51,7 @@ def run_objects(effort: Effort = FULL) -> None:
     count = int(RECORDS_A_SECOND * effort.seconds)
     with tempfile.TemporaryDirectory() as name:
         folder, kind = _written(Path(name))
-        bulk = Bulk(folder, json.dumps(INPUT))
+        bulk = Bulk(folder, json.dumps(INPUT), effort)
         with plain_loop(folder) as loop:
             loop.rate(effort.seconds)
             for _ in range(effort.rounds):

@@ -32,6 +32,8 @@ from wfctl.workflow import NodeKind
 
 PAYLOAD = b"x" * 100
 TYPE = "application/octet-stream"
+HEADERS = {"host": "127.0.0.1", "content-type": TYPE, "content-length": "100"}
+"""Every node may read the headers of the request, and every request over HTTP has some."""
 BATCHES = (1, 8, 64)
 IN_FLIGHT = 64
 CALLS_A_SECOND = 10_000
@@ -42,7 +44,7 @@ def run(effort: Effort = FULL) -> None:
     """Print both tables."""
     with tempfile.TemporaryDirectory() as name:
         folder = write_chain(Path(name), NOOP)
-        print(f"us per call, median of {effort.rounds}; {len(PAYLOAD)} bytes a call")
+        print(f"us per call with its headers, median of {effort.rounds}; {len(PAYLOAD)} bytes a call")
         print(f"{'stage':<46}" + "".join(f"{f'{size} a frame':>12}" for size in BATCHES))
         host = _host_of(folder)
         for stage, row in _stages(host, effort).items():
@@ -67,7 +69,7 @@ def _stages(host: Host, effort: Effort) -> dict[str, list[float]]:
 
 def _hop(host: Host, size: int) -> dict[str, Callable[[], object]]:
     """Return each stage of a hop of ``size`` calls in one frame, in the order of their way."""
-    calls = [Call(number, [Part("body", PAYLOAD)], {}, f"{number:036}") for number in range(size)]
+    calls = [Call(number, [Part("body", PAYLOAD)], HEADERS, f"{number:036}") for number in range(size)]
     out = b"".join(encode_calls(calls))
     at_worker = decode_calls(_frame(out))
     answers = _answered(host, at_worker)
@@ -192,14 +194,14 @@ async def closed_loop(engine: Engine, *, seconds: float, in_flight: int = IN_FLI
         if engine.result(run).body != PAYLOAD:
             ended.set_exception(AssertionError("a run gave another answer than its input"))
         if loop.time() < until:
-            engine.submit(parts, {}, settled)
+            engine.submit(parts, HEADERS, settled)
             return
         open_runs -= 1
         if not open_runs:
             ended.set_result(None)
 
     for _ in range(in_flight):
-        engine.submit(parts, {}, settled)
+        engine.submit(parts, HEADERS, settled)
     await ended
     return done
 

@@ -150,6 +150,7 @@ def _pack(folder: Path, name: str, *, handler: str, model: str | None = None, ki
     (parts / f"{name}_handler.py").write_text(handler)
     argv = [script("wfctl"), "archive-model", "--model-name", name, "--version", "1.0"]
     argv += ["--handler", str(parts / f"{name}_handler.py"), "--export-path", str(folder)]
+    argv += ["--archive-format", "zip-store"]  # random weights do not compress
     if model is not None:
         (parts / "model.py").write_text(model)
         _write_weights(parts, name, kind)
