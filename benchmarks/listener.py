@@ -23,7 +23,7 @@ from wfctl.errors import WfctlError
 _HEAD = re.compile(r"POST /[!-~]* HTTP/1\.1\r\n((?:[-!#$%&'*+.^_`|~0-9A-Za-z]+:[ \t]*[\t -~]*\r\n)+)\r\n")
 _FIELD = re.compile(r"([^:]+):[ \t]*([^\r]*?)[ \t]*\r\n")
 _LONGEST_HEAD, _LONGEST_BODY = 16 * 2**10, 64 * 2**20
-_JOINED = 64 * 1024
+_JOINED, _ROOM = 64 * 2**10, 256 * 2**10
 _BYTES_TYPE = "application/octet-stream"
 
 Reply = Callable[[int, bytes | bytearray, str | None], None]
@@ -80,11 +80,13 @@ class BehindRelay:
         """Let it come back."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One client; it waits for each answer before it sends the next request."""
 
-    def __init__(self, behind: Behind) -> None:
+    def __init__(self, behind: Behind, place: memoryview) -> None:
         self._behind = behind
+        self._place = place
+        """What was received; shared by all connections, as it is used up in the turn in which it is filled."""
         self._transport: asyncio.Transport | None = None
         self._rest = bytearray()
         """Received and not yet a whole request, head included."""
@@ -106,8 +108,14 @@ class Connection(asyncio.Protocol):
         if self._is_busy:
             self._behind.forget(self._taken)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return the place for the next bytes."""
+        del sizehint
+        return self._place
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take bytes of a request."""
+        data = self._place[:nbytes]
         if self._is_busy:
             self._refuse()
         elif self._headers is not None:
@@ -117,7 +125,7 @@ class Connection(asyncio.Protocol):
             self._rest += data
             self._take_head(bytes(self._rest))
         else:
-            self._take_head(data)
+            self._take_head(bytes(data))
 
     def _take_head(self, data: bytes) -> None:
         end = data.find(b"\r\n\r\n") + 4
@@ -179,7 +187,8 @@ def _headers_in(head: bytes) -> dict[str, str] | None:
 async def serve(behind: Behind) -> None:
     """Answer until standard input ends."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(behind), "127.0.0.1", 0, backlog=1024)
+    place = memoryview(bytearray(_ROOM))
+    server = await loop.create_server(lambda: Connection(behind, place), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)

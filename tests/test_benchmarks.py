@@ -106,7 +106,7 @@ def answering(*answers):
 
 def test_answer_unlike_the_first_ends_a_measurement():
     first, other = (b"HTTP/1.1 200 \r\ncontent-length: 1\r\n\r\n" + body for body in (b"1", b"2"))
-    with answering(first, other) as port, pytest.raises(BadAnswerError, match="^expected .*, got "):
+    with answering(first, other) as port, pytest.raises(BadAnswerError, match=r"^expected .*, got "):
         put_under_load(port, request_of(b""), connections=1, seconds=0.1)
 
 
