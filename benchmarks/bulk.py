@@ -61,7 +61,7 @@ class Bulk:
     @cached_property
     def is_built(self) -> bool:
         """Whether ``wfctl run`` does it by itself."""
-        records, answers = self._written(_FEW), self._folder / "answers.jsonl"
+        records, answers = self._written(_FEW), self._new_answers()
         done = subprocess.run(self._command(records, answers, by_itself=True), check=False, capture_output=True)
         # One run on the whole file would hand the file itself through a workflow that does nothing, spaces included.
         return done.returncode == 0 and _lines(answers) == _FEW and answers.read_bytes() != records.read_bytes()
@@ -82,8 +82,7 @@ class Bulk:
 
     def run(self, count: int) -> BulkRun:
         """Run so many records; every answer must be there."""
-        records, answers = self._written(count), self._folder / "answers.jsonl"
-        answers.unlink(missing_ok=True)
+        records, answers = self._written(count), self._new_answers()
         argv = self._command(records, answers, by_itself=self.is_built)
         memory: list[tuple[float, float]] = []
         started = time.perf_counter()
@@ -96,6 +95,10 @@ class Bulk:
         if process.returncode or _lines(answers) != count:
             raise SystemExit(f"the bulk run failed: {said.decode()[-2000:]}")
         return BulkRun(seconds=seconds, memory=memory)
+
+    def _new_answers(self) -> Path:
+        """Return where a run is to write: a place of its own, for a run may go on with an earlier one's answers."""
+        return Path(tempfile.mkdtemp(dir=self._folder), "answers.jsonl")
 
     def _written(self, count: int) -> Path:
         path = self._folder / f"records-{count}.jsonl"
