@@ -78,3 +78,8 @@ def interleaved(commands: dict[str, Sequence[str]], *, rounds: int, cwd: Path | 
 def row(what: str, value: str, promise: str) -> None:
     """Print one figure beside its promise."""
     print(f"{what:<58} {value:>22}   (promised: {promise})")
+
+
+def note(what: str, value: str, why: str = "") -> None:
+    """Print a figure that nothing is promised of, and what it is for."""
+    print(f"{what:<58} {value:>22}" + (f"   ({why})" if why else ""))

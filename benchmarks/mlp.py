@@ -10,8 +10,8 @@ from pathlib import Path
 
 from benchmarks.bulk import Bulk
 from benchmarks.load import json_request
-from benchmarks.measure import FULL, Effort, row, script
-from benchmarks.plain_loop import plain_loop
+from benchmarks.measure import FULL, Effort, note, row, script
+from benchmarks.plain_loop import PlainLoop, plain_loop
 from benchmarks.servers import serving
 from benchmarks.side_by_side import Taken, take
 from benchmarks.workflows import write_mlp2
@@ -40,7 +40,8 @@ def run(effort: Effort = FULL) -> None:
     ratio = statistics.median(each.rate / rate for each, rate in zip(taken, rates, strict=True))
     both = f"{statistics.median(each.rate for each in taken):,.0f} / {statistics.median(rates):,.0f} per s"
     row("two models over HTTP / plain loop", f"{ratio:.2f}x ({both})", "at least 0.9x")
-    row("  CPU of all its processes, a request", f"{_median_us(taken):.0f} us", "none")
+    note("  CPU of all its processes, a request", f"{_median_us(taken):.0f} us")
+    print_bound(loop)
     row("two models over HTTP, p50, one connection, delay 5 ms", f"{one.p50_s * 1e3:.2f} ms", "at most 2 ms")
 
 
@@ -60,6 +61,13 @@ def run_objects(effort: Effort = FULL) -> None:
     ratio = statistics.median(one / other for one, other in zip(found, rates, strict=True))
     both = f"{statistics.median(found):,.0f} / {statistics.median(rates):,.0f} per s"
     row(f"two models, {bulk.what}, payload {kind} / plain loop", f"{ratio:.2f}x ({both})", "at least 1.2x")
+    print_bound(loop)
+
+
+def print_bound(loop: PlainLoop) -> None:
+    """Print what two workers could reach if nothing but their handlers cost anything."""
+    parts = f"the first model takes {loop.first_share:.0%} of the loop"
+    note("  two workers can reach", f"{loop.bound:.2f}x", parts)
 
 
 def _written(folder: Path) -> tuple[Path, str]:

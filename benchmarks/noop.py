@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.fit import fitted
 from benchmarks.load import request_of
-from benchmarks.measure import FULL, Effort, row
+from benchmarks.measure import FULL, Effort, note, row
 from benchmarks.servers import Server, serving
 from benchmarks.side_by_side import Rounds, cpu, generator_us, in_turn, median, p50, rate, ratio
 from benchmarks.workflows import write_fan_out, write_functions, write_noop4
@@ -79,8 +79,8 @@ def print_many(what: str, rounds: Rounds, promise: str) -> None:
     rates = f"{median(rounds, 'engine', rate):,.0f} / {median(rounds, 'relay', rate):,.0f} per s"
     row(f"{what}, req/s, engine / relay", f"{ratio(rounds, 'engine', 'relay', rate):.2f}x ({rates})", promise)
     costs = f"{median(rounds, 'engine', cpu) * 1e6:.1f} / {median(rounds, 'relay', cpu) * 1e6:.1f} us"
-    row("  CPU of all its processes, a request", f"{ratio(rounds, 'engine', 'relay', cpu):.2f}x ({costs})", "none")
-    row("  CPU of the load generator, a request", f"{generator_us(rounds):.1f} us", "none")
+    note("  CPU of all its processes, a request", f"{ratio(rounds, 'engine', 'relay', cpu):.2f}x ({costs})")
+    note("  CPU of the load generator, a request", f"{generator_us(rounds):.1f} us")
 
 
 def print_one(what: str, rounds: Rounds, promise: str) -> None:

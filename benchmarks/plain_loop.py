@@ -1,7 +1,8 @@
 """A plain loop over the handlers of two models in one process and one thread: JSON in, JSON out, batches of 8.
 
 ``python -m benchmarks.plain_loop FOLDER`` reads seconds from standard input, a line each, works for so long and writes
-the runs a second. What it does for a batch is what the two workers of the workflow do, and nothing else.
+the runs a second, and which part of its time the first model took. What it does for a batch is what the two workers of
+the workflow do, and nothing else; so the larger part is what bounds two workers.
 """
 
 import importlib
@@ -26,13 +27,21 @@ class PlainLoop:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
+        self.first_share = 0.0
+        """Part of the time that the first model took when last asked, reading the JSON text included."""
 
     def rate(self, seconds: float) -> float:
         """Work for so long and return the runs a second."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(seconds, file=self._process.stdin, flush=True)
-        return float(self._process.stdout.readline())
+        rate, self.first_share = map(float, self._process.stdout.readline().split())
+        return rate
+
+    @property
+    def bound(self) -> float:
+        """How many times as fast as the loop two processes can be that have one model each."""
+        return 1 / max(self.first_share, 1 - self.first_share)
 
 
 @contextmanager
@@ -61,10 +70,25 @@ def _loaded(folder: Path, name: str) -> Any:
     return lambda rows: handler.handle(rows, context)
 
 
-def _answers(first: Any, second: Any, texts: list[bytes]) -> list[bytes]:
-    between = first([{"body": json.loads(text)} for text in texts])
-    found = second([{"body": bytearray(each) if isinstance(each, bytes) else each} for each in between])
-    return [json.dumps(each).encode() for each in found]
+class Loop:
+    """Both models, and where the time goes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._first, self._second = (_loaded(folder, name) for name in MODELS)
+
+    def work(self, texts: list[bytes], seconds: float) -> tuple[float, float]:
+        """Return the runs a second, and the part of the time that the first model took."""
+        done, at_first = 0, 0.0
+        now = started = time.perf_counter()
+        while now < started + seconds:
+            between = self._first([{"body": json.loads(text)} for text in texts])
+            at_first += time.perf_counter() - now
+            # Bytes come to the next handler as they do from another process: its own, to change as it likes.
+            rows = [{"body": bytearray(each) if isinstance(each, bytes) else each} for each in between]
+            _ = [json.dumps(each).encode() for each in self._second(rows)]
+            done += len(texts)
+            now = time.perf_counter()
+        return done / (now - started), at_first / (now - started)
 
 
 def main() -> None:
@@ -73,15 +97,10 @@ def main() -> None:
     from wfctl.hosting.ts_alias import install_ts_alias
 
     install_ts_alias()
-    first, second = (_loaded(Path(sys.argv[1]), name) for name in MODELS)
+    loop = Loop(Path(sys.argv[1]))
     texts = [json.dumps(INPUT).encode()] * BATCH
     for line in sys.stdin:
-        done, started = 0, time.perf_counter()
-        until = started + float(line)
-        while time.perf_counter() < until:
-            _answers(first, second, texts)
-            done += BATCH
-        print(done / (time.perf_counter() - started), flush=True)
+        print(*loop.work(texts, float(line)), flush=True)
 
 
 if __name__ == "__main__":
