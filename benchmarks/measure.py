@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).parent.parent
+"""Where ``python -m benchmarks`` works from."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
@@ -18,6 +21,21 @@ class Figure:
     wall_s: float
     peak_mb: float
     returncode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How long to measure."""
+
+    rounds: int
+    """Of what is compared, in turn; medians are taken over them."""
+    seconds: float
+    """One server under load, each time."""
+
+
+FULL = Effort(rounds=5, seconds=2.0)
+TRIAL = Effort(rounds=1, seconds=0.1)
+"""Enough to see that a benchmark works, and too little for its figures to say anything."""
 
 
 def script(name: str) -> str:
@@ -60,3 +78,8 @@ def interleaved(commands: dict[str, Sequence[str]], *, rounds: int, cwd: Path | 
 def row(what: str, value: str, promise: str) -> None:
     """Print one figure beside its promise."""
     print(f"{what:<58} {value:>22}   (promised: {promise})")
+
+
+def note(what: str, value: str, why: str = "") -> None:
+    """Print a figure that nothing is promised of, and what it is for."""
+    print(f"{what:<58} {value:>22}" + (f"   ({why})" if why else ""))

@@ -1,189 +1,196 @@
-"""The engine beside its limit: a bare relay through as many processes, which knows nothing but lengths.
+"""The limit: a bare relay through as many processes as a workflow has nodes, which knows nothing but lengths.
 
-The relay is what an event loop and four processes cannot do without: one frame out, one frame back, four times.
+It is what an event loop and worker processes cannot do without: one frame out and one frame back for each node, and
+what becomes ready in one turn of the loop leaves in one write.
 """
 
 import asyncio
 import socket
-import statistics
 import struct
 import subprocess
 import sys
-import tempfile
-import time
-from asyncio import Future
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
 
-import wfctl
-from benchmarks.measure import row
-from benchmarks.workers import NOOP, write_chain
+Frames = Sequence[bytes | memoryview]
+"""Views are those of the place that was received into, and good until the call returns."""
 
-PROCESSES = 4
-PAYLOAD = b"x" * 100
-ROUNDS = 15
-RUNS = 150
-IN_FLIGHT = 64
+_SIZE = struct.Struct("<I")
+_KEY = struct.Struct("<Q")
+_HEAD = _SIZE.size + _KEY.size
+_ROOM = 1 << 20
+"""Buffers of the sockets, as the engine's are."""
 
 ECHO = """
 import socket, struct, sys
-stream, rest = socket.socket(fileno=int(sys.argv[1])), b""
-while received := stream.recv(1 << 18):
-    rest += received
-    answers, at = [], 0
-    while len(rest) - at >= 4:
-        end = at + 4 + struct.unpack_from("<I", rest, at)[0]
-        if end > len(rest):
+stream, place, size = socket.socket(fileno=int(sys.argv[1])), bytearray(1 << 20), 0
+while received := stream.recv_into(memoryview(place)[size:]):
+    size += received
+    whole, at = memoryview(place), 0
+    answers = []
+    while size - at >= 4:
+        end = at + 4 + struct.unpack_from("<I", place, at)[0]
+        if end > size:
             break
-        answers.append(rest[at:end])
+        answers.append(whole[at:end])
         at = end
-    rest = rest[at:]
-    stream.sendall(b"".join(answers))
+    if answers:
+        stream.sendall(answers[0] if len(answers) == 1 else b"".join(answers))
+        place[:size - at] = whole[at:size]
+        size -= at
+    del whole, answers
+    if size == len(place):
+        place += bytes(size)
 """
 
 
 class Hop:
     """One process that sends back what it gets, and our end of its stream."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pass_on: Callable[[list[bytes]], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, pass_on: Callable[[Frames], None]) -> None:
         self._stream, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
+            for end in (self._stream, theirs):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
             argv = [sys.executable, "-S", "-c", ECHO, str(theirs.fileno())]
             self._process = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
         self._loop = loop
         self._pass_on = pass_on
-        self._rest = b""
+        self._place = bytearray(_ROOM)
+        self._size = 0
+        self._unsent = bytearray()
         self._stream.setblocking(False)  # noqa: FBT003 - the standard library's signature
         loop.add_reader(self._stream, self._read)
 
-    def write(self, frames: list[bytes]) -> None:
-        """Send frames; there are never so many that the socket is full."""
-        self._stream.send(b"".join(frames))
+    def write(self, frames: Frames) -> None:
+        """Send frames, the rest when there is room."""
+        content = frames[0] if len(frames) == 1 else b"".join(frames)
+        if self._unsent:
+            self._unsent += content
+            return
+        sent = self._send(content)
+        if sent < len(content):
+            self._unsent += memoryview(content)[sent:]
+            self._loop.add_writer(self._stream, self._send_rest)
 
     def close(self) -> None:
         """End the process."""
         self._loop.remove_reader(self._stream)
+        self._loop.remove_writer(self._stream)
         self._stream.close()
         self._process.wait()
 
+    def _send(self, content: bytes | bytearray | memoryview) -> int:
+        try:
+            return self._stream.send(content)
+        except BlockingIOError:
+            return 0
+
+    def _send_rest(self) -> None:
+        del self._unsent[: self._send(self._unsent)]
+        if not self._unsent:
+            self._loop.remove_writer(self._stream)
+
     def _read(self) -> None:
-        rest = self._rest + self._stream.recv(1 << 18)
-        frames, at = [], 0
-        while len(rest) - at >= 4:
-            end = at + 4 + struct.unpack_from("<I", rest, at)[0]
-            if end > len(rest):
+        with memoryview(self._place) as place:
+            self._size += self._stream.recv_into(place[self._size :])
+            self._pass_on_whole(place)
+        if self._size == len(self._place):
+            self._place += bytes(self._size)
+
+    def _pass_on_whole(self, place: memoryview) -> None:
+        frames: list[memoryview] = []
+        at, size = 0, self._size
+        while size - at >= _SIZE.size:
+            end = at + _SIZE.size + _SIZE.unpack_from(place, at)[0]
+            if end > size:
                 break
-            frames.append(rest[at:end])
+            frames.append(place[at:end])
             at = end
-        self._rest = rest[at:]
         if frames:
             self._pass_on(frames)
+            for each in frames:
+                each.release()
+            place[: size - at] = place[at:size]
+            self._size -= at
 
 
-class Relay:
-    """A chain of processes; what becomes ready in one turn of the loop leaves in one write."""
+class Stage:
+    """Processes side by side: each gets every frame, and what they send back goes on joined."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._waiting: dict[bytes, Future[bytes]] = {}
-        self._last = 0
-        self._fresh: list[bytes] = []
-        pass_on = self._arrived
-        self._hops: list[Hop] = []
-        for _ in range(PROCESSES):
-            hop = Hop(loop, pass_on)
-            self._hops.append(hop)
-            pass_on = hop.write
+    def __init__(self, loop: asyncio.AbstractEventLoop, width: int, pass_on: Callable[[Frames], None]) -> None:
+        self._width = width
+        self._pass_on = pass_on
+        self._arrived: dict[bytes, list[bytes]] = {}
+        self._hops = [Hop(loop, pass_on if width == 1 else self._join) for _ in range(width)]
 
-    async def run(self, payload: bytes) -> bytes:
-        """Send a payload through all processes."""
-        self._last += 1
-        key = struct.pack("<Q", self._last)
-        future = self._waiting[key] = self._loop.create_future()
-        if not self._fresh:
-            self._loop.call_soon(self._flush)
-        self._fresh.append(struct.pack("<I", len(payload) + 8) + key + payload)
-        answer: bytes = await future
-        return answer
+    def write(self, frames: Frames) -> None:
+        """Send frames to every process."""
+        for hop in self._hops:
+            hop.write(frames)
 
     def close(self) -> None:
-        """End all processes."""
+        """End the processes."""
         for hop in self._hops:
             hop.close()
 
+    def _join(self, frames: Frames) -> None:
+        joined: list[bytes] = []
+        for each in frames:
+            key = bytes(each[_SIZE.size : _HEAD])
+            bodies = self._arrived.setdefault(key, [])
+            bodies.append(bytes(each[_HEAD:]))
+            if len(bodies) == self._width:
+                joined.append(frame(key, b"".join(self._arrived.pop(key))))
+        if joined:
+            self._pass_on(joined)
+
+
+def frame(key: bytes, payload: bytes | bytearray) -> bytes:
+    """Return a payload as it travels."""
+    return b"".join((_SIZE.pack(_KEY.size + len(payload)), key, payload))
+
+
+class Relay:
+    """A chain of stages; ``widths`` says how many processes stand side by side in each."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, widths: Sequence[int]) -> None:
+        self._loop = loop
+        self._waiting: dict[bytes, Callable[[bytes], None]] = {}
+        self._last = 0
+        self._fresh: list[bytes] = []
+        pass_on = self._arrived
+        self._stages: list[Stage] = []
+        for width in reversed(widths):
+            stage = Stage(loop, width, pass_on)
+            self._stages.append(stage)
+            pass_on = stage.write
+        self._first = pass_on
+
+    def submit(self, payload: bytes | bytearray, on_arrival: Callable[[bytes], None]) -> None:
+        """Send a payload through all stages; ``on_arrival`` gets it at the end."""
+        self._last += 1
+        key = _KEY.pack(self._last)
+        self._waiting[key] = on_arrival
+        if not self._fresh:
+            self._loop.call_soon(self._flush)
+        self._fresh.append(frame(key, payload))
+
+    async def run(self, payload: bytes) -> bytes:
+        """Send a payload through all stages and wait for it."""
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        self.submit(payload, future.set_result)
+        return await future
+
+    def close(self) -> None:
+        """End all processes."""
+        for stage in self._stages:
+            stage.close()
+
     def _flush(self) -> None:
         fresh, self._fresh = self._fresh, []
-        self._hops[-1].write(fresh)
+        self._first(fresh)
 
-    def _arrived(self, frames: list[bytes]) -> None:
-        for frame in frames:
-            self._waiting.pop(frame[4:12]).set_result(frame[12:])
-
-
-async def one_by_one(call: Callable[[bytes], Awaitable[Any]]) -> list[float]:
-    """Return the seconds of each run of one closed-loop client."""
-    times = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        await call(PAYLOAD)
-        times.append(time.perf_counter() - started)
-    return times
-
-
-async def many_at_once(call: Callable[[bytes], Awaitable[Any]]) -> list[float]:
-    """Return the seconds per run of many closed-loop clients, as one figure."""
-
-    async def client() -> None:
-        for _ in range(RUNS // 10):
-            await call(PAYLOAD)
-
-    started = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(IN_FLIGHT)))
-    return [(time.perf_counter() - started) / (IN_FLIGHT * (RUNS // 10))]
-
-
-def from_thread(call: Callable[[bytes], Any]) -> list[float]:
-    """Return the seconds of each run of a client in another thread than the loop's."""
-    times = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        call(PAYLOAD)
-        times.append(time.perf_counter() - started)
-    return times
-
-
-def measure(folder: Path) -> dict[str, float]:
-    """Return the median seconds of each way through the processes, taken in turn."""
-    with asyncio.Runner() as runner, wfctl.open_deployment(folder) as threaded:
-        flow, relay = wfctl.open_deployment(folder), Relay(runner.get_loop())
-        runner.run(flow.__aenter__())
-        ways: dict[str, Callable[[], list[float]]] = {
-            "relay": lambda: runner.run(one_by_one(relay.run)),
-            "apredict": lambda: runner.run(one_by_one(flow.apredict)),
-            "predict": lambda: from_thread(threaded.predict),
-            "relay, many": lambda: runner.run(many_at_once(relay.run)),
-            "apredict, many": lambda: runner.run(many_at_once(flow.apredict)),
-        }
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for number in range(ROUNDS + 1):
-            for name, way in ways.items():
-                found = way()
-                times[name] += found if number else []
-        relay.close()
-        runner.run(flow.__aexit__(None, None, None))
-    return {name: statistics.median(found) for name, found in times.items()}
-
-
-def run() -> None:
-    """Print the round trip of one client and the throughput of many, each beside the relay's."""
-    with tempfile.TemporaryDirectory() as folder:
-        took = measure(write_chain(Path(folder), NOOP))
-    relay, many = took["relay"], took["relay, many"]
-    row("a bare relay through four processes, p50", f"{relay * 1e6:.0f} us", "the limit")
-    for name, what in (("apredict", "await apredict"), ("predict", "predict, from another thread")):
-        text = f"{took[name] * 1e6:.0f} us, {took[name] / relay:.2f}x"
-        row(f"{what}, four functions, p50", text, "at most 1.25x over HTTP")
-    row(f"the relay with {IN_FLIGHT} in flight", f"{1 / many:,.0f} runs/s", "the limit")
-    rate = f"{1 / took['apredict, many']:,.0f} runs/s, {many / took['apredict, many']:.2f}x"
-    row(f"await apredict with {IN_FLIGHT} in flight", rate, "at least 0.7x over HTTP")
+    def _arrived(self, frames: Frames) -> None:
+        for each in frames:
+            self._waiting.pop(bytes(each[_SIZE.size : _HEAD]))(bytes(each[_HEAD:]))

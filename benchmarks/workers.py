@@ -8,6 +8,7 @@ from pathlib import Path
 
 import wfctl
 from benchmarks.measure import interleaved, row, script
+from benchmarks.processes import private_mb
 
 ROUNDS = 5
 RUNS = 2_000
@@ -22,12 +23,6 @@ def write_chain(folder: Path, handler: str) -> Path:
     (folder / "workflow.yaml").write_text("dag:\n  a: [b]\n  b: [c]\n  c: [d]\n")
     (folder / "input.json").write_text("{}")
     return folder
-
-
-def private_mb(pid: int) -> float:
-    """Return the memory that only this process has, in MB."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
 
 
 def run() -> None:

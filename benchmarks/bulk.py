@@ -1,0 +1,166 @@
+"""A bulk run: a file with a record on each line in, a file of answers out, as a whole process.
+
+Where ``wfctl run`` does not take such a file yet, ``predict_many`` stands in; the row says which it was. A rate leaves
+out what a run of a few records takes, that is the start.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import wfctl
+from benchmarks.fit import fitted
+from benchmarks.load import request_of
+from benchmarks.measure import FULL, ROOT, Effort, row, script
+from benchmarks.processes import family_of, resident_mb
+from benchmarks.servers import serving
+from benchmarks.side_by_side import Taken, take
+from benchmarks.workflows import write_noop4
+
+RECORDS_A_SECOND = 50_000
+RECORD = '"' + "x" * 98 + '"'
+MANY = 64
+_FEW = 10
+_SAMPLE_S = 0.1
+_SETTLED, _ENDING = 0.3, 0.9
+"""Parts of a run between which its memory should not grow: everything is loaded, and nothing ends yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkRun:
+    """One whole process."""
+
+    seconds: float
+    memory: Sequence[tuple[float, float]]
+    """Seconds since the start, and MB of all its processes together."""
+
+    @property
+    def slope_mb_a_minute(self) -> float:
+        """How memory grows once it has settled."""
+        rest = [each for each in self.memory if _SETTLED < each[0] / self.seconds < _ENDING]
+        if len(rest) < 3:
+            return float("nan")
+        _, slope = fitted([at for at, _ in rest], [mb for _, mb in rest])
+        return slope * 60
+
+
+class Bulk:
+    """Bulk runs of the workflow in a folder."""
+
+    def __init__(self, folder: Path, record: str, effort: Effort) -> None:
+        self._folder = folder
+        self._effort = effort
+        self._record = record
+
+    @cached_property
+    def is_built(self) -> bool:
+        """Whether ``wfctl run`` does it by itself."""
+        records, answers = self._written(_FEW), self._new_answers()
+        done = subprocess.run(self._command(records, answers, by_itself=True), check=False, capture_output=True)
+        # One run on the whole file would hand the file itself through a workflow that does nothing, spaces included.
+        return done.returncode == 0 and _lines(answers) == _FEW and answers.read_bytes() != records.read_bytes()
+
+    @property
+    def what(self) -> str:
+        """What stands behind the figures."""
+        return "wfctl run" if self.is_built else "predict_many"
+
+    @cached_property
+    def start_s(self) -> float:
+        """Seconds of a run of a few records."""
+        return min(self.run(_FEW).seconds for _ in range(min(3, self._effort.rounds)))
+
+    def rate(self, count: int) -> float:
+        """Return the records a second of a run of so many, its start left out."""
+        return count / (self.run(count).seconds - self.start_s)
+
+    def run(self, count: int) -> BulkRun:
+        """Run so many records; every answer must be there."""
+        records, answers = self._written(count), self._new_answers()
+        argv = self._command(records, answers, by_itself=self.is_built)
+        memory: list[tuple[float, float]] = []
+        started = time.perf_counter()
+        with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            while not _has_ended(process):
+                memory.append((time.perf_counter() - started, _family_mb(process.pid)))
+            seconds = time.perf_counter() - started
+            assert process.stderr is not None
+            said = process.stderr.read()
+        if process.returncode or _lines(answers) != count:
+            raise SystemExit(f"the bulk run failed: {said.decode()[-2000:]}")
+        return BulkRun(seconds=seconds, memory=memory)
+
+    def _new_answers(self) -> Path:
+        """Return where a run is to write: a place of its own, for a run may go on with an earlier one's answers."""
+        return Path(tempfile.mkdtemp(dir=self._folder), "answers.jsonl")
+
+    def _written(self, count: int) -> Path:
+        path = self._folder / f"records-{count}.jsonl"
+        if not path.exists():
+            path.write_text(f"{self._record} \n" * count)
+        return path
+
+    def _command(self, records: Path, answers: Path, *, by_itself: bool) -> list[str]:
+        if by_itself:
+            return [script("wfctl"), "run", str(records), "-w", str(self._folder), "-o", str(answers)]
+        return [sys.executable, "-m", "benchmarks.bulk", str(self._folder), str(records), str(answers)]
+
+
+def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
+    try:
+        process.wait(_SAMPLE_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _family_mb(pid: int) -> float:
+    found = 0.0
+    for each in family_of(pid):
+        try:
+            found += resident_mb(each)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+    return found
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def run(effort: Effort = FULL) -> None:
+    """Print throughput beside HTTP's, and how memory grows."""
+    count = int(RECORDS_A_SECOND * effort.seconds)
+    request = request_of(RECORD.encode(), "application/json")
+    taken: list[Taken] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = write_noop4(Path(name))
+        bulk = Bulk(folder, RECORD, effort)
+        with serving("engine", folder) as server:
+            take(server, request, connections=MANY, seconds=effort.seconds / 2)
+            taken += [take(server, request, connections=MANY, seconds=effort.seconds) for _ in range(2)]
+            done = bulk.run(count)
+            taken += [take(server, request, connections=MANY, seconds=effort.seconds) for _ in range(2)]
+        rate = count / (done.seconds - bulk.start_s)
+    over_http = statistics.median(each.rate for each in taken)
+    text = f"{rate / over_http:.2f}x ({rate:,.0f} / {over_http:,.0f} per s)"
+    row(f"{count:,} records, {bulk.what} / HTTP", text, "at least 1.2x")
+    row("  growth of memory, all processes", f"{done.slope_mb_a_minute:+.1f} MB a minute", "under 1 MB a minute")
+
+
+def main() -> None:
+    """Stand in for ``wfctl run``: FOLDER, file of records, file of answers."""
+    folder, records, answers = sys.argv[1:]
+    with wfctl.open_deployment(folder) as flow, Path(records).open("rb") as lines, Path(answers).open("wb") as out:
+        found = flow.predict_many(map(bytes.strip, lines), content_type="application/json")
+        out.writelines(answer.body + b"\n" for answer in found)
+
+
+if __name__ == "__main__":
+    main()
