@@ -20,11 +20,12 @@ from benchmarks.measure import FULL, Effort
 from benchmarks.processes import Usage, family_of, name_of, usage_of
 from benchmarks.workers import NOOP, write_chain
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
-from wfctl.engine.call import Call, CallAnswer, Part
+from wfctl.engine.call import Call, CallAnswer, Headers, Part, RequestIds
 from wfctl.engine.core.records import Run
 from wfctl.engine.engine import Engine, open_engine
+from wfctl.engine.wire.answers import decode_answers, encode_answers
+from wfctl.engine.wire.calls import decode_calls, encode_calls
 from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder
-from wfctl.engine.wire.messages import decode_answers, decode_calls, encode_answers, encode_calls
 from wfctl.hosting.host import Host, load_host
 from wfctl.plan import CodeUnit, ExecutionPlan, NodePlan
 from wfctl.spec.model import WorkerSettings
@@ -69,9 +70,10 @@ def _stages(host: Host, effort: Effort) -> dict[str, list[float]]:
 
 def _hop(host: Host, size: int) -> dict[str, Callable[[], object]]:
     """Return each stage of a hop of ``size`` calls in one frame, in the order of their way."""
-    calls = [Call(number, [Part("body", PAYLOAD)], HEADERS, f"{number:036}") for number in range(size)]
+    ids, headers = RequestIds("0" * 32), Headers(HEADERS)
+    calls = [Call(number, PAYLOAD, ids=ids, batch_id=number, headers=headers) for number in range(size)]
     out = b"".join(encode_calls(calls))
-    at_worker = decode_calls(_frame(out))
+    at_worker = [call for (call,) in decode_calls(_frame(out), ids)]
     answers = _answered(host, at_worker)
     back = b"".join(encode_answers(answers))
     ours, theirs = socket.socketpair()
@@ -79,7 +81,7 @@ def _hop(host: Host, size: int) -> dict[str, Callable[[], object]]:
     return {
         "parent: encode_calls": lambda: encode_calls(calls),
         "both:   send and receive, system calls alone": lambda: _through(ours, theirs, out),
-        "worker: frame and decode_calls": lambda: decode_calls(*decoder.feed(out)),
+        "worker: frame and decode_calls": lambda: decode_calls(decoder.feed(out)[0], ids),
         "worker: Host.answer, one call each": lambda: _answered(host, at_worker),
         "worker: Host.answer, all calls at once": lambda: host.answer(at_worker),
         "worker: encode_answers": lambda: encode_answers(answers),
@@ -142,12 +144,21 @@ class EchoBackend:
         """Say that it is ready."""
         return WorkerReport(worker=worker, node=node, pid=os.getpid(), load_s=0.0)
 
-    def send_batch(self, worker: WorkerId, calls: Sequence[Call]) -> None:
+    def send_calls(self, worker: WorkerId, calls: Sequence[Call]) -> None:
         """Answer soon, all that was sent to one worker together."""
         if worker not in self._ready:
             self._ready[worker] = []
             self._loop.call_soon(self._tell, worker)
         self._ready[worker] += [CallAnswer(call.call_id, body=PAYLOAD) for call in calls]
+
+    def withdraw_calls(self, worker: WorkerId, call_ids: Sequence[int]) -> None:
+        """Nothing waits here for long."""
+
+    def running_batch(self, worker: WorkerId) -> int | None:
+        """Nothing runs."""
+
+    def retire_worker(self, worker: WorkerId) -> None:
+        """Nothing is there to be ended."""
 
     def kill_worker(self, worker: WorkerId) -> None:
         """Nothing is there to be ended."""
