@@ -116,6 +116,7 @@ _ROWS = (
     Rule("WF906", "model-not-a-store-name", _N, "TorchServe reads models from its store or a URL only"),
     Rule("WF907", "config-not-applied", _N, "a key of model-config.yaml is not applied yet", at_run=True),
     Rule("WF908", "incomplete-manifest", _N, "TorchServe refuses an archive whose manifest lacks a key", at_run=True),
+    Rule("WF909", "object-payload", _N, "TorchServe hands bytes from node to node, and never values"),
     # WF92x and WF93x: differences that stand on what is inside archives, found by check-compat alone
     Rule("WF920", "ts-name-not-supported", _E, "a handler imports a name of TorchServe's package that is not here"),
     Rule("WF921", "built-in-not-supported", _E, "a manifest names a handler of a vendor, built into TorchServe"),

@@ -5,6 +5,30 @@ Invariant: no sockets, no frames, no user code; a worker imports this module, so
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class Pieces:
+    """A payload that lies in several places in memory, to be written one after another without being joined.
+
+    The memory is that of user code's own values: write or copy it before user code runs again.
+    """
+
+    __slots__ = ("_size", "buffers")
+
+    def __init__(self, buffers: Sequence[bytes | bytearray | memoryview]) -> None:
+        self.buffers = buffers
+        """Each a run of plain bytes, so that its length is its size."""
+        self._size = sum(map(len, buffers))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.buffers)
+
+    def __repr__(self) -> str:
+        return f"Pieces({len(self.buffers)} buffers, {self._size} bytes)"
 
 
 class Part:
@@ -58,7 +82,7 @@ class CallAnswer:
         call_id: int,
         *,
         status: int = 200,
-        body: bytes = b"",
+        body: bytes | bytearray | Pieces = b"",
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
         error: "CallError | None" = None,
@@ -67,7 +91,8 @@ class CallAnswer:
     ) -> None:
         self.call_id = call_id
         self.status = status
-        self.body = body
+        self.body: Any = body
+        """Bytes to everybody but those who write them to a worker's socket: there it may be ``Pieces``."""
         self.content_type = content_type
         """As the handler set it; ``None`` if it did not."""
         self.headers = headers or {}

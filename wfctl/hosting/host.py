@@ -3,19 +3,20 @@
 Invariant: knows nothing of processes, sockets or the engine's decisions; one ``Host`` is used by one thread.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic_ns
 from typing import Any
 
-from wfctl.engine.call import Call, CallAnswer, CallError
+from wfctl.engine.call import Call, CallAnswer, CallError, Pieces
 from wfctl.errors import ArchiveError, LoadError
 from wfctl.handlers.context import Context, RequestProcessor
 from wfctl.handlers.metrics.recorder import PREDICTION_METRIC
 from wfctl.handlers.streaming import STREAM_HEADER, IntermediateResponses
 from wfctl.hosting.entry_point import Entry, load_entry
 from wfctl.hosting.failures import UNAVAILABLE, last_line_of, verdict_on
-from wfctl.hosting.inputs import headers_of, row_of
+from wfctl.hosting.inputs import ValueReader, headers_of, row_of
+from wfctl.hosting.objects import to_body
 from wfctl.hosting.outputs import UnsupportedOutputError, complaint_about, to_bytes, to_json
 from wfctl.hosting.real_ts import import_real_ts
 from wfctl.hosting.ts_advice import advised
@@ -47,22 +48,30 @@ def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
         is_trusted=node.code.is_trusted,
     )
     try:
-        return Host(load_entry(node, context), context)
+        entry = load_entry(node, context)
     except LoadError as error:
         raise advised(error) from error.__cause__
+    to_parts = to_body if node.gives_objects else to_bytes
+    if node.takes_objects:
+        return ObjectHost(entry, context, to_parts, ValueReader(node))
+    return Host(entry, context, to_parts)
 
 
 class Host:
     """A loaded node."""
 
-    def __init__(self, entry: Entry, context: Context) -> None:
+    def __init__(self, entry: Entry, context: Context, to_parts: Callable[[Any], bytes | Pieces] = to_bytes) -> None:
         self._entry = entry
         self._context = context
+        self._to_parts = to_parts
+        """What makes a body of one item, where nobody asks for JSON."""
         self._pieces = IntermediateResponses(to_bytes)
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Call the handler once for the whole batch and return one answer per call, in the same order."""
-        rows = [row_of(call.parts) for call in calls]
+        return self._answered(calls, [row_of(call.parts) for call in calls])
+
+    def _answered(self, calls: Sequence[Call], rows: list[dict[str, Any]]) -> list[CallAnswer]:
         self._begin(calls)
         started_ns = monotonic_ns()
         outputs, error = self._called(rows)
@@ -87,9 +96,9 @@ class Host:
     def _answer(self, call: Call, output: Any, at: int) -> CallAnswer:
         processor = self._context.request_processor[at]
         if at not in self._pieces:  # the usual case
-            return _answer(call, output, processor)
+            return _answer(call, output, processor, self._to_parts)
         processor.get_response_headers().pop(STREAM_HEADER, None)
-        return _answer(call, output, processor, before=self._pieces.before(at))
+        return _answer(call, output, processor, self._to_parts, before=self._pieces.before(at))
 
     def _called(self, rows: list[dict[str, Any]]) -> tuple[Any, CallError | None]:
         # A handler may raise anything, `sys.exit` included; only the keyboard interrupts of an inline run are ours.
@@ -103,22 +112,56 @@ class Host:
             return None, verdict_on(reason)
 
 
-def _answer(call: Call, output: Any, processor: RequestProcessor, *, before: bytes = b"") -> CallAnswer:
+class ObjectHost(Host):
+    """A loaded node whose parents send values; a call whose values cannot be rebuilt here fails alone."""
+
+    def __init__(
+        self, entry: Entry, context: Context, to_parts: Callable[[Any], bytes | Pieces], reader: ValueReader
+    ) -> None:
+        super().__init__(entry, context, to_parts)
+        self._reader = reader
+
+    def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
+        """Rebuild the values and call the handler once for all calls that have theirs."""
+        read = [self._reader.row_of(call.parts) for call in calls]
+        good = [(call, row) for call, row in zip(calls, read, strict=True) if not isinstance(row, CallError)]
+        answers = iter(self._answered([call for call, _ in good], [row for _, row in good]) if good else ())
+        return [
+            _failed(call, row) if isinstance(row, CallError) else next(answers)
+            for call, row in zip(calls, read, strict=True)
+        ]
+
+
+def _answer(
+    call: Call,
+    output: Any,
+    processor: RequestProcessor,
+    to_parts: Callable[[Any], bytes | Pieces],
+    *,
+    before: bytes = b"",
+) -> CallAnswer:
     try:
         whole = before + to_bytes(output) if before else output
-        body = to_json(whole) if call.as_json else to_bytes(whole)
+        body = to_json(whole) if call.as_json else to_parts(whole)
     except UnsupportedOutputError as reason:
         return _failed(call, _unsupported(reason))
     status = processor.get_response_status_code()
     if status >= _FIRST_ERROR_STATUS:
         # The handler's own words, also where the answer would have to be JSON.
-        phrase = processor.get_response_status_phrase() or to_bytes(whole)[:_LONGEST_PHRASE].decode("utf-8", "replace")
+        phrase = processor.get_response_status_phrase() or _words_of(whole) or f"status {status}"
         return _failed(call, CallError(phrase, status=status, is_final=status in _CLIENT_ERRORS))
     headers = processor.get_response_headers()
     if not headers:  # the usual case, on the path of every call
         return CallAnswer(call.call_id, status=status, body=body)
     content_type = next((value for key, value in headers.items() if key.lower() == "content-type"), None)
     return CallAnswer(call.call_id, status=status, body=body, content_type=content_type, headers=headers)
+
+
+def _words_of(output: Any) -> str:
+    try:
+        return to_bytes(output)[:_LONGEST_PHRASE].decode("utf-8", "replace")
+    except UnsupportedOutputError:
+        return ""
 
 
 def _unsupported(reason: UnsupportedOutputError) -> CallError:

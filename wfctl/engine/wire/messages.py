@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wfctl.engine.call import Call, CallAnswer, CallError, Part
+from wfctl.engine.call import Call, CallAnswer, CallError, Part, Pieces
 from wfctl.engine.wire.frames import Buffer, Frame, FrameError, FrameKind, encode_frame
 
 _CALL = struct.Struct("<QBIII")
@@ -105,7 +105,11 @@ def encode_answers(answers: Sequence[CallAnswer]) -> list[Buffer]:
         )
         if extra:
             extras.append(extra)
-        bodies.append(answer.body)
+        body = answer.body
+        if type(body) is Pieces:
+            bodies += body.buffers
+        else:
+            bodies.append(body)
     return encode_frame(FrameKind.ANSWERS, len(records), b"".join((*records, *extras)), bodies)
 
 
