@@ -92,7 +92,7 @@ class _Unpickler(pickle.Unpickler):
 _PLAIN: Final = frozenset(
     {
         *((each.__module__, each.__name__) for each in (rebuilt_tensor, rebuilt_array, rebuilt_scalar)),
-        *(("builtins", name) for name in ("bytearray", "complex", "frozenset", "range", "set", "slice")),
+        *(("builtins", name) for name in ("complex", "range", "slice")),
         *(("collections", name) for name in ("OrderedDict", "deque")),
         *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
         ("decimal", "Decimal"),
