@@ -2,11 +2,12 @@
 
 import sys
 
-from benchmarks import command_line, large_specs, pictures, relay, workers
+from benchmarks import command_line, large_specs, payloads, pictures, relay, workers
 
 BENCHMARKS = {
     "command-line": command_line.run,
     "large-specs": large_specs.run,
+    "payloads": payloads.run,
     "pictures": pictures.run,
     "round-trip": relay.run,
     "workers": workers.run,

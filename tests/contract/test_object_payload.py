@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 
@@ -10,7 +11,14 @@ import torch
 
 import wfctl
 from wfctl.archive.mar import write_mar
+from wfctl.engine.call import Part
+from wfctl.engine.engine import open_engine
+from wfctl.engine.inline import InlineBackend
+from wfctl.engine.local.backend import LocalBackend
 from wfctl.errors import RunError
+from wfctl.plan import CodeUnit, make_plan
+from wfctl.spec.model import Extension, Payload, WorkerSettings
+from wfctl.workflow import Node, NodeKind, Workflow
 
 every_backend = pytest.mark.parametrize("inline", [False, True], ids=["local", "inline"])
 OBJECTS = "wfctl: {payload: object}\n"
@@ -129,10 +137,10 @@ def test_several_leaves_each_make_json(flow, inline):
     def left(data, context):
         return data and [row["body"].tolist() for row in data]
     def right(data, context):
-        return data and [f"{row['body'].sum()}" for row in data]
+        return data and [f"sum {row['body'].sum()}" for row in data]
     """
     found = answer(flow(f"dag: {{split: [left, right]}}\n{OBJECTS}", handler), inline, b"x")
-    assert found.json() == {"left": [1.0, 1.0], "right": "2.0"} or found.json() == {"left": [1.0, 1.0], "right": 2.0}
+    assert found.json() == {"left": [1.0, 1.0], "right": "sum 2.0"}
 
 
 @every_backend
@@ -343,6 +351,66 @@ def test_pictures_and_arrays_travel(flow, inline):
     Image.new("RGB", (300, 200), (1, 2, 3)).save(file, "PNG")
     folder = flow(f"dag: {{read: [turn], turn: [show]}}\n{OBJECTS}", handler)
     assert answer(folder, inline, file.getvalue()).json() == [300, 200, 3, True, 6 * 300 * 200]
+
+
+@pytest.mark.parametrize("make", [LocalBackend, InlineBackend])
+@pytest.mark.parametrize(
+    ("made", "said"), [("torch.ones(2)", None), ("torch.nn.Linear(1, 1)", "Linear"), ("Own()", "Own")]
+)
+def test_a_node_that_is_not_trusted_sends_plain_values_and_tensors_only(tmp_path, make, made, said):
+    giver, taker = tmp_path / "giver", tmp_path / "taker"
+    for folder in (giver, taker):
+        folder.mkdir()
+    (giver / "handler.py").write_text(
+        f"import torch\nclass Own: pass\ndef handle(data, context):\n    return data and [{made}]\n"
+    )
+    # The taker knows the class too: what is refused is refused for who sent it.
+    (taker / "handler.py").write_text(
+        "import torch\nclass Own: pass\ndef handle(data, context):\n    return data and [str(row['body'].sum()) for row in data]\n"
+    )
+    node = partial(Node, kind=NodeKind.FUNCTION, settings=WorkerSettings(max_batch_delay_ms=0))
+    workflow = Workflow(
+        nodes=(
+            node(name="giver", parents=(), children=("taker",)),
+            node(name="taker", parents=("giver",), children=()),
+        ),
+        extension=Extension(payload=Payload.OBJECT),
+    )
+    code = {
+        folder.name: CodeUnit(
+            model_dir=str(folder), handler="handler.py:handle", manifest=None, is_trusted=folder is taker
+        )
+        for folder in (giver, taker)
+    }
+
+    async def main():
+        plan = make_plan(workflow, name="flow", code=code)
+        async with open_engine(plan, make(), on_output=lambda *_: None) as engine:
+            return await engine.run((Part("body", b"x", ""),))
+
+    if said is None:
+        assert asyncio.run(main()).body == b"tensor(2.)"
+        return
+    with pytest.raises(
+        RunError, match=f'"{said}" of module .* is not taken from a node whose code is not trusted'
+    ) as caught:
+        asyncio.run(main())
+    assert caught.value.node == "taker"
+
+
+def test_a_value_that_no_frame_can_hold_is_its_nodes_error(flow):
+    handler = """
+    import torch
+    def first(data, context):
+        return data and [torch.empty(2**31 + 1, dtype=torch.uint8) if row["body"] == b"huge" else "small" for row in data]
+    def second(data, context):
+        return data and [row["body"] for row in data]
+    """
+    with wfctl.open_deployment(flow(f"dag: {{first: [second]}}\n{OBJECTS}", handler)) as deployment:
+        with pytest.raises(RunError, match="bytes are too many for one batch") as caught:
+            deployment.predict(b"huge")
+        assert caught.value.node == "first"
+        assert deployment.predict(b"x").text == "small"
 
 
 @every_backend
