@@ -16,11 +16,11 @@ import torch
 
 import wfctl
 from benchmarks.measure import row
+from wfctl.engine.worker.surroundings import keep_memory
 from wfctl.hosting.objects import from_body, to_body
 
 LARGE, SMALL = 2**20, 100
-ROUNDS = 15
-RUNS = {LARGE: 10, SMALL: 60}
+ROUNDS = 300
 
 OBJECTS = {
     "a": "[torch.frombuffer(row['body'], dtype=torch.float32) for row in data]",
@@ -50,22 +50,15 @@ def write_chain(folder: Path, name: str) -> Path:
     return folder
 
 
-def seconds(call: Callable[[], Any], times: int) -> float:
-    """Return the seconds of one call, as the mean of some."""
-    started = time.perf_counter()
-    for _ in range(times):
-        call()
-    return (time.perf_counter() - started) / times
-
-
-def medians(ways: Mapping[str, Callable[[], Any]], times: int) -> dict[str, float]:
-    """Return the median seconds of each way, all taken in turn; the first round is not counted."""
+def medians(ways: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+    """Return the median seconds of each way, taken in turn call by call; the first twentieth is not counted."""
     found: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(ROUNDS + 1):
+    for _ in range(ROUNDS):
         for name, way in ways.items():
-            took = seconds(way, times)
-            found[name] += [took] if number else []
-    return {name: statistics.median(each) for name, each in found.items()}
+            started = time.perf_counter()
+            way()
+            found[name].append(time.perf_counter() - started)
+    return {name: statistics.median(each[ROUNDS // 20 :]) for name, each in found.items()}
 
 
 def chains(size: int) -> dict[str, float]:
@@ -78,7 +71,7 @@ def chains(size: int) -> dict[str, float]:
             flow = stack.enter_context(wfctl.open_deployment(write_chain(folder, name)))
             assert flow.predict(body).body == body
             ways[name] = lambda flow=flow: flow.predict(body)
-        return medians(ways, RUNS[size])
+        return medians(ways)
 
 
 def codecs(size: int) -> dict[str, float]:
@@ -88,13 +81,15 @@ def codecs(size: int) -> dict[str, float]:
         {
             "ours": lambda: from_body(bytearray(bytes(to_body(tensor)))),
             "pickle": lambda: pickle.loads(pickle.dumps(tensor, pickle.HIGHEST_PROTOCOL)),
-        },
-        RUNS[size],
+        }
     )
 
 
 def run() -> None:
     """Print what each way costs, beside bytes that nobody looks at."""
+    # As in workers. Without it this process gives memory back to the kernel and asks for it again all the time, more
+    # often for one chain than for the other by the luck of what lies at the end of its heap.
+    keep_memory()
     for size, shown in ((LARGE, "1 MB"), (SMALL, "100 bytes")):
         took = chains(size)
         plain = took["bytes"]
