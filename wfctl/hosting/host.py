@@ -51,20 +51,20 @@ def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
         entry = load_entry(node, context)
     except LoadError as error:
         raise advised(error) from error.__cause__
-    to_parts = to_body if node.gives_objects else to_bytes
+    pack = to_body if node.gives_objects else to_bytes
     if node.takes_objects:
-        return ObjectHost(entry, context, to_parts, ValueReader(node))
-    return Host(entry, context, to_parts)
+        return ObjectHost(entry, context, pack, ValueReader(node))
+    return Host(entry, context, pack)
 
 
 class Host:
     """A loaded node."""
 
-    def __init__(self, entry: Entry, context: Context, to_parts: Callable[[Any], bytes | Pieces] = to_bytes) -> None:
+    def __init__(self, entry: Entry, context: Context, pack: Callable[[Any], bytes | Pieces] = to_bytes) -> None:
         self._entry = entry
         self._context = context
-        self._to_parts = to_parts
-        """What makes a body of one item, where nobody asks for JSON."""
+        self._pack = pack
+        """Makes the body of one item, where nobody asks for JSON."""
         self._pieces = IntermediateResponses(to_bytes)
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
@@ -96,9 +96,9 @@ class Host:
     def _answer(self, call: Call, output: Any, at: int) -> CallAnswer:
         processor = self._context.request_processor[at]
         if at not in self._pieces:  # the usual case
-            return _answer(call, output, processor, self._to_parts)
+            return _answer(call, output, processor, self._pack)
         processor.get_response_headers().pop(STREAM_HEADER, None)
-        return _answer(call, output, processor, self._to_parts, before=self._pieces.before(at))
+        return _answer(call, output, processor, self._pack, before=self._pieces.before(at))
 
     def _called(self, rows: list[dict[str, Any]]) -> tuple[Any, CallError | None]:
         # A handler may raise anything, `sys.exit` included; only the keyboard interrupts of an inline run are ours.
@@ -116,9 +116,9 @@ class ObjectHost(Host):
     """A loaded node whose parents send values; a call whose values cannot be rebuilt here fails alone."""
 
     def __init__(
-        self, entry: Entry, context: Context, to_parts: Callable[[Any], bytes | Pieces], reader: ValueReader
+        self, entry: Entry, context: Context, pack: Callable[[Any], bytes | Pieces], reader: ValueReader
     ) -> None:
-        super().__init__(entry, context, to_parts)
+        super().__init__(entry, context, pack)
         self._reader = reader
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
@@ -136,13 +136,13 @@ def _answer(
     call: Call,
     output: Any,
     processor: RequestProcessor,
-    to_parts: Callable[[Any], bytes | Pieces],
+    pack: Callable[[Any], bytes | Pieces],
     *,
     before: bytes = b"",
 ) -> CallAnswer:
     try:
         whole = before + to_bytes(output) if before else output
-        body = to_json(whole) if call.as_json else to_parts(whole)
+        body = to_json(whole) if call.as_json else pack(whole)
     except UnsupportedOutputError as reason:
         return _failed(call, _unsupported(reason))
     status = processor.get_response_status_code()
