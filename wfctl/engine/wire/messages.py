@@ -87,13 +87,13 @@ def _calls_in(frame: Frame) -> list[Call]:
     return calls
 
 
-def _body(content: bytearray, begin: int, end: int, *, is_all: bool) -> bytes | bytearray:
+def _body(content: bytearray, begin: int, end: int, *, is_all: bool) -> bytearray:
     if is_all:
         # The last part is the only one with a body: what the frame owns is handed on, without a copy.
         del content[:begin]
         return content
     with memoryview(content) as view:
-        return bytes(view[begin:end])
+        return bytearray(view[begin:end])
 
 
 def encode_answers(answers: Sequence[CallAnswer]) -> list[Buffer]:
