@@ -3,7 +3,20 @@
 import sys
 from collections.abc import Callable, Mapping
 
-from benchmarks import bulk, command_line, large_specs, memory, mlp, noop, pictures, round_trip, stages, start, workers
+from benchmarks import (
+    bulk,
+    command_line,
+    large_specs,
+    memory,
+    mlp,
+    noop,
+    payloads,
+    pictures,
+    round_trip,
+    stages,
+    start,
+    workers,
+)
 from benchmarks.measure import FULL, TRIAL, Effort
 
 BENCHMARKS: Mapping[str, Callable[[Effort], None]] = {
@@ -19,6 +32,7 @@ BENCHMARKS: Mapping[str, Callable[[Effort], None]] = {
     "megabyte": noop.run_megabyte,
     "mlp": mlp.run,
     "mlp-objects": mlp.run_objects,
+    "payloads": lambda _: payloads.run(),
     "bulk": bulk.run,
     "start": start.run,
     "memory": memory.run,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wfctl.spec.model import WorkerSettings
+from wfctl.spec.model import Payload, WorkerSettings
 from wfctl.spec.model_config import ModelConfig
 from wfctl.workflow import NodeKind, Workflow
 
@@ -60,6 +60,20 @@ class NodePlan:
     """Whether calls are sent again after a batch of several failed or a worker died."""
     devices: tuple[int, ...] = ()
     """Numbers of the GPUs that the node's workers share, as ``cuda:<number>`` counts them; empty for none."""
+    payload: Payload = Payload.BYTES
+    """What travels between this node and its parents and children, but never what enters or leaves the workflow."""
+    has_plain_input: bool = False
+    """Whether a parent's code is not trusted, so that nothing it sends may choose what is called to rebuild it."""
+
+    @property
+    def takes_objects(self) -> bool:
+        """Whether parents send values, and not bytes."""
+        return self.payload is Payload.OBJECT and bool(self.parents)
+
+    @property
+    def gives_objects(self) -> bool:
+        """Whether children are sent values, and not bytes."""
+        return self.payload is Payload.OBJECT and bool(self.children)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +144,8 @@ def make_plan(
             max_retry_timeout_s=said[node.name].max_retry_timeout_s,
             queue_size=said[node.name].queue_size,
             devices=devices_for(said[node.name], processors.gpus),
+            payload=workflow.extension.payload,
+            has_plain_input=not all(code[parent].is_trusted for parent in node.parents),
         )
         for node in workflow
     )

@@ -1,11 +1,12 @@
 from contextlib import suppress
+from ctypes import addressof, c_char
 from itertools import groupby
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfctl.engine.call import Call, CallAnswer, CallError, Headers, Part, RequestIds
+from wfctl.engine.call import Call, CallAnswer, CallError, Headers, Part, Pieces, RequestIds
 from wfctl.engine.wire.answers import decode_answers, decode_report, encode_answers, encode_report
 from wfctl.engine.wire.calls import decode_calls, decode_withdrawal, encode_calls, encode_withdrawal
 from wfctl.engine.wire.frames import Frame, FrameDecoder, FrameError, FrameKind
@@ -78,6 +79,23 @@ def test_calls_arrive_as_they_were(calls):
     frame = received(encode_calls(calls))
     assert frame.kind is FrameKind.CALLS
     assert state(decode_calls(frame, IDS)) == batches(calls)
+
+
+@pytest.mark.parametrize("size", range(16))
+def test_a_body_alone_in_its_frame_begins_where_numbers_may_lie(size):
+    sent = Call(1, [Part("n" * size, b""), Part("body", bytes(100_000))], IDS)
+    ((call,),) = decode_calls(received(encode_calls([sent])), IDS)
+    body = call.parts[1].body
+    assert (type(body), len(body)) == (bytearray, 100_000)
+    assert addressof(c_char.from_buffer(body)) % 16 == 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.binary(max_size=30_000), max_size=4), max_size=4))
+def test_a_body_in_pieces_arrives_as_one(bodies):
+    answers = [CallAnswer(at, body=Pieces([memoryview(each) for each in body])) for at, body in enumerate(bodies)]
+    found = decode_answers(received(encode_answers(answers)))
+    assert [each.body for each in found] == [b"".join(body) for body in bodies]
 
 
 @settings(deadline=None)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wfctl.plan import CodeUnit, ExecutionPlan, NodePlan
-from wfctl.spec.model import WorkerSettings
+from wfctl.spec.model import Payload, WorkerSettings
 from wfctl.workflow import NodeKind
 
 
@@ -16,6 +16,7 @@ def plan_of(
     *,
     default: WorkerSettings | None = None,
     folders: Mapping[str, Path] | None = None,
+    payload: Payload = Payload.BYTES,
     **fields: Any,
 ) -> ExecutionPlan:
     """Make a plan from chains such as ``"a > b > d, a > c > d"``; nodes stand in the order of their first mention."""
@@ -31,6 +32,7 @@ def plan_of(
             parents=tuple(a for a, b in pairs if b == name),
             children=tuple(b for a, b in pairs if a == name),
             code=CodeUnit(model_dir=str((folders or {}).get(name, "")), handler="handler.py:handle", manifest=None),
+            payload=payload,
         )
         for name in names
     )

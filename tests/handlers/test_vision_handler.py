@@ -33,6 +33,12 @@ def test_numbers_are_taken_as_they_are_and_pictures_and_numbers_share_a_batch(ha
     assert tensor.dtype == torch.float32
 
 
+def test_nodes_that_send_values_send_pictures_and_tensors(handler):
+    rows = [{"body": Image.new("RGB", (7, 8))}, {"body": torch.tensor([1, 2], dtype=torch.uint8)}]
+    tensor = handler.preprocess(rows)
+    assert (tensor.tolist(), tensor.dtype) == ([[7, 8], [1, 2]], torch.float32)
+
+
 def test_what_is_no_picture_fails_the_batch(handler):
     with pytest.raises(OSError, match="cannot identify image file"):
         handler.preprocess([{"body": b"no picture"}])

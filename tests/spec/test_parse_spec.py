@@ -11,7 +11,7 @@ from spec_texts import MODELS, PARALLEL, SEQUENTIAL
 
 from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import Report
-from wfctl.spec.model import Batching, WorkerSettings
+from wfctl.spec.model import Batching, Payload, WorkerSettings
 from wfctl.spec.parse import parse_spec
 
 
@@ -100,8 +100,16 @@ def test_the_extension_is_read():
     assert not report
     assert spec.extension.allows_many_entries
     assert (spec.extension.queue_size, spec.extension.batching) == (5, Batching.FIXED)
+    assert (spec.extension.payload, spec.extension.objects_span) == (Payload.BYTES, None)
     assert spec.function_settings("f") == WorkerSettings(batch_size=8, max_batch_delay_ms=0, timeout_ms=9)
     assert spec.function_settings("g") == WorkerSettings(max_batch_delay_ms=0, timeout_ms=9)
+
+
+def test_objects_between_nodes_are_read_with_their_place():
+    spec, report = parse("dag: {f: [g]}\nwfctl:\n  payload: object\n")
+    assert not report
+    span = spec.extension.objects_span
+    assert (spec.extension.payload, span.start.line, span.start.column) == (Payload.OBJECT, 3, 12)
 
 
 DAG = "dag: {m: []}\n"
@@ -181,7 +189,6 @@ def test_faults_outside_models_are_found_at_their_places(text, expected):
 @pytest.mark.parametrize(
     ("part", "word"),
     [
-        ("payload: object", "payload: object"),
         ("batching: adaptive", "batching: adaptive"),
         ("edges: {'a -> b': {map: true}}", "map"),
         ("edges: {'a -> b': {when: x}}", "when"),

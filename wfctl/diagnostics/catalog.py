@@ -118,6 +118,7 @@ _ROWS = (
     # WF907 said which keys of model-config.yaml were not applied yet.
     Rule("WF908", "incomplete-manifest", _N, "TorchServe refuses an archive whose manifest lacks a key", at_run=True),
     Rule("WF909", "workers-scaled", _N, "TorchServe never starts more workers than minWorkers by itself"),
+    Rule("WF910", "object-payload", _N, "TorchServe hands bytes from node to node, and never values"),
     # WF92x and WF93x: differences that stand on what is inside archives, found by check-compat alone
     Rule("WF920", "ts-name-not-supported", _E, "a handler imports a name of TorchServe's package that is not here"),
     Rule("WF921", "built-in-not-supported", _E, "a manifest names a handler of a vendor, built into TorchServe"),

@@ -8,8 +8,32 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 Payload = bytes | bytearray
+
+
+class Pieces:
+    """A payload that lies in several places in memory, to be written one after another without being joined.
+
+    The memory is that of user code's own values: write or copy it before user code runs again.
+    """
+
+    __slots__ = ("_size", "buffers")
+
+    def __init__(self, buffers: Sequence[bytes | bytearray | memoryview]) -> None:
+        self.buffers = buffers
+        """Each a run of plain bytes, so that its length is its size."""
+        self._size = sum(map(len, buffers))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.buffers)
+
+    def __repr__(self) -> str:
+        return f"Pieces({len(self.buffers)} buffers, {self._size} bytes)"
 
 
 class Part:
@@ -91,11 +115,10 @@ class Call:
 
     __slots__ = ("as_json", "batch_id", "call_id", "headers", "ids", "input")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - keywords cost time on the hottest path
         self,
         call_id: int,
         input: Input,  # noqa: A002 - the word of the house
-        *,
         ids: RequestIds,
         batch_id: int = 0,
         headers: Headers = NO_HEADERS,
@@ -132,7 +155,7 @@ class CallAnswer:
         self,
         call_id: int,
         status: int = 200,
-        body: Payload = b"",
+        body: Payload | Pieces = b"",
         started_ns: int = 0,
         finished_ns: int = 0,
         content_type: str | None = None,
@@ -142,7 +165,8 @@ class CallAnswer:
         self.call_id = call_id
         self.status = status
         """As in HTTP; ``WITHDRAWN`` for a call that was taken back and never begun."""
-        self.body = body
+        self.body: Any = body
+        """Bytes to everybody but those who write them to a worker's socket: there it may be ``Pieces``."""
         self.started_ns = started_ns
         """``time.monotonic_ns()`` of the worker just before the handler was called; one clock per machine."""
         self.finished_ns = finished_ns

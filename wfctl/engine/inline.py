@@ -25,7 +25,7 @@ from types import ModuleType
 from typing import TextIO
 
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
-from wfctl.engine.call import WITHDRAWN, Call, CallAnswer, CallError
+from wfctl.engine.call import WITHDRAWN, Call, CallAnswer, CallError, Pieces
 from wfctl.engine.devices import DeviceShares
 from wfctl.engine.inline_limits import SHARED, refuse_impossible
 from wfctl.hosting.held import hold_late_libraries
@@ -129,7 +129,7 @@ class _LoadedNode:
         """Call the handler; whatever it raises but the keyboard's interrupt is a failure of the node."""
         try:
             with self._surroundings.entered():
-                return [_without_retry_of_a_quit(answer) for answer in self._host.answer(calls)]
+                return [_settled(answer) for answer in self._host.answer(calls)]
         except KeyboardInterrupt:
             raise
         except BaseException as reason:  # noqa: BLE001 - the worker's loop: user code may raise anything
@@ -138,8 +138,13 @@ class _LoadedNode:
             return [CallAnswer(call.call_id, error.status, error=error) for call in calls]
 
 
-def _without_retry_of_a_quit(answer: CallAnswer) -> CallAnswer:
-    """Make it final that the debugger was left: another attempt would only stop at the same place again."""
+def _settled(answer: CallAnswer) -> CallAnswer:
+    """Take the body out of the handler's memory, and make it final if it was a debugger that was left.
+
+    Another attempt would only stop at the same place again.
+    """
+    if type(answer.body) is Pieces:
+        answer.body = bytes(answer.body)
     if answer.error is not None and (answer.error.traceback_text or "").rstrip().endswith("bdb.BdbQuit"):
         answer.error.is_final = True
     return answer

@@ -14,7 +14,7 @@ from wfctl.handlers.metrics.recorder import MetricsRecorder
 from wfctl.handlers.version import __version__ as compatible_with
 
 if TYPE_CHECKING:
-    from wfctl.handlers.requests import Batch
+    from wfctl.handlers.requests import BatchReader
 
 OK_STATUS = 200
 
@@ -85,6 +85,7 @@ class Context:
         model_yaml_config: Mapping[str, Any] | None = None,
         *,
         is_trusted: bool = True,
+        reader: "BatchReader | None" = None,
     ) -> None:
         self.model_name = model_name
         self.manifest = None if manifest is None else dict(manifest)
@@ -99,8 +100,9 @@ class Context:
             "server_version": server_version,
             "limit_max_image_pixels": limit_max_image_pixels,
         }
-        self._batch: Batch | None = None
+        self._batch: Any = None
         """The batch at hand, as long as nobody has asked for what is made of it."""
+        self._reader = reader
         self._request_ids: dict[int, str] | None = None
         self._processors: list[RequestProcessor] | None = None
         self._metrics = MetricsRecorder(model_name, self) if metrics is None else metrics
@@ -114,7 +116,7 @@ class Context:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A pickle of the original has the two under other names.
-        self._batch = None
+        self._batch = self._reader = None
         self._request_ids, self._processors = state.get("request_ids"), state.get("_request_processor")
         self.__dict__.update(state)
 
@@ -169,8 +171,8 @@ class Context:
         self._request_ids = dict(enumerate(request_ids))
         self._processors = [RequestProcessor(each) for each in headers]
 
-    def take_batch(self, batch: "Batch") -> None:
-        """Do what ``begin_batch`` does, but only once a handler asks: most never do."""
+    def take_batch(self, batch: Any) -> None:
+        """Do what ``begin_batch`` does, but only once a handler asks; most never do. The reader knows the batch."""
         self._batch = batch
 
     @property
@@ -180,8 +182,8 @@ class Context:
 
     def _open_batch(self) -> None:
         batch, self._batch = self._batch, None
-        if batch is not None:
-            self.begin_batch(batch.request_ids(), batch.headers())
+        if batch is not None and self._reader is not None:
+            self.begin_batch(self._reader.request_ids(batch), self._reader.headers(batch))
 
     def get_request_id(self, idx: int = 0) -> str | None:
         """Return the id of one request of the batch."""

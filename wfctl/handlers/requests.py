@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 
-class Batch(Protocol):
-    """The requests that the handler is called with, as far as its context tells of them."""
+class BatchReader(Protocol):
+    """Says of a batch what its context is asked for."""
 
-    def request_ids(self) -> Sequence[str]:
-        """Return their ids."""
+    def request_ids(self, batch: Any) -> Sequence[str]:
+        """Return the id of each request."""
 
-    def headers(self) -> Sequence[dict[str, Any]]:
-        """Return the headers of each."""
+    def headers(self, batch: Any) -> Sequence[dict[str, Any]]:
+        """Return the headers of each request."""
 
 
 class HasRequestIds(Protocol):

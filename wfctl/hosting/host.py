@@ -3,20 +3,22 @@
 Invariant: knows nothing of processes, sockets or the engine's decisions; one ``Host`` is used by one thread.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic_ns
 from typing import Any
 
-from wfctl.engine.call import Call, CallAnswer, CallError
+from wfctl.engine.call import Call, CallAnswer, CallError, Pieces
 from wfctl.errors import ArchiveError, LoadError
 from wfctl.handlers.context import OK_STATUS, Context, RequestProcessor
+from wfctl.handlers.metrics.caching_metric import Gauge
 from wfctl.handlers.metrics.recorder import PREDICTION_METRIC, MetricsRecorder
 from wfctl.handlers.streaming import STREAM_HEADER, IntermediateResponses
 from wfctl.hosting.device_advice import told_of_gpus
 from wfctl.hosting.entry_point import Entry, load_entry
 from wfctl.hosting.failures import UNAVAILABLE, last_line_of, verdict_on
-from wfctl.hosting.inputs import headers_of, row_of
+from wfctl.hosting.inputs import ValueReader, headers_of, row_of
+from wfctl.hosting.objects import to_body
 from wfctl.hosting.outputs import UnsupportedOutputError, complaint_about, to_bytes, to_json
 from wfctl.hosting.real_ts import import_real_ts
 from wfctl.hosting.ts_advice import advised
@@ -46,44 +48,50 @@ def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
         gpu_id=gpu_id,
         model_yaml_config=_configuration(node),
         is_trusted=node.code.is_trusted,
+        reader=_CallReader(),
     )
     try:
-        return Host(load_entry(node, context), context)
+        entry = load_entry(node, context)
     except LoadError as error:
         raise told_of_gpus(advised(error)) from error.__cause__
+    pack = to_body if node.gives_objects else to_bytes
+    if node.takes_objects:
+        return ObjectHost(entry, context, pack, ValueReader(node))
+    return Host(entry, context, pack)
 
 
-class _Requests:
-    """The calls of a batch as the context tells of them."""
+class _CallReader:
+    """Says of calls what the context of their handler is asked for."""
 
-    __slots__ = ("_calls",)
-
-    def __init__(self, calls: Sequence[Call]) -> None:
-        self._calls = calls
-
-    def request_ids(self) -> list[str]:
+    def request_ids(self, batch: Sequence[Call]) -> list[str]:
         """Return the id of each call."""
-        return [call.request_id for call in self._calls]
+        return [call.request_id for call in batch]
 
-    def headers(self) -> list[dict[str, Any]]:
+    def headers(self, batch: Sequence[Call]) -> list[dict[str, Any]]:
         """Return the headers of each call."""
-        return [headers_of(call) for call in self._calls]
+        return [headers_of(call) for call in batch]
 
 
 class Host:
     """A loaded node."""
 
-    def __init__(self, entry: Entry, context: Context) -> None:
+    def __init__(self, entry: Entry, context: Context, pack: Callable[[Any], bytes | Pieces] = to_bytes) -> None:
         self._entry = entry
         self._context = context
+        self._pack = pack
+        """Makes the body of one item, where nobody asks for JSON."""
         self._pieces = IntermediateResponses(to_bytes, context)
+        self._timed: Any = None
+        """The metrics that hold ``_time``; handlers may put others in their place."""
+        self._time = Gauge()
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Call the handler once for the whole batch and return one answer per call, in the same order."""
+        return self._answered(calls, [row_of(call) for call in calls])
+
+    def _answered(self, calls: Sequence[Call], rows: list[dict[str, Any]]) -> list[CallAnswer]:
         context, pieces = self._context, self._pieces
-        rows = [row_of(call) for call in calls]
-        context.take_batch(_Requests(calls))
-        pieces.begin()
+        context.take_batch(calls)
         context.cl_socket = pieces
         started_ns = monotonic_ns()
         outputs, error = self._called(rows)
@@ -91,29 +99,37 @@ class Host:
         if error is None and (complaint := complaint_about(outputs, len(calls))):
             error = CallError(complaint[0], status=UNAVAILABLE, traceback_text=complaint[1], is_of_batch=True)
         if error is not None:
+            pieces.begin()
             return [_failed(call, error, started_ns, finished_ns) for call in calls]
-        self._record(finished_ns - started_ns)
+        if self._timed is context.metrics:
+            self._time.value = (finished_ns - started_ns) / 1e6
+        else:
+            self._record((finished_ns - started_ns) / 1e6)
         if context.is_untouched and pieces.is_empty:  # the usual case
-            return [_plain(call, output, started_ns, finished_ns) for call, output in zip(calls, outputs, strict=True)]
+            pack = self._pack
+            return [
+                _plain(call, output, pack, started_ns, finished_ns) for call, output in zip(calls, outputs, strict=True)
+            ]
         answers = [self._answer(call, outputs[at], at) for at, call in enumerate(calls)]
+        pieces.begin()
         for each in answers:
             each.started_ns, each.finished_ns = started_ns, finished_ns
         return answers
 
-    def _record(self, took_ns: int) -> None:
-        metrics, took_ms = self._context.metrics, round(took_ns / 1e6, 2)
-        usual = metrics.usual(PREDICTION_METRIC) if type(metrics) is MetricsRecorder else None
-        if usual is not None:
-            usual.take(took_ms)
-        else:
-            metrics.add_time(PREDICTION_METRIC, took_ms)
+    def _record(self, took_ms: float) -> None:
+        """Report the time of a batch, and find out where it is kept, so that the next goes there directly."""
+        metrics = self._context.metrics
+        metrics.add_time(PREDICTION_METRIC, took_ms)
+        kept = metrics.usual(PREDICTION_METRIC) if type(metrics) is MetricsRecorder else None
+        if isinstance(kept, Gauge):
+            self._timed, self._time = metrics, kept
 
     def _answer(self, call: Call, output: Any, at: int) -> CallAnswer:
         processor = self._context.request_processor[at]
         if at not in self._pieces:
-            return _answer(call, output, processor)
+            return _answer(call, output, processor, self._pack)
         processor.get_response_headers().pop(STREAM_HEADER, None)
-        return _answer(call, output, processor, before=self._pieces.before(at))
+        return _answer(call, output, processor, self._pack, before=self._pieces.before(at))
 
     def _called(self, rows: list[dict[str, Any]]) -> tuple[Any, CallError | None]:
         # A handler may raise anything, `sys.exit` included; only the keyboard interrupts of an inline run are ours.
@@ -129,30 +145,66 @@ class Host:
         return None, error
 
 
-def _plain(call: Call, output: Any, started_ns: int, finished_ns: int) -> CallAnswer:
+class ObjectHost(Host):
+    """A loaded node whose parents send values; a call whose values cannot be rebuilt here fails alone."""
+
+    def __init__(
+        self, entry: Entry, context: Context, pack: Callable[[Any], bytes | Pieces], reader: ValueReader
+    ) -> None:
+        super().__init__(entry, context, pack)
+        self._reader = reader
+
+    def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
+        """Rebuild the values and call the handler once for all calls that have theirs."""
+        read = [self._reader.row_of(call) for call in calls]
+        good = [(call, row) for call, row in zip(calls, read, strict=True) if not isinstance(row, CallError)]
+        answers = iter(self._answered([call for call, _ in good], [row for _, row in good]) if good else ())
+        return [
+            _failed(call, row) if isinstance(row, CallError) else next(answers)
+            for call, row in zip(calls, read, strict=True)
+        ]
+
+
+def _plain(
+    call: Call, output: Any, pack: Callable[[Any], bytes | Pieces], started_ns: int, finished_ns: int
+) -> CallAnswer:
     try:
-        body = to_json(output) if call.as_json else to_bytes(output)
+        body = to_json(output) if call.as_json else pack(output)
     except UnsupportedOutputError as reason:
         return _failed(call, _unsupported(reason), started_ns, finished_ns)
     return CallAnswer(call.call_id, OK_STATUS, body, started_ns, finished_ns)
 
 
-def _answer(call: Call, output: Any, processor: RequestProcessor, *, before: bytes = b"") -> CallAnswer:
+def _answer(
+    call: Call,
+    output: Any,
+    processor: RequestProcessor,
+    pack: Callable[[Any], bytes | Pieces],
+    *,
+    before: bytes = b"",
+) -> CallAnswer:
     try:
         whole = before + to_bytes(output) if before else output
-        body = to_json(whole) if call.as_json else to_bytes(whole)
+        body = to_json(whole) if call.as_json else pack(whole)
     except UnsupportedOutputError as reason:
         return _failed(call, _unsupported(reason))
     status = processor.get_response_status_code()
     if status >= _FIRST_ERROR_STATUS:
         # The handler's own words, also where the answer would have to be JSON.
-        phrase = processor.get_response_status_phrase() or to_bytes(whole)[:_LONGEST_PHRASE].decode("utf-8", "replace")
+        phrase = processor.get_response_status_phrase() or _words_of(whole) or f"status {status}"
         return _failed(call, CallError(phrase, status=status, is_final=status in _CLIENT_ERRORS))
     headers = processor.get_response_headers()
     if not headers:  # the usual case, on the path of every call
         return CallAnswer(call.call_id, status, body)
     content_type = next((value for key, value in headers.items() if key.lower() == "content-type"), None)
     return CallAnswer(call.call_id, status, body, content_type=content_type, headers=headers)
+
+
+def _words_of(output: Any) -> str:
+    try:
+        return to_bytes(output)[:_LONGEST_PHRASE].decode("utf-8", "replace")
+    except UnsupportedOutputError:
+        return ""
 
 
 def _unsupported(reason: UnsupportedOutputError) -> CallError:

@@ -1,12 +1,17 @@
-"""A call's parameters as the handler gets them: one dictionary per request, values decoded only at the entry.
+"""A call's parameters as the handler gets them: one dictionary per request, decoded by content type at the entry.
 
-Invariant: never raises for what a client sent; what cannot be decoded is handed over as raw bytes.
+Invariant: never raises for what a client sent, and what cannot be decoded is handed over as raw bytes; nor for what
+another node sent, and a value that cannot be rebuilt is the error of its call.
 """
 
 import json
 from typing import Any
 
-from wfctl.engine.call import Call, Part
+from wfctl.engine.call import Call, CallError, Part
+from wfctl.hosting.failures import UNAVAILABLE
+from wfctl.hosting.object_pickles import UnreadableValueError
+from wfctl.hosting.objects import from_body
+from wfctl.plan import NodePlan
 
 
 def row_of(call: Call) -> dict[str, Any]:
@@ -15,6 +20,28 @@ def row_of(call: Call) -> dict[str, Any]:
     if type(given) is bytearray:  # the usual case: the output of the only parent, in a worker
         return {"body": given}
     return {part.name: _value_of(part) for part in call.parts}
+
+
+class ValueReader:
+    """Reads rows of values that other nodes made."""
+
+    def __init__(self, node: NodePlan) -> None:
+        self._node = node
+
+    def row_of(self, call: Call) -> "dict[str, Any] | CallError":
+        """Return the row of one request, or why one of its values cannot be rebuilt here."""
+        row: dict[str, Any] = {}
+        for part in call.parts:
+            try:
+                row[part.name] = from_body(part.body, is_plain=self._node.has_plain_input)
+            except UnreadableValueError as reason:
+                return self._refusal(part, reason)
+        return row
+
+    def _refusal(self, part: Part, reason: UnreadableValueError) -> CallError:
+        sender = part.name if part.name in self._node.parents else self._node.parents[0]
+        text = f'node "{self._node.name}" cannot take what node "{sender}" sent: {reason}'
+        return CallError("Unsupported model input data type.", status=UNAVAILABLE, traceback_text=text)
 
 
 def headers_of(call: Call) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from itertools import islice
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic, SourceText
 from wfctl.spec.compose import MAX_FINDINGS, shortened
-from wfctl.spec.model import Extension, FunctionSettings, WorkerSettings
+from wfctl.spec.model import Extension, FunctionSettings, Payload, WorkerSettings
 from wfctl.spec.nodes import Mapping, Node, Scalar, find_pair
 from wfctl.spec.settings import read_number, read_settings
 from wfctl.spec.spans import Spans
@@ -26,12 +26,19 @@ def build_extension(
     part = {key.text: value for key, value in pair[1].pairs()}
     findings.extend(islice(_unsupported(source, pair[1]), MAX_FINDINGS))
     queue_size = read_number(source, part["queue-size"], findings) if "queue-size" in part else None
-    entries = part.get("entries")
+    objects = _word(part.get("payload"), Payload.OBJECT)
     return Extension(
         functions=_functions(source, part.get("functions"), defaults, findings),
-        allows_many_entries=isinstance(entries, Scalar) and entries.text == "many",
+        allows_many_entries=_word(part.get("entries"), "many") is not None,
+        payload=Payload.BYTES if objects is None else Payload.OBJECT,
+        objects_span=None if objects is None else source.span(objects.start, objects.end),
         queue_size=Extension().queue_size if queue_size is None else queue_size,
     )
+
+
+def _word(node: Node | None, word: str) -> Node | None:
+    """Return the value if it is this word."""
+    return node if isinstance(node, Scalar) and node.text == word else None
 
 
 def _functions(
@@ -53,7 +60,7 @@ def _functions(
     return found
 
 
-_UNSUPPORTED_WORDS = (("payload", "object"), ("batching", "adaptive"))
+_UNSUPPORTED_WORDS = (("batching", "adaptive"),)
 
 
 def _unsupported(source: SourceText, part: Mapping) -> Iterator[Diagnostic]:

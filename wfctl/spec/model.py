@@ -42,6 +42,15 @@ class Batching(StrEnum):
     ADAPTIVE = "adaptive"
 
 
+class Payload(StrEnum):
+    """What travels on the edges of the graph; at its entries and leaves it is always bytes."""
+
+    BYTES = "bytes"
+    """What TorchServe hands over."""
+    OBJECT = "object"
+    """Python values and tensors as they are."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """One entry of ``models``, globals already applied."""
@@ -90,6 +99,9 @@ class Extension:
 
     functions: Mapping[str, FunctionSettings] = field(default_factory=dict)
     batching: Batching = Batching.FIXED
+    payload: Payload = Payload.BYTES
+    objects_span: Span | None = None
+    """Place of the word ``object``; ``None`` where bytes travel."""
     allows_many_entries: bool = False
     queue_size: int = 1000
     """Calls that may wait at one node; beyond it runs are refused."""

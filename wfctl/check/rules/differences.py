@@ -83,6 +83,18 @@ def function_settings(subject: Subject) -> Iterator[Diagnostic]:
             )
 
 
+def object_payload(subject: Subject) -> Iterator[Diagnostic]:
+    """Note that TorchServe hands bytes to the nodes that are to get values here."""
+    span = subject.spec.extension.objects_span
+    if span is not None and any(entry.targets for entry in subject.spec.dag):
+        yield find(
+            "WF910",
+            "values travel between the nodes as they are; TorchServe makes bytes of them",
+            span,
+            help="a handler that shall work there too must take both",
+        )
+
+
 def model_not_a_store_name(subject: Subject) -> Iterator[Diagnostic]:
     """Note each url that names a path, where TorchServe reads names in its store only."""
     for model, url in subject.urls:

@@ -46,4 +46,5 @@ RULE_FUNCTIONS: Mapping[str, Callable[[Subject], Iterator[Diagnostic]]] = {
     "WF906": differences.model_not_a_store_name,
     **{code: archives.over_models(rule) for code, rule in archives.ARCHIVE_RULES.items() if code > "WF9"},
     "WF908": archives.incomplete_manifest,
+    "WF910": differences.object_payload,
 }

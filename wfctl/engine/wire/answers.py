@@ -9,7 +9,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wfctl.engine.call import CallAnswer, CallError, Payload
+from wfctl.engine.call import CallAnswer, CallError, Payload, Pieces
 from wfctl.engine.wire.frames import Buffer, Frame, FrameError, FrameKind, encode_frame
 
 _ANSWER = struct.Struct("<QiIQQQ")
@@ -32,7 +32,10 @@ def encode_answers(answers: Sequence[CallAnswer]) -> list[Buffer]:
         records.append(
             _ANSWER.pack(answer.call_id, answer.status, len(extra), len(body), answer.started_ns, answer.finished_ns)
         )
-        bodies.append(body)
+        if type(body) is Pieces:
+            bodies += body.buffers
+        else:
+            bodies.append(body)
     return encode_frame(FrameKind.ANSWERS, len(records), b"".join((*records, *extras)), bodies)
 
 

@@ -18,7 +18,11 @@ _PART = struct.Struct("<IiQ")
 _ID = struct.Struct("<Q")
 _AS_JSON, _BEGINS_BATCH, _IS_BODY = 1, 2, 4
 _NO_TYPE = -1
-_NOTHING: Input = b""
+_ALIGNED = 16
+"""Calls are filled up to a multiple of this, so that numbers in a body that is handed on as it is lie where they may.
+No record fits into what is filled up.
+"""
+_FILLING = tuple(bytes(-size % _ALIGNED) for size in range(_ALIGNED))
 
 
 def encode_calls(calls: Sequence[Call]) -> list[Buffer]:
@@ -41,7 +45,8 @@ def encode_calls(calls: Sequence[Call]) -> list[Buffer]:
             for part in given:
                 meta.append(_part_record(part))
                 bodies.append(part.body)
-    return encode_frame(FrameKind.CALLS, len(calls), b"".join(meta), bodies)
+    told = b"".join(meta)
+    return encode_frame(FrameKind.CALLS, len(calls), told + _FILLING[len(told) % _ALIGNED], bodies)
 
 
 def _part_record(part: Part) -> bytes:
@@ -68,20 +73,23 @@ def _batches_in(frame: Frame, ids: RequestIds) -> list[list[Call]]:
     for _ in range(frame.count):
         call_id, flags, headers_size, number = _CALL.unpack_from(content, at)
         at += _CALL.size
-        headers, given = NO_HEADERS, _NOTHING
+        headers = NO_HEADERS
         if headers_size:
-            headers = Headers(text=content[at : at + headers_size])
+            headers = Headers(None, content[at : at + headers_size])
             at += headers_size
+        given: Input
         if flags & _IS_BODY:
             begin, body_at = body_at, body_at + number
-            given = _body(content, begin, body_at, is_all=at == meta_size == begin and body_at == size)
+            is_all = begin == meta_size and body_at == size and meta_size - at < _ALIGNED
+            given = _body(content, begin) if is_all else content[begin:body_at]
         else:
             given, at, body_at = _parts_at(content, number, at, body_at, meta_size)
+        call = Call(call_id, given, ids, 0, headers, flags & _AS_JSON != 0)
         if flags & _BEGINS_BATCH or not batches:
-            batches.append([])
-        as_json = flags & _AS_JSON != 0
-        batches[-1].append(Call(call_id, given, ids=ids, headers=headers, as_json=as_json))
-    if at != meta_size or body_at != size:
+            batches.append([call])
+        else:
+            batches[-1].append(call)
+    if not 0 <= meta_size - at < _ALIGNED or body_at != size:
         raise FrameError("its sizes do not add up")
     return batches
 
@@ -100,17 +108,15 @@ def _parts_at(
             kind = content[at : at + type_size].decode("utf-8", "surrogatepass")
             at += type_size
         begin, body_at = body_at, body_at + body_size
-        is_all = at == meta_size == begin and body_at == size
-        parts.append(Part(name, _body(content, begin, body_at, is_all=is_all), kind))
+        is_all = begin == meta_size and body_at == size and meta_size - at < _ALIGNED
+        parts.append(Part(name, _body(content, begin) if is_all else content[begin:body_at], kind))
     return tuple(parts), at, body_at
 
 
-def _body(content: bytearray, begin: int, end: int, *, is_all: bool) -> bytearray:
-    if is_all:
-        # The last part is the only one with a body: what the frame owns is handed on, without a copy.
-        del content[:begin]
-        return content
-    return content[begin:end]
+def _body(content: bytearray, begin: int) -> bytearray:
+    """Return the only body of a frame: what the frame owns is handed on, without a copy."""
+    del content[:begin]
+    return content
 
 
 def encode_withdrawal(call_ids: Sequence[int]) -> list[Buffer]:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from wfctl.engine.call import WITHDRAWN, Call, CallAnswer, CallError, RequestIds
+from wfctl.engine.call import WITHDRAWN, Call, CallAnswer, CallError, Pieces, RequestIds
 from wfctl.engine.wire.answers import encode_answers, encode_report
 from wfctl.engine.wire.calls import decode_calls, decode_withdrawal
 from wfctl.engine.wire.frames import Frame, FrameError, FrameKind
@@ -141,9 +141,11 @@ class _Desk:
             self._wary = _WARY
         elif self._wary:
             self._wary -= 1
+        is_borrowed = False
         for answer in answers:
             self._held_bytes += len(answer.body)
-        if len(self._answers) >= _MOST_HELD or self._held_bytes >= _MOST_HELD_BYTES:
+            is_borrowed |= type(answer.body) is Pieces  # the handler's own memory, which its next call may change
+        if is_borrowed or len(self._answers) >= _MOST_HELD or self._held_bytes >= _MOST_HELD_BYTES:
             self._send_answers()
 
     def _send_answers(self) -> None:

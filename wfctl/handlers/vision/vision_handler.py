@@ -22,7 +22,7 @@ with extra("vision"):
 
 
 class VisionHandler(BaseHandler):
-    """Take pictures as files, as base64 text or as lists of numbers."""
+    """Take pictures as files, as base64 text or as lists of numbers; from other nodes also as pictures and tensors."""
 
     image_processing: Any
     """From a picture to a tensor; called for pictures only, not for lists."""
@@ -56,4 +56,8 @@ def _tensor_of(handler: VisionHandler, row: Any) -> Any:
         image = base64.b64decode(image)
     if isinstance(image, bytes | bytearray):
         return handler.image_processing(Image.open(io.BytesIO(image)))
+    if isinstance(image, Image.Image):
+        return handler.image_processing(image)
+    if isinstance(image, torch.Tensor):
+        return image.float()
     return torch.FloatTensor(image)
