@@ -70,17 +70,35 @@ class Headers:
     def mapping(self) -> Mapping[str, str]:
         """Name -> value; raises ``ValueError`` for a text that holds anything else."""
         if self._mapping is None:
-            self._mapping = json.loads(self._text) if self._text else {}
+            self._mapping = _read_headers(bytes(self._text or b""))
         return self._mapping
 
     @property
     def text(self) -> bytes | bytearray:
-        """The headers as JSON; nothing at all where there are none."""
+        """The headers as they travel; nothing at all where there are none."""
         if self._text is None:
-            self._text = json.dumps(dict(self._mapping)).encode("ascii") if self._mapping else b""
+            self._text = _written_headers(self._mapping or {})
         return self._text
 
 
+def _written_headers(headers: Mapping[str, str]) -> bytes:
+    if not headers:
+        return b""
+    # A quarter of the time that JSON takes, and every request has some. Names and values of HTTP hold no zero.
+    joined = _BETWEEN.join([_BETWEEN.join(pair) for pair in headers.items()])
+    if joined.count(_BETWEEN) == 2 * len(headers) - 1:
+        return b"=" + joined.encode("utf-8", "surrogatepass")
+    return json.dumps(dict(headers)).encode("ascii")
+
+
+def _read_headers(text: bytes) -> dict[str, str]:
+    if not text.startswith(b"="):
+        return dict(json.loads(text)) if text else {}
+    words = text[1:].decode("utf-8", "surrogatepass").split(_BETWEEN)
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+_BETWEEN = "\0"
 NO_HEADERS = Headers(MappingProxyType({}), b"")
 
 

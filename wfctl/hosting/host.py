@@ -87,7 +87,7 @@ class Host:
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Call the handler once for the whole batch and return one answer per call, in the same order."""
-        return self._answered(calls, [row_of(call) for call in calls])
+        return self._answered(calls, list(map(row_of, calls)))
 
     def _answered(self, calls: Sequence[Call], rows: list[dict[str, Any]]) -> list[CallAnswer]:
         context, pieces = self._context, self._pieces
@@ -96,7 +96,8 @@ class Host:
         started_ns = monotonic_ns()
         outputs, error = self._called(rows)
         finished_ns = monotonic_ns()
-        if error is None and (complaint := complaint_about(outputs, len(calls))):
+        is_list = type(outputs) is list and len(outputs) == len(calls)  # the usual case
+        if error is None and not is_list and (complaint := complaint_about(outputs, len(calls))):
             error = CallError(complaint[0], status=UNAVAILABLE, traceback_text=complaint[1], is_of_batch=True)
         if error is not None:
             pieces.begin()
@@ -107,6 +108,8 @@ class Host:
             self._record((finished_ns - started_ns) / 1e6)
         if context.is_untouched and pieces.is_empty:  # the usual case
             pack = self._pack
+            if len(calls) == 1:
+                return [_plain(calls[0], outputs[0], pack, started_ns, finished_ns)]
             return [
                 _plain(call, output, pack, started_ns, finished_ns) for call, output in zip(calls, outputs, strict=True)
             ]

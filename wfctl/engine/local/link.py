@@ -115,7 +115,7 @@ class WorkerLink:
     @property
     def running_batch(self) -> int:
         """The batch that the worker runs; 0 for none."""
-        return self._marker.running
+        return self._marker.word[0]
 
     def send_calls(self, calls: Sequence[Call]) -> None:
         """Write calls; those that no frame can hold fail by themselves, in the next turn of the loop."""
@@ -166,7 +166,7 @@ class WorkerLink:
         self._stop_reading()
         if self._last_resort is not None:
             self._last_resort.cancel()
-        running = self._marker.running
+        running = self._marker.word[0]
         self._marker.close()
         self._outbox.close()
         self._stream.close()

@@ -24,7 +24,7 @@ def encode_answers(answers: Sequence[CallAnswer]) -> list[Buffer]:
     extras: list[bytes] = []
     bodies: list[Buffer] = []
     for answer in answers:
-        extra = b""
+        extra: Payload = b""
         if answer.error is not None or answer.headers or answer.content_type is not None:
             extra = _extra_of(answer)
             extras.append(extra)
@@ -52,29 +52,31 @@ def _answers_in(frame: Frame) -> list[CallAnswer]:
     extra_at, body_at = frame.count * _ANSWER.size, frame.meta_size
     if extra_at > body_at:
         raise FrameError("its records are cut short")
-    source = bytes(content) if size <= _COPIED else content
+    source: Payload = bytes(content) if size <= _COPIED else content
     answers: list[CallAnswer] = []
     for call_id, status, extra_size, body_size, started_ns, finished_ns in _ANSWER.iter_unpack(source[:extra_at]):
         begin, body_at = body_at, body_at + body_size
-        extra = source[extra_at : extra_at + extra_size] if extra_size else b""
-        is_last = len(answers) == frame.count - 1
-        body = _rest(source, begin) if is_last and body_at == size else source[begin:body_at]
+        extra: Payload = b""
+        if extra_size:
+            extra = source[extra_at : extra_at + extra_size]
+            extra_at += extra_size
+        body = source[begin:body_at] if body_size <= _COPIED else _large_body(frame, begin, body_at)
         answer = CallAnswer(call_id, status, body, started_ns, finished_ns)
         if extra:
             _add_extra(answer, json.loads(extra))
-            extra_at += extra_size
         answers.append(answer)
     if extra_at != frame.meta_size or body_at != size:
         raise FrameError("its sizes do not add up")
     return answers
 
 
-def _rest(source: Payload, begin: int) -> Payload:
-    if isinstance(source, bytes):
-        return source[begin:]
-    # What the frame owns is handed on, without a copy.
-    del source[:begin]
-    return source
+def _large_body(frame: Frame, begin: int, end: int) -> Payload:
+    content = frame.content
+    if frame.count > 1 or end != len(content):
+        return content[begin:end]
+    # The only body: what the frame owns is handed on, without a copy.
+    del content[:begin]
+    return content
 
 
 def _extra_of(answer: CallAnswer) -> bytes:

@@ -95,7 +95,7 @@ class _Desk:
 
     def serve(self) -> None:
         """Answer until the stream ends."""
-        batches, marker = self._batches, self._marker
+        batches, marker, answered = self._batches, self._marker.word, self._answered
         while True:
             while not batches:
                 self._send_answers()
@@ -108,9 +108,9 @@ class _Desk:
                 if not batches:
                     continue
             number, batch = batches.popleft()
-            marker.running = number
-            answers = self._answered(batch)
-            marker.running = 0
+            marker[0] = number
+            answers = answered(batch)
+            marker[0] = 0
             self._put(answers)
 
     def _look_up(self) -> None:
@@ -136,16 +136,19 @@ class _Desk:
                 self._batches.append((number, left))
 
     def _put(self, answers: list[CallAnswer]) -> None:
-        self._answers += answers
-        if answers and answers[0].finished_ns - answers[0].started_ns >= _FAST_NS:
+        """Keep the answers of one batch for the next frame, or send them at once."""
+        held, last, is_borrowed = self._answers, answers[-1], False
+        held += answers
+        for answer in answers:
+            body = answer.body
+            self._held_bytes += len(body)
+            if type(body) is Pieces:  # the handler's own memory, which its next call may change
+                is_borrowed = True
+        if last.finished_ns - last.started_ns >= _FAST_NS:
             self._wary = _WARY
         elif self._wary:
             self._wary -= 1
-        is_borrowed = False
-        for answer in answers:
-            self._held_bytes += len(answer.body)
-            is_borrowed |= type(answer.body) is Pieces  # the handler's own memory, which its next call may change
-        if is_borrowed or len(self._answers) >= _MOST_HELD or self._held_bytes >= _MOST_HELD_BYTES:
+        if is_borrowed or len(held) >= _MOST_HELD or self._held_bytes >= _MOST_HELD_BYTES:
             self._send_answers()
 
     def _send_answers(self) -> None:

@@ -26,18 +26,10 @@ class Marker:
             self._memory = mmap.mmap(file, _SIZE)
         finally:
             os.close(file)
-        self._word = memoryview(self._memory).cast("Q")
-
-    @property
-    def running(self) -> int:
-        """The number of the batch that runs, counted from 1 for each worker; 0 if none does."""
-        return self._word[0]
-
-    @running.setter
-    def running(self, number: int) -> None:
-        self._word[0] = number
+        self.word = memoryview(self._memory).cast("Q")
+        """Its first item is the number of the batch that runs, counted from 1 for each worker; 0 if none does."""
 
     def close(self) -> None:
         """Let go of the memory."""
-        self._word.release()
+        self.word.release()
         self._memory.close()
