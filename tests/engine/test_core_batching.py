@@ -118,3 +118,8 @@ def test_a_busy_worker_gets_ahead_only_what_is_full_or_late():
     assert plan(queue, node, 5.0, is_free=False) == (0, 6.0)
     assert plan(queue, node, 6.0, is_free=False) == (7, inf)
     assert plan(attempts(node, [5.0] * 9), node, 5.0, is_free=False) == (8, inf)
+
+
+def test_an_entry_never_waits_out_its_delay_by_default():
+    queue, node = waiting([5.0], **ADAPTIVE)
+    assert plan(queue, node, 5.0, others=0) == (1, inf)

@@ -60,25 +60,24 @@ Input = Payload | Sequence[Part]
 class Headers:
     """Headers of a request, which every node may read: written as text once, and read only if asked for."""
 
-    __slots__ = ("_mapping", "_text")
+    __slots__ = ("_mapping", "text")
 
-    def __init__(self, mapping: Mapping[str, str] | None = None, text: bytes | bytearray | None = None) -> None:
+    def __init__(self, mapping: Mapping[str, str] | None, text: bytes | bytearray | None = None) -> None:
+        """Take name -> value, or the text that another of this kind made of it."""
         self._mapping = mapping
-        self._text = text
+        self.text = _written_headers(mapping or {}) if text is None else text
+        """The headers as they travel; nothing at all where there are none."""
 
     @property
     def mapping(self) -> Mapping[str, str]:
         """Name -> value; raises ``ValueError`` for a text that holds anything else."""
         if self._mapping is None:
-            self._mapping = _read_headers(bytes(self._text or b""))
+            self._mapping = _read_headers(bytes(self.text))
         return self._mapping
 
-    @property
-    def text(self) -> bytes | bytearray:
-        """The headers as they travel; nothing at all where there are none."""
-        if self._text is None:
-            self._text = _written_headers(self._mapping or {})
-        return self._text
+
+_BETWEEN = "\0"
+_PLAIN = b"="
 
 
 def _written_headers(headers: Mapping[str, str]) -> bytes:
@@ -87,18 +86,17 @@ def _written_headers(headers: Mapping[str, str]) -> bytes:
     # A quarter of the time that JSON takes, and every request has some. Names and values of HTTP hold no zero.
     joined = _BETWEEN.join([_BETWEEN.join(pair) for pair in headers.items()])
     if joined.count(_BETWEEN) == 2 * len(headers) - 1:
-        return b"=" + joined.encode("utf-8", "surrogatepass")
+        return _PLAIN + joined.encode("utf-8", "surrogatepass")
     return json.dumps(dict(headers)).encode("ascii")
 
 
 def _read_headers(text: bytes) -> dict[str, str]:
-    if not text.startswith(b"="):
+    if not text.startswith(_PLAIN):
         return dict(json.loads(text)) if text else {}
-    words = text[1:].decode("utf-8", "surrogatepass").split(_BETWEEN)
+    words = text[len(_PLAIN) :].decode("utf-8", "surrogatepass").split(_BETWEEN)
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
-_BETWEEN = "\0"
 NO_HEADERS = Headers(MappingProxyType({}), b"")
 
 

@@ -153,14 +153,19 @@ class Engine:
         limit_s = inf if deadline_s is None else deadline_s
         try:
             run, commands = events.run_submitted(self._state, parts, sent, on_settled, self._loop.time(), limit_s)
-            self._carry_out(commands)
+            if commands:
+                self._carry_out(commands)
         except Exception as error:
             self._break(error)
             raise _stopped_by(error) from error
         if not self._turn_will_end:
-            # Runs that come in one turn of the loop go together: in one batch, in one write.
-            self._turn_will_end = True
-            self._loop.call_soon(self._end_turn)
+            # Runs that come in one turn of the loop go together, in one batch and one write. A run that is all alone
+            # is not made to wait for company that it could only share the write with.
+            if len(self._state.runs) == 1 and not self._state.batches_entries:
+                self._end_turn()
+            else:
+                self._turn_will_end = True
+                self._loop.call_soon(self._end_turn)
         return run
 
     def withdraw(self, run: Run) -> None:

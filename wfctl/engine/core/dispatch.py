@@ -19,22 +19,26 @@ AHEAD_S = 0.001
 """How much work a worker of a fast node may hold."""
 MOST_AHEAD = 512
 """Batches that a worker may hold at most."""
+_LEAST_S = 1e-7
+"""What clocks show as nothing."""
+_SELDOM = 3
 
 
 def dispatch(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
     """Hand out every batch that is due, as far as workers have credit; the queue holds nothing expired."""
     queue, alone = node.queue, node.alone
     sends: list[SendCalls] = []
+    if node.batch_size == 1 and len(node.workers) == 1 and not alone:
+        # One worker and batches of one is the usual case: whatever it may hold goes in one go.
+        worker = worker_for(node)
+        if worker is not None and queue:
+            sends.append(SendCalls(worker.worker_id, _hand_out_singles(queue, worker, now)))
     while queue or alone:
         worker = worker_for(node)
         if worker is None:
             break
-        if alone:
-            _hand_out(alone, worker, 1, now, _calls_for(sends, worker))
-        elif node.batch_size == 1:
-            # One worker and batches of one is the usual case: whatever it may hold goes in one go.
-            count = node.credit - len(worker.calls) if len(node.workers) == 1 else 1
-            _hand_out_singles(queue, worker, min(count, len(queue)), now, _calls_for(sends, worker))
+        if alone or node.batch_size == 1:
+            _hand_out(alone or queue, worker, 1, now, _calls_for(sends, worker))
         else:
             count = _due(state, node, worker, now)
             if not count:
@@ -104,11 +108,14 @@ def _hand_out(source: deque[Attempt], worker: WorkerSlot, count: int, now: float
     node.sent += count
 
 
-def _hand_out_singles(source: deque[Attempt], worker: WorkerSlot, count: int, now: float, calls: list[Attempt]) -> None:
-    """Hand out batches of one."""
+def _hand_out_singles(source: deque[Attempt], worker: WorkerSlot, now: float) -> list[Attempt]:
+    """Hand out batches of one, as many as the worker may hold."""
     node, held, batch_id = worker.node, worker.calls, worker.last_batch
+    count = len(source)
+    count = min(count, node.credit - len(held))
     if not held:
         node.free.pop()
+    calls: list[Attempt] = []
     for _ in range(count):
         attempt = source.popleft()
         batch_id += 1
@@ -120,14 +127,17 @@ def _hand_out_singles(source: deque[Attempt], worker: WorkerSlot, count: int, no
     worker.last_batch = batch_id
     node.batches += count
     node.sent += count
+    return calls
 
 
 def measure(node: NodeState, answer: "CallAnswer") -> None:
     """Take the time of a batch into the node's average, and set its credit by it; slowness is believed at once."""
-    took_s = max(1e-7, (answer.finished_ns - answer.started_ns) * 1e-9)
+    took_s = (answer.finished_ns - answer.started_ns) * 1e-9 or _LEAST_S
     average = node.batch_time_s
     if took_s > average:
         average = (average + took_s) / 2 if average else took_s
+    elif answer.call_id & _SELDOM:
+        return  # what is as fast as ever need not be told each time
     else:
         average += (took_s - average) / 8
     node.batch_time_s = average

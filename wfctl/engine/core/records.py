@@ -298,7 +298,7 @@ class CoreState:
     """Everything the engine of one plan remembers."""
 
     __slots__ = (
-        "adaptive",
+        "batches_entries",
         "deadlines",
         "entries",
         "held",
@@ -347,7 +347,8 @@ class CoreState:
         self.stray_answers = 0
         """Answers to calls that were not open: unknown, or answered before."""
         self._join(plan)
-        self.adaptive = tuple(node for node in self.nodes if node.is_adaptive)
+        self.batches_entries = any(entry.batch_size > 1 for entry in self.entries)
+        """Whether runs may go through an entry together."""
 
     def _join(self, plan: ExecutionPlan) -> None:
         by_name = {node.name: node for node in self.nodes}
@@ -360,7 +361,7 @@ class CoreState:
             leaf.leaf_index = index
             leaf.as_json = len(self.leaves) > 1
         for node in self.nodes:
-            node.is_adaptive = plan.is_adaptive and node.batch_size > 1 and node.delay_s > 0 and not node.is_entry
+            node.is_adaptive = plan.is_adaptive and node.batch_size > 1 and node.delay_s > 0
             if node.is_adaptive:
                 node.ancestors = _ways_to(node, parents)
 

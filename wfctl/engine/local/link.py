@@ -108,9 +108,8 @@ class WorkerLink:
         return pid
 
     def write(self, buffers: Sequence[Buffer]) -> None:
-        """Write a frame to the worker."""
-        if not self.gone.done():
-            self._outbox.write(buffers)
+        """Write a frame to the worker; to one that is gone nothing is written."""
+        self._outbox.write(buffers)
 
     @property
     def running_batch(self) -> int:
@@ -120,7 +119,7 @@ class WorkerLink:
     def send_calls(self, calls: Sequence[Call]) -> None:
         """Write calls; those that no frame can hold fail by themselves, in the next turn of the loop."""
         try:
-            self.write(encode_calls(calls))
+            self._outbox.write(encode_calls(calls))
         except FrameError:
             for batch in _batches_of(calls):
                 self._send_or_refuse(batch)

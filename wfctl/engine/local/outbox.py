@@ -21,11 +21,13 @@ class Outbox:
         self._loop = loop
         self._stream = stream
         self._pending: deque[Buffer] = deque()
+        self._is_closed = False
 
     def write(self, buffers: Sequence[Buffer]) -> None:
         """Write or queue; a broken stream is silent here, for its reading side says so."""
-        if self._pending:
-            self._pending.extend(buffers)
+        if self._pending or self._is_closed:
+            if not self._is_closed:
+                self._pending.extend(buffers)
             return
         if len(buffers) == 1:  # the usual case, and with room in the socket the queue is not needed
             try:
@@ -43,7 +45,8 @@ class Outbox:
             self._loop.add_writer(self._stream, self._flush_later)
 
     def close(self) -> None:
-        """Forget what was not written; the socket is closed by its owner."""
+        """Forget what was not written, and all that would be; the socket is closed by its owner."""
+        self._is_closed = True
         if self._pending:
             self._pending.clear()
             self._loop.remove_writer(self._stream)

@@ -27,24 +27,25 @@ _FILLING = tuple(bytes(-size % _ALIGNED) for size in range(_ALIGNED))
 
 def encode_calls(calls: Sequence[Call]) -> list[Buffer]:
     """Return the frame of some calls as buffers to write; neighbours with one ``batch_id`` are one batch."""
-    meta: list[bytes] = []
+    meta: list[Buffer] = []
     bodies: list[Buffer] = []
     last_batch = -1
     for call in calls:
-        call_id, given = call.call_id, call.input
-        headers = b"" if call.headers is NO_HEADERS else call.headers.text
+        given, headers, batch_id = call.input, call.headers.text, call.batch_id
         flags = _AS_JSON if call.as_json else 0
-        if call.batch_id != last_batch:
-            last_batch = call.batch_id
+        if batch_id != last_batch:
+            last_batch = batch_id
             flags |= _BEGINS_BATCH
         if isinstance(given, (bytes, bytearray)):
-            meta.append(_CALL.pack(call_id, flags | _IS_BODY, len(headers), len(given)) + headers)
+            meta.append(_CALL.pack(call.call_id, flags | _IS_BODY, len(headers), len(given)))
+            meta.append(headers)
             bodies.append(given)
-        else:
-            meta.append(_CALL.pack(call_id, flags, len(headers), len(given)) + headers)
-            for part in given:
-                meta.append(_part_record(part))
-                bodies.append(part.body)
+            continue
+        meta.append(_CALL.pack(call.call_id, flags, len(headers), len(given)))
+        meta.append(headers)
+        for part in given:
+            meta.append(_part_record(part))
+            bodies.append(part.body)
     told = b"".join(meta)
     return encode_frame(FrameKind.CALLS, len(calls), told + _FILLING[len(told) % _ALIGNED], bodies)
 

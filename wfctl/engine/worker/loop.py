@@ -29,7 +29,7 @@ _FAST_NS = 200_000
 """A batch that takes less may keep the answers of the one before it waiting."""
 _WARY = 8
 """Fast batches in a row after which a node counts as fast."""
-_MOST_HELD = 16
+_MOST_HELD = 8
 """Answers that wait to be sent together; the next node can begin with them meanwhile."""
 _MOST_HELD_BYTES = 256 * 1024
 
