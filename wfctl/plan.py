@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wfctl.spec.model import Payload, WorkerSettings
+from wfctl.spec.model import Batching, Payload, WorkerSettings
 from wfctl.spec.model_config import ModelConfig
 from wfctl.workflow import NodeKind, Workflow
 
@@ -143,6 +143,7 @@ def make_plan(
             response_timeout_s=said[node.name].response_timeout_s,
             max_retry_timeout_s=said[node.name].max_retry_timeout_s,
             queue_size=said[node.name].queue_size,
+            isolates=workflow.extension.isolates(node.name),
             devices=devices_for(said[node.name], processors.gpus),
             payload=workflow.extension.payload,
             has_plain_input=not all(code[parent].is_trusted for parent in node.parents),
@@ -154,6 +155,8 @@ def make_plan(
         nodes=nodes,
         queue_size=workflow.extension.queue_size,
         startup_timeout_s=startup_timeout_s,
+        is_adaptive=workflow.extension.batching is Batching.ADAPTIVE,
+        idle_s=workflow.extension.idle_s,
     )
 
 

@@ -1,5 +1,5 @@
 import pytest
-from checking import check_text, codes, one, spec_of
+from checking import check_text, codes, one, shown, spec_of
 
 from wfctl.check.check import check
 from wfctl.check.model import ModelFact, Sources, Surroundings
@@ -84,3 +84,23 @@ def test_settings_of_functions_are_advised_on_too() -> None:
     settings = "wfctl:\n  functions:\n    f: {max-batch-delay: 5}\n    g: {batch-size: 4, max-batch-delay: 500, timeout-ms: 100}\n"
     handler = "def f(data, context): pass\ndef g(data, context): pass\n"
     assert codes(check_text(spec_of("f: [g]", more=settings), handler)) == ["WF701", "WF905", "WF702"]
+
+
+def test_options_of_a_misspelt_node_are_told_the_name_that_was_meant() -> None:
+    more = "wfctl:\n  nodes:\n    chrage: {isolate: false}\n"
+    assert one(check_text(spec_of("f: [charge]", "charge", more=more)), "WF312").help == 'did you mean "charge"?'
+    more = "wfctl:\n  nodes:\n    whatever: {isolate: false}\n"
+    expected = "remove the settings, or add the node to the dag"
+    assert one(check_text(spec_of("f: [charge]", "charge", more=more)), "WF312").help == expected
+
+
+def test_options_for_a_name_that_is_itself_misspelt_in_the_dag_are_no_second_fault() -> None:
+    more = "wfctl:\n  nodes:\n    chrage: {isolate: false}\n"
+    handler = "def f(data, context):\n    return data\n"
+    checked = check_text(spec_of("f: [chrage]", "charge", more=more), handler)
+    assert [code for code in codes(checked) if code != "WF701"] == ["WF304"]
+
+
+def test_retries_of_a_node_without_isolation_show_both_settings() -> None:
+    spec = "models:\n  m: {url: m.mar, retry-attempts: 2}\ndag:\n  m: []\nwfctl:\n  nodes:\n    m: {isolate: false}\n"
+    assert shown(check_text(spec), "WF703") == ["2", "false"]

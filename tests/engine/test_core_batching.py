@@ -120,6 +120,9 @@ def test_a_busy_worker_gets_ahead_only_what_is_full_or_late():
     assert plan(attempts(node, [5.0] * 9), node, 5.0, is_free=False) == (8, inf)
 
 
-def test_an_entry_never_waits_out_its_delay_by_default():
-    queue, node = waiting([5.0], **ADAPTIVE)
-    assert plan(queue, node, 5.0, others=0) == (1, inf)
+def test_an_adaptive_batch_of_an_entry_waits_only_while_no_worker_is_free():
+    """Nobody is ever on the way to an entry: a run is there from the moment that it is submitted."""
+    state = core(**ADAPTIVE)
+    a = state.nodes[0]
+    assert plan(attempts(a, [5.0]), a, 5.0, others=3) == (1, inf)
+    assert plan(attempts(a, [5.0]), a, 5.0, is_free=False, others=3) == (0, 6.0)

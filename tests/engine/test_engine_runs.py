@@ -143,10 +143,12 @@ def test_batches_fill_while_the_worker_is_busy():
     run_clocked(main())
 
 
-def test_a_lonely_call_waits_out_the_delay():
+@pytest.mark.parametrize(("is_adaptive", "times"), [(False, [1000.25, 1000.5]), (True, [1000.0, 1000.0])])
+def test_a_lonely_call_waits_out_the_delay_only_where_batches_are_fixed(is_adaptive, times):
     backend = ScriptedBackend()
-    run_once(plan_of("a", default=WorkerSettings(batch_size=8, max_batch_delay_ms=250)), backend)
-    assert backend.sent[0].at == pytest.approx(1000.25)
+    batching = WorkerSettings(batch_size=8, max_batch_delay_ms=250)
+    run_once(plan_of("a > b", default=batching, is_adaptive=is_adaptive), backend)
+    assert [sent.at for sent in backend.sent] == pytest.approx(times)
 
 
 def test_a_lost_worker_is_replaced_and_its_call_sent_again():

@@ -1,5 +1,6 @@
 """The one door: what a spec says, and every finding about its shape, names and numbers."""
 
+import json
 import resource
 import time
 
@@ -13,6 +14,7 @@ from wfctl.diagnostics.model import SourceText
 from wfctl.diagnostics.report import Report
 from wfctl.spec.model import Batching, Payload, WorkerSettings
 from wfctl.spec.parse import parse_spec
+from wfctl.spec.schema import load_schema
 
 
 def parse(text):
@@ -95,12 +97,15 @@ def test_anchors_and_merge_keys_spread_settings():
 def test_the_extension_is_read():
     spec, report = parse(
         "models: {timeout-ms: 9, m: {url: m.mar}}\ndag: {f: [m]}\n"
-        "wfctl: {payload: bytes, batching: fixed, entries: many, queue-size: 5, functions: {f: {batch-size: 8}}}\n"
+        "wfctl: {payload: bytes, batching: fixed, entries: many, queue-size: 5, idle-s: 7,"
+        " functions: {f: {batch-size: 8}}, nodes: {f: {isolate: false}, m: {isolate: true}}}\n"
     )
     assert not report
     assert spec.extension.allows_many_entries
-    assert (spec.extension.queue_size, spec.extension.batching) == (5, Batching.FIXED)
     assert (spec.extension.payload, spec.extension.objects_span) == (Payload.BYTES, None)
+    assert (spec.extension.queue_size, spec.extension.idle_s) == (5, 7)
+    assert spec.extension.batching is Batching.FIXED
+    assert [spec.extension.isolates(name) for name in ("f", "m", "others")] == [False, True, True]
     assert spec.function_settings("f") == WorkerSettings(batch_size=8, max_batch_delay_ms=0, timeout_ms=9)
     assert spec.function_settings("g") == WorkerSettings(max_batch_delay_ms=0, timeout_ms=9)
 
@@ -178,6 +183,14 @@ def test_one_fault_in_models_is_one_finding_at_its_place(models, code, column):
         ("dag: {a: []}\nwfctl: {edges: {foo: {}}}", [("WF210", 2, 17)]),
         ("dag: {a: []}\nwfctl: {functions: {a: {min-workers: 2}}}", [("WF208", 2, 38)]),
         ("dag: {a: []}\nwfctl: {queue-size: 0}", [("WF202", 2, 21)]),
+        ("dag: {a: []}\nwfctl: {idle-s: -1}", [("WF202", 2, 17)]),
+        ("dag: {a: []}\nwfctl: {idle-s: 86401}", [("WF202", 2, 17)]),
+        ("dag: {a: []}\nwfctl: {idle-s: 1.5}", [("WF201", 2, 17)]),
+        ("dag: {a: []}\nwfctl: {idle-s: 1:30}", [("WF117", 2, 17)]),
+        ("dag: {a: []}\nwfctl: {nodes: {a: {isolate: 0}}}", [("WF201", 2, 30)]),
+        ("dag: {a: []}\nwfctl: {nodes: {a: {isolate: 'no'}}}", [("WF201", 2, 30)]),
+        ("dag: {a: []}\nwfctl: {nodes: {a: {isolated: false}}}", [("WF203", 2, 21)]),
+        ("dag: {a: []}\nwfctl: {nodes: {no: {isolate: false}}}", [("WF115", 2, 17)]),
         ("- a", [("WF201", 1, 1)]),
         ("a", [("WF201", 1, 1)]),
     ],
@@ -189,12 +202,10 @@ def test_faults_outside_models_are_found_at_their_places(text, expected):
 @pytest.mark.parametrize(
     ("part", "word"),
     [
-        ("batching: adaptive", "batching: adaptive"),
         ("edges: {'a -> b': {map: true}}", "map"),
         ("edges: {'a -> b': {when: x}}", "when"),
         ("nodes: {a: {on-error: skip}}", "on-error"),
         ("nodes: {a: {on-error: {default: 0}}}", "on-error"),
-        ("nodes: {a: {isolate: false}}", "isolate"),
         ("nodes: {a: {warm-up: x.json}}", "warm-up"),
         ("nodes: {a: {combine: mean}}", "combine"),
     ],
@@ -203,6 +214,34 @@ def test_what_the_engine_cannot_do_is_refused_by_name(part, word):
     _, report = parse(f"dag: {{a: [b]}}\nwfctl:\n  {part}\n")
     assert [finding.code for finding in report] == ["WF209"]
     assert f'"{word}"' in next(iter(report)).message
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [("", Batching.ADAPTIVE), ("batching: adaptive", Batching.ADAPTIVE), ("batching: fixed", Batching.FIXED)],
+)
+def test_batches_are_adaptive_unless_the_spec_wants_them_fixed(part, expected):
+    spec, report = parse(f"dag: {{a: [b]}}\nwfctl: {{{part}}}\n")
+    assert not report
+    assert spec.extension.batching is expected
+
+
+@pytest.mark.parametrize("part", ["edges", "nodes"])
+def test_every_key_of_edges_and_nodes_is_acted_on_or_refused(part):
+    known = load_schema("workflow-spec")["properties"]["wfctl"]["properties"][part]["additionalProperties"]
+    for key, schema in known["properties"].items():
+        owner = "a -> b" if part == "edges" else "a"
+        _, report = parse(
+            f"dag: {{a: [b]}}\nwfctl: {{{part}: {{{owner}: {{{key}: {json.dumps(schema['examples'][0])}}}}}}}\n"
+        )
+        assert [finding.code for finding in report] == ([] if key == "isolate" else ["WF209"])
+
+
+def test_what_the_engine_can_do_is_not_refused_beside_what_it_cannot():
+    spec, report = parse("dag: {a: [b]}\nwfctl: {nodes: {a: {isolate: false, on-error: skip}}}\n")
+    assert [finding.code for finding in report] == ["WF209"]
+    assert '"on-error"' in next(iter(report)).message
+    assert not spec.extension.isolates("a")
 
 
 def test_messages_name_the_key_what_would_do_and_what_is_there():

@@ -87,6 +87,8 @@ def test_defaults_of_the_extension_are_those_of_the_code():
     code = Extension()
     assert places["queue-size"]["default"] == code.queue_size
     assert places["batching"]["default"] == code.batching
+    assert places["idle-s"]["default"] == code.idle_s
+    assert places["nodes"]["additionalProperties"]["properties"]["isolate"]["default"] is code.isolates("any")
     assert (places["entries"]["default"] == "many") is code.allows_many_entries
 
 
@@ -98,7 +100,7 @@ def words_of(schema) -> Iterator[str]:
 
 def test_no_word_of_the_schema_changes_its_type_under_yaml():
     found = {word for word in words_of(SCHEMA) if word}
-    assert {"map", "on-error", "adaptive", "isolate", "queue-size"} <= found
+    assert {"map", "on-error", "adaptive", "isolate", "queue-size", "idle-s"} <= found
     assert {word for word in found if kind_of(word) is not Kind.TEXT} == set()
     assert read_mapping("".join(f"{word}: {word}\n" for word in found)) == {word: word for word in found}
 

@@ -21,7 +21,7 @@ from wfctl.compat.model import Code, HasLibrary, Judged, Row, Stores
 from wfctl.compat.python_file import PythonFile, read_python
 from wfctl.compat.read_model import read_files, read_model
 from wfctl.compat.rules import about_code
-from wfctl.compat.spec_rows import fetched_model, rows_of
+from wfctl.compat.spec_rows import fetched_model, rows_of, sent_early
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import SourceText
 from wfctl.errors import ArchiveError, UnreadableInputError
@@ -51,6 +51,8 @@ def judge_workflow(path: Path, stores: Stores, has_library: HasLibrary) -> Judge
     checked = check(read.sources, look=look, compat=True)
     nodes = _nodes(checked)
     rows = list(rows_of(checked.report))
+    if checked.spec is not None:
+        rows += sent_early(checked.spec, nodes.values())
     rows += about_code(_functions(path, read, nodes), has_library)
     with ExitStack() as stack:
         at = _finder(read, places, stack)

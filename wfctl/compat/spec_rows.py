@@ -3,7 +3,7 @@
 Invariant: the findings are the check's; here each gets the half of the sentence that tells of this side.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from wfctl.compat.model import Row
 from wfctl.diagnostics.catalog import RULES, find
 from wfctl.diagnostics.model import Diagnostic, Severity
 from wfctl.diagnostics.report import Report
+from wfctl.spec.model import Batching, WorkflowSpec
 from wfctl.workflow import Node
 
 _DIFFERENCES: Final = "WF9"
@@ -31,6 +32,12 @@ _HERE: Final[Mapping[str, str]] = {
     "zero-workers": "; TorchServe registers it and then fails every request, here it is refused",
 }
 """Name of a rule -> what becomes of it here; the first sentence tells of TorchServe already."""
+_SIZE: Final = "batch-size"
+_SENT_EARLY: Final = (
+    "TorchServe waits out max-batch-delay for a batch that is not full, also with a lone request; here it waits for"
+    " requests on their way only, so that batches are smaller at low load"
+)
+_WAIT: Final = 'nothing to do; "batching: fixed" under "wfctl:" would wait as TorchServe does'
 _TOLERATED: Final = "; TorchServe says nothing to this; here it runs too, and wfctl validate --compat warns of it"
 _ALSO: Final = frozenset(
     {"none-not-guarded", "unmet-requirement", "config-not-supported", "config-value-ignored"},
@@ -65,6 +72,17 @@ def fetched_model(node: Node, *, is_outside: bool) -> Iterator[Row]:
         words = f"{theirs} a file that is in none of the stores must be allowed by name"
         remedy = f"{allow}, or put it beside the spec or in the model store"
         yield Row(finding=find("WF930", words, model.url_span, help=remedy), nodes=(node.name,))
+
+
+def sent_early(spec: WorkflowSpec, nodes: Iterable[Node]) -> Iterator[Row]:
+    """Tell of models whose batches need not fill; functions have none in TorchServe, which is a row of its own."""
+    if spec.extension.batching is not Batching.ADAPTIVE:
+        return
+    for node in nodes:
+        model, settings = node.model, node.settings
+        if model is not None and settings.batch_size > 1 and settings.max_batch_delay_ms:
+            at = model.spans.get(_SIZE) or spec.globals_spans.get(_SIZE)
+            yield Row(finding=find("WF940", _SENT_EARLY, at, help=_WAIT), nodes=(node.name,))
 
 
 def _remedy(finding: Diagnostic) -> str:

@@ -75,7 +75,7 @@ _ROWS = (
     Rule("WF309", "reserved-name", _E, "a name that has a meaning of its own", tolerated=True),
     Rule("WF310", "name-too-long", _E, "a name is longer than file names may be"),
     Rule("WF311", "names-differ-only-in-case", _W, "two names differ only in case"),
-    Rule("WF312", "settings-for-nothing", _E, "settings name a function that the dag does not have"),
+    Rule("WF312", "settings-for-nothing", _E, "settings name a node or a function that the dag does not have"),
     # WF4xx: the handler
     Rule("WF401", "missing-handler", _E, "the dag has function nodes, and there is no handler file"),
     Rule("WF402", "handler-syntax", _E, "the handler is not Python"),
@@ -107,7 +107,8 @@ _ROWS = (
     Rule("WF606", "link-out-of-store", _E, "a link in the store leads out of it"),
     # WF7xx: performance advice
     Rule("WF701", "delay-without-batch", _N, "a batch delay has no effect with batch size 1"),
-    Rule("WF702", "delay-over-timeout", _N, "a batch may wait longer than a try may take"),
+    Rule("WF702", "delay-over-timeout", _N, "the longest batch delay is longer than a try may take"),
+    Rule("WF703", "retries-without-isolation", _N, "retry-attempts repeat nothing that reached a handler"),
     # WF9xx: differences from TorchServe
     Rule("WF901", "no-models", _N, "TorchServe refuses a spec without models"),
     Rule("WF902", "globals-after-models", _N, "TorchServe ignores a global key for the models above it"),
@@ -119,7 +120,7 @@ _ROWS = (
     Rule("WF908", "incomplete-manifest", _N, "TorchServe refuses an archive whose manifest lacks a key", at_run=True),
     Rule("WF909", "workers-scaled", _N, "TorchServe never starts more workers than minWorkers by itself"),
     Rule("WF910", "object-payload", _N, "TorchServe hands bytes from node to node, and never values"),
-    # WF92x and WF93x: differences that stand on what is inside archives, found by check-compat alone
+    # WF92x to WF94x: differences that only those who move care about, found by check-compat alone
     Rule("WF920", "ts-name-not-supported", _E, "a handler imports a name of TorchServe's package that is not here"),
     Rule("WF921", "built-in-not-supported", _E, "a manifest names a handler of a vendor, built into TorchServe"),
     Rule("WF922", "several-processes", _E, "TorchServe starts several processes for one model"),
@@ -140,6 +141,7 @@ _ROWS = (
     Rule("WF937", "unusable-model", _E, "an archive of a model is damaged, or lacks what it needs"),
     Rule("WF938", "extra-needed", _W, "a handler needs an extra of wfctl that is not installed"),
     Rule("WF939", "library-not-installed", _W, "a handler imports a library that is not installed"),
+    Rule("WF940", "batches-sent-early", _N, "TorchServe waits out max-batch-delay for a batch that is not full"),
 )
 
 RULES: dict[str, Rule] = {rule.code: rule for rule in _ROWS}

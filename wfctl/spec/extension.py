@@ -9,11 +9,14 @@ from itertools import islice
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import Diagnostic, SourceText
 from wfctl.spec.compose import MAX_FINDINGS, shortened
-from wfctl.spec.model import Extension, FunctionSettings, Payload, WorkerSettings
+from wfctl.spec.model import Batching, Extension, FunctionSettings, NodeOptions, Payload, WorkerSettings
 from wfctl.spec.nodes import Mapping, Node, Scalar, find_pair
+from wfctl.spec.scalars import Kind, value_of
 from wfctl.spec.settings import read_number, read_settings
 from wfctl.spec.spans import Spans
 from wfctl.spec.traps import name_finding
+
+_DEFAULTS = Extension()
 
 
 def build_extension(
@@ -22,23 +25,30 @@ def build_extension(
     """Build what can be done, and report what cannot."""
     pair = find_pair(root, "wfctl")
     if pair is None or not isinstance(pair[1], Mapping):
-        return Extension()
+        return _DEFAULTS
     part = {key.text: value for key, value in pair[1].pairs()}
     findings.extend(islice(_unsupported(source, pair[1]), MAX_FINDINGS))
-    queue_size = read_number(source, part["queue-size"], findings) if "queue-size" in part else None
-    objects = _word(part.get("payload"), Payload.OBJECT)
+
+    def number(key: str, default: int) -> int:
+        found = read_number(source, part[key], findings) if key in part else None
+        return default if found is None else found
+
+    objects = part.get("payload")
+    gives_objects = _is_word(objects, Payload.OBJECT)
     return Extension(
         functions=_functions(source, part.get("functions"), defaults, findings),
-        allows_many_entries=_word(part.get("entries"), "many") is not None,
-        payload=Payload.BYTES if objects is None else Payload.OBJECT,
-        objects_span=None if objects is None else source.span(objects.start, objects.end),
-        queue_size=Extension().queue_size if queue_size is None else queue_size,
+        nodes=_nodes(source, part.get("nodes")),
+        batching=Batching.FIXED if _is_word(part.get("batching"), Batching.FIXED) else Batching.ADAPTIVE,
+        payload=Payload.OBJECT if gives_objects else Payload.BYTES,
+        objects_span=source.span(objects.start, objects.end) if objects and gives_objects else None,
+        allows_many_entries=_is_word(part.get("entries"), "many"),
+        queue_size=number("queue-size", _DEFAULTS.queue_size),
+        idle_s=number("idle-s", _DEFAULTS.idle_s),
     )
 
 
-def _word(node: Node | None, word: str) -> Node | None:
-    """Return the value if it is this word."""
-    return node if isinstance(node, Scalar) and node.text == word else None
+def _is_word(node: Node | None, word: str) -> bool:
+    return isinstance(node, Scalar) and node.text == word
 
 
 def _functions(
@@ -60,14 +70,31 @@ def _functions(
     return found
 
 
-_UNSUPPORTED_WORDS = (("batching", "adaptive"),)
+def _nodes(source: SourceText, node: Node | None) -> dict[str, NodeOptions]:
+    """Return the options of nodes; those that the engine cannot honour are findings by then."""
+    if not isinstance(node, Mapping):
+        return {}
+    found = {}
+    for key, value in node.pairs():
+        entry = {each.text: setting for each, setting in value.pairs()} if isinstance(value, Mapping) else {}
+        found[key.text] = NodeOptions(
+            name=key.text,
+            span=source.span(key.start, key.end),
+            isolates=not _is_false(entry.get("isolate")),
+            spans=Spans(source, entry),
+        )
+    return found
+
+
+def _is_false(node: Node | None) -> bool:
+    return isinstance(node, Scalar) and node.kind is Kind.BOOLEAN and value_of(node.kind, node.text) is False
+
+
+_NOT_YET = frozenset({"map", "max-items", "when", "on-error", "warm-up", "combine"})
+"""Keys of ``edges`` and ``nodes`` that the engine does not act on."""
 
 
 def _unsupported(source: SourceText, part: Mapping) -> Iterator[Diagnostic]:
-    for name, word in _UNSUPPORTED_WORDS:
-        pair = find_pair(part, name)
-        if pair is not None and isinstance(pair[1], Scalar) and pair[1].text == word:
-            yield _not_yet(source, f"{name}: {word}", pair[1])
     for name in ("edges", "nodes"):
         pair = find_pair(part, name)
         if pair is None or not isinstance(pair[1], Mapping):
@@ -75,7 +102,8 @@ def _unsupported(source: SourceText, part: Mapping) -> Iterator[Diagnostic]:
         for owner, settings in pair[1].pairs():
             yield from filter(None, [name_finding(source, owner)])
             for key in settings.keys if isinstance(settings, Mapping) else ():
-                yield _not_yet(source, key.text, key, f' of "{shortened(owner.text)}"')
+                if key.text in _NOT_YET:
+                    yield _not_yet(source, key.text, key, f' of "{shortened(owner.text)}"')
 
 
 def _not_yet(source: SourceText, written: str, node: Node, of: str = "") -> Diagnostic:

@@ -36,10 +36,12 @@ SETTING_FIELDS = {
 
 
 class Batching(StrEnum):
-    """Whether a batch that is not full waits out its delay."""
+    """What a batch that is not full waits for."""
 
-    FIXED = "fixed"
     ADAPTIVE = "adaptive"
+    """Runs on their way to the node that may arrive within its delay; else a free worker takes what waits at once."""
+    FIXED = "fixed"
+    """The end of its delay, as in TorchServe."""
 
 
 class Payload(StrEnum):
@@ -94,17 +96,37 @@ class FunctionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOptions:
+    """One entry of ``wfctl: nodes:``."""
+
+    name: str
+    span: Span
+    isolates: bool = True
+    """Whether calls that reached a handler are sent again: alone after a batch failed, or as a further attempt."""
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    """Key as written -> place of its value, only for keys this entry sets itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
     """What stands under ``wfctl:`` and the engine can do."""
 
     functions: Mapping[str, FunctionSettings] = field(default_factory=dict)
-    batching: Batching = Batching.FIXED
+    nodes: Mapping[str, NodeOptions] = field(default_factory=dict)
+    batching: Batching = Batching.ADAPTIVE
     payload: Payload = Payload.BYTES
     objects_span: Span | None = None
     """Place of the word ``object``; ``None`` where bytes travel."""
     allows_many_entries: bool = False
     queue_size: int = 1000
     """Calls that may wait at one node; beyond it runs are refused."""
+    idle_s: int = 60
+    """Seconds without work after which a worker beyond ``min-workers`` ends."""
+
+    def isolates(self, node: str) -> bool:
+        """Whether calls of ``node`` that reached its handler may be sent again."""
+        own = self.nodes.get(node)
+        return own is None or own.isolates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

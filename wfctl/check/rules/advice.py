@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from wfctl.check.subject import Subject
 from wfctl.check.wording import quoted
 from wfctl.diagnostics.catalog import find
-from wfctl.diagnostics.model import Diagnostic, Span
+from wfctl.diagnostics.model import Diagnostic, Label, Span
 from wfctl.spec.model import FunctionSettings, ModelSpec
 
-_DELAY, _TIMEOUT = "max-batch-delay", "timeout-ms"
+_DELAY, _TIMEOUT, _RETRIES = "max-batch-delay", "timeout-ms", "retry-attempts"
 
 
 def delay_without_batch(subject: Subject) -> Iterator[Diagnostic]:
@@ -25,17 +25,33 @@ def delay_without_batch(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def delay_over_timeout(subject: Subject) -> Iterator[Diagnostic]:
-    """Advise where a call may time out while its batch is still gathering."""
+    """Advise where a delay is longer than a try, so that the engine cuts it short."""
     for owner in _owners(subject):
         settings = owner.settings
         if settings.batch_size > 1 and settings.max_batch_delay_ms > settings.timeout_ms:
             yield find(
                 "WF702",
-                f"{quoted(owner.name)} may wait {settings.max_batch_delay_ms} ms for its batch,"
-                f" and a try may take {settings.timeout_ms} ms, waiting included",
+                f"{_DELAY} of {quoted(owner.name)} is {settings.max_batch_delay_ms} ms, and a try may take"
+                f" {settings.timeout_ms} ms, waiting included: no more than half of that is waited",
                 _place(subject, owner),
                 help="keep max-batch-delay well below timeout-ms",
             )
+
+
+def retries_without_isolation(subject: Subject) -> Iterator[Diagnostic]:
+    """Advise where a node asks for further attempts that its ``isolate: false`` forbids."""
+    owners = {owner.name: owner for owner in _owners(subject)}
+    for name, options in subject.spec.extension.nodes.items():
+        owner = owners.get(name)
+        if owner is None or options.isolates or _RETRIES not in owner.spans or not owner.settings.retry_attempts:
+            continue
+        yield find(
+            "WF703",
+            f"{quoted(name)}: retry-attempts has no effect once the handler was reached, for isolate is false",
+            owner.spans[_RETRIES],
+            help="drop retry-attempts, or isolate: false if the handler may be called again with the same request",
+            secondary=(Label(span=options.spans["isolate"], text="nothing is sent again"),),
+        )
 
 
 def _owners(subject: Subject) -> Iterator[ModelSpec | FunctionSettings]:

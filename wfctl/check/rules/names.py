@@ -95,7 +95,20 @@ def names_differ_only_in_case(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def settings_for_nothing(subject: Subject) -> Iterator[Diagnostic]:
-    """Report function settings for a name that is no function node."""
+    """Report settings under ``wfctl:`` for a name that is no such node."""
+    yield from _functions_for_nothing(subject)
+    for name, own in subject.spec.extension.nodes.items():
+        if name not in subject.names.kinds:
+            yield find(
+                "WF312",
+                f"settings for {quoted(name)}, which the dag does not have",
+                own.span,
+                help=did_you_mean(closest(name, tuple(subject.names.kinds)))
+                or "remove the settings, or add the node to the dag",
+            )
+
+
+def _functions_for_nothing(subject: Subject) -> Iterator[Diagnostic]:
     for name, own in subject.spec.extension.functions.items():
         if name in subject.spec.models:
             yield find(

@@ -38,6 +38,7 @@ RULE_FUNCTIONS: Mapping[str, Callable[[Subject], Iterator[Diagnostic]]] = {
     "WF606": security.link_out_of_store,
     "WF701": advice.delay_without_batch,
     "WF702": advice.delay_over_timeout,
+    "WF703": advice.retries_without_isolation,
     "WF901": differences.no_models,
     "WF902": differences.globals_after_models,
     "WF903": differences.several_leaves,

@@ -26,7 +26,7 @@ def enqueue(  # noqa: PLR0917 - keywords cost time on the hottest path
     deadline = now + node.timeout_s
     if deadline < state.wake_at:  # noqa: PLR1730 - min() costs three times as much
         state.wake_at = deadline
-    if node.is_adaptive:
+    if node.ancestors:
         _arrive(run, node)
     return attempt
 

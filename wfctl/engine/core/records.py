@@ -106,7 +106,7 @@ class NodeState:
         self.affected: tuple[NodeState, ...] = (self,)
         """The node and its children: whose queues an answer of this node can change."""
         self.ancestors: tuple[tuple[NodeState, tuple[NodeState, ...]], ...] = ()
-        """Each ancestor, nearest first, with the nodes between it and this one on a shortest way."""
+        """Each ancestor, nearest first, with the nodes between it and this one on a shortest way; of adaptive nodes."""
         self.leaf_index = -1
         """Place among the leaves, ``-1`` for other nodes."""
         self.as_json = False
@@ -146,7 +146,7 @@ class NodeState:
         self.batch_time_s = 0.0
         """Moving average of what the handler needs for a batch; 0 while nothing was measured."""
         self.present = 0
-        """Runs in flight that have arrived here, kept for adaptive nodes only."""
+        """Runs in flight that have arrived here, kept for nodes with ``ancestors`` only."""
         self.restarts: list[float] = []
         """When replacements are to be started."""
         self.crashes = 0
@@ -276,7 +276,7 @@ class Run:
         self.attempts: list[Attempt | None] = []
         """By node index: the latest attempt, live or done."""
         self.arrived: set[int] | None = None
-        """Indices of the adaptive nodes that it has reached; ``None`` for none."""
+        """Indices of the nodes with ``ancestors`` that it has reached; ``None`` for none."""
         self.inboxes: dict[int, list[Part]] | None = None
         """By index of a node with several parents: what has arrived, in order of completion."""
         self.answers: list[CallAnswer | None] = []
