@@ -21,6 +21,7 @@ from wfctl.engine.core.attempts import (
     fail_unloadable,
     forget_run,
     give_back,
+    hand_down,
     refuse,
     release,
     succeed,
@@ -163,27 +164,42 @@ def _take_answers(
     state: CoreState, worker: WorkerSlot, answers: Sequence[CallAnswer], now: float, commands: list[Command]
 ) -> CallAnswer | None:
     """Take each answer to its attempt; returns the last that a handler gave."""
-    calls, index = worker.calls, worker.node.index
+    node, calls = worker.node, worker.calls
+    index, heir = node.index, node.heir
     last = None
     returned: list[Attempt] = []
     for answer in answers:
         attempt = calls.pop(answer.call_id, None)
-        if attempt is None:
-            state.stray_answers += answer.status != WITHDRAWN
-        elif answer.status == WITHDRAWN:
-            if attempt.is_live:
-                returned.append(attempt)
-        elif attempt.run.attempts[index] is not attempt:
-            state.late_answers += 1
-        elif answer.error is None and answer.status < _FIRST_ERROR_STATUS:
-            last = answer
-            succeed(state, attempt, answer, now, commands)
-        else:
+        if attempt is None or answer.status == WITHDRAWN or attempt.run.attempts[index] is not attempt:
+            _note_unused(state, attempt, answer, returned)
+        elif answer.error is not None or answer.status >= _FIRST_ERROR_STATUS:
             last = answer
             refuse(state, attempt, answer, now, commands)
+        else:
+            last = answer
+            node.done += 1
+            if heir is not None:
+                hand_down(state, attempt, answer, heir, now)
+            else:
+                succeed(state, attempt, answer, now, commands)
+    if heir is not None:
+        state.wake_at = min(state.wake_at, now + heir.timeout_s)
+    if last is not None:
+        node.crashes = 0
     if returned:
         give_back(returned)
     return last
+
+
+def _note_unused(state: CoreState, attempt: Attempt | None, answer: CallAnswer, returned: list[Attempt]) -> None:
+    """Count an answer that settles nothing; a live call that was given back is to be queued again."""
+    if answer.status == WITHDRAWN:
+        if attempt is not None and attempt.is_live:
+            returned.append(attempt)
+    elif attempt is None:
+        state.stray_answers += 1
+    else:
+        state.late_answers += 1
 
 
 def _serve(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:

@@ -70,6 +70,7 @@ class NodeState:
         "failed",
         "failing_since",
         "free",
+        "heir",
         "index",
         "is_adaptive",
         "is_entry",
@@ -105,6 +106,8 @@ class NodeState:
         self.children: tuple[NodeState, ...] = ()
         self.affected: tuple[NodeState, ...] = (self,)
         """The node and its children: whose queues an answer of this node can change."""
+        self.heir: NodeState | None = None
+        """The only child, if this node is its only parent and it never waits for other runs."""
         self.ancestors: tuple[tuple[NodeState, tuple[NodeState, ...]], ...] = ()
         """Each ancestor, nearest first, with the nodes between it and this one on a shortest way; of adaptive nodes."""
         self.leaf_index = -1
@@ -364,6 +367,9 @@ class CoreState:
             node.is_adaptive = plan.is_adaptive and node.batch_size > 1 and node.delay_s > 0
             if node.is_adaptive:
                 node.ancestors = _ways_to(node, parents)
+        for node in self.nodes:
+            if len(node.children) == 1 and node.children[0].parent_count == 1 and not node.children[0].is_adaptive:
+                node.heir = node.children[0]
 
 
 def _ways_to(
