@@ -41,6 +41,8 @@ class NodeStatistics:
     """Runs in which the node succeeded."""
     failed: int
     """Runs that the node failed."""
+    batches: int
+    """Batches that were handed to its workers."""
     worker_pids: tuple[int, ...]
     """Process of each ready worker."""
 
@@ -325,6 +327,7 @@ def _node_statistics(node: NodeState) -> NodeStatistics:
         running=sum(len(worker.calls) for worker in workers),
         done=node.done,
         failed=node.failed,
+        batches=node.batches,
         worker_pids=tuple(worker.pid for worker in workers if worker.state is WorkerState.READY),
     )
 

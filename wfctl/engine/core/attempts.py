@@ -47,6 +47,7 @@ def dispatch(state: CoreState, node: NodeState, now: float, commands: list[Comma
             attempt.sent = now
             calls[attempt.call_id] = attempt
             batch.append(attempt)
+        node.batches += 1
         commands.append(SendBatch(worker.worker_id, batch))
     if queue and node.load_error is not None and not node.workers and not node.restarts:
         _fail_unloadable(state, node, node.load_error, commands)

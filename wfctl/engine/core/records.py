@@ -51,6 +51,7 @@ class NodeState:
         "affected",
         "as_json",
         "batch_size",
+        "batches",
         "children",
         "crashes",
         "delay_s",
@@ -110,6 +111,8 @@ class NodeState:
         """Why no more starts are tried."""
         self.done = 0
         self.failed = 0
+        self.batches = 0
+        """Batches that were handed to workers."""
 
     def __repr__(self) -> str:
         return f"NodeState({self.name!r}, {len(self.queue)} queued, {len(self.workers)} workers)"
