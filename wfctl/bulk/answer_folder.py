@@ -144,6 +144,7 @@ class AnswerFolder:
         """Make the folder and hold it."""
         replaces = self.exists()
         self._hold()
+        self.failures_path.unlink(missing_ok=True)
         return FolderSink(self.path, replaces=replaces)
 
     def resume(self) -> None:

@@ -6,8 +6,8 @@ in a folder or matches a pattern by name. Memory holds the names of one folder a
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -57,6 +57,14 @@ class Inputs:
                 yield self._file(path, base)
             if not found:
                 raise nothing_at(word)
+
+    def without(self, own: Iterable[Path]) -> "Inputs":
+        """Return the inputs without what the run itself writes, which a pattern of the shell may have named."""
+        left_out = frozenset(os.path.abspath(path) for path in own)  # noqa: PTH100 - links are not followed
+        words = tuple(word for word in self.words if word == STDIN or os.path.abspath(word) not in left_out)  # noqa: PTH100
+        if not words:
+            raise UnreadableInputError(f'"{self.words[0]}" is the output of this run, and cannot be its input too')
+        return replace(self, words=words, left_out=left_out)
 
     @property
     def is_stream(self) -> bool:

@@ -55,6 +55,7 @@ class LineFile:
         """Open the file without a line in it."""
         self._hold()
         os.ftruncate(self._descriptor, 0)
+        self.failures_path.unlink(missing_ok=True)
         return self._sink()
 
     def resume(self) -> None:

@@ -19,7 +19,7 @@ FIRST_ERROR = 400
 """The lowest status of a failure."""
 _TRACEBACK = 4000
 """Characters; the end of a traceback says what happened."""
-_LINE_ENDS = re.compile(rb"[ \t]*[\r\n]\s*")
+_LINE_ENDS = re.compile(rb"[\r\n]\s*")
 
 
 class _NotStrictError(Exception):
@@ -66,7 +66,10 @@ def _as_json(text: str, body: bytes) -> bytes | None:
         return _as_json_anyhow(text)
     except (ValueError, RecursionError):
         return _as_json_anyhow(text) if text[:1].isspace() else None
-    return _LINE_ENDS.sub(b"", body) if b"\n" in body or b"\r" in body else body
+    if b"\n" not in body and b"\r" not in body:
+        return body
+    # No string of JSON holds a line end as it is, so every one of them is only space.
+    return _LINE_ENDS.sub(b"", body.replace(b",\n", b", \n"))
 
 
 def _as_json_anyhow(text: str) -> bytes | None:

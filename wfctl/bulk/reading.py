@@ -79,6 +79,18 @@ class Reading:
     # Inputs inside a file
 
     def _records(self, file: InputFile) -> Iterator[list[Item]]:
+        try:
+            yield from self._items_of(file)
+        except UnreadableInputError as error:
+            if not self._names_records:
+                raise
+            # One broken file among many is one failed input.
+            item = self.record(0, 0, None, error.message)
+            if item is not None:
+                yield [item]
+        self._before += _size_of(file.path)
+
+    def _items_of(self, file: InputFile) -> Iterator[list[Item]]:
         blocks = open_blocks(file.path, self._stop)
         match file.form:
             case Form.LINES:
@@ -87,7 +99,6 @@ class Reading:
                 yield from row_items(Lines(blocks), self, file.name)
             case _:
                 yield from element_items(blocks, self, file.name)
-        self._before += _size_of(file.path)
 
     def is_next_done(self) -> bool:
         """Whether the next record is done already."""

@@ -57,8 +57,7 @@ class BulkRun:
     """One run; ``close`` it whatever happened."""
 
     def __init__(self, job: Job) -> None:
-        left_out = frozenset(str(path.absolute()) for path in job.output.own_paths)
-        self._job = replace(job, inputs=replace(job.inputs, left_out=left_out))
+        self._job = replace(job, inputs=job.inputs.without(job.output.own_paths))
         self._output = job.output
         self._survey: Survey | None = None
         self._before: Charter | None = None
@@ -119,12 +118,12 @@ class BulkRun:
             raise _taken(output)
 
     def is_nothing_left(self) -> bool:
-        """Whether the run that is to be continued had come to its end."""
-        if self._before is None:
+        """Whether the run that is to be continued had come to its end; raises what the first input raises."""
+        if self._job.inputs.is_stream:
             return False
         reading = self._reading()
         with closing(reading), closing(reading.chunks()) as chunks:
-            return next(chunks, None) is None
+            return next(chunks, None) is None and self._before is not None
 
     def count(self) -> int | None:
         """Return how many inputs there are, counted where need be; ``None`` for what is read only once."""
@@ -155,10 +154,10 @@ class BulkRun:
         if self._plan is None:
             raise InternalError("a bulk run was driven before its workflow was examined")
         job = self._job
-        reading = self._reading()
-        chunks = reading.chunks()
         terms = Terms(window=self.window, budget=job.budget, max_errors=job.max_errors)
         sink = await asyncio.to_thread(self._begun_output)
+        reading = self._reading()
+        chunks = reading.chunks()
         self._drive = driven = Drive(engine, chunks, sink, terms=terms, pace=Pace(self._plan, terms.window))
         teller = _Teller(driven, engine, self._extent(), self._output, on_progress)
         teller.start()

@@ -19,7 +19,8 @@ from wfctl.render.text import clip, columns, harmless
 
 _FIRST_PLAIN_S, _LONGEST_PLAIN_S = 1.0, 30.0
 _JSON_S = 1.0
-_BAR, _ROOM = 40, 10
+_BAR, _ROOM, _TEXT = 40, 10, 60
+"""Columns of the bar, at most and at least, and of the text beside it, so that the bar keeps its length."""
 _USUAL = os.terminal_size((80, 24))
 
 
@@ -174,7 +175,7 @@ class LiveDisplay:
 
     def _bar(self, progress: Progress, width: int) -> str:
         text = summary(progress, self._rates)
-        length = min(_BAR, width - columns(text) - 1)
+        length = min(_BAR, width - max(_TEXT, columns(text)) - 1)
         if not progress.total or length < _ROOM:
             return clip(text, width)
         filled = min(length, length * progress.done // progress.total)

@@ -199,13 +199,13 @@ def _until(max_errors: int | None) -> str:
 def _ended(run: BulkRun, output: Output, told: BulkCommand, *, failed: int) -> Exit:
     done = run.total_done
     if isinstance(output, StreamOutput):
-        if told.bulk.progress not in {"json", "none"} or failed:
-            say(f"{_counted(done, 'input')}: {_of(done, failed)}")
-        return Exit.HANDLER if failed else Exit.OK
-    failed = run.end()
-    where = f" ({output.failures_path})" if failed else ""
-    what = "lines in" if isinstance(output, LineFile) else "answers in"
-    say(f"{done:,} {what} {output.path}: {_of(done, failed)}{where}")
+        what, where = _counted(done, "input"), ""
+    else:
+        failed = run.end()
+        what = f"{_counted(done, 'line' if isinstance(output, LineFile) else 'answer')} in {output.path}"
+        where = f" ({output.failures_path})" if failed else ""
+    if told.bulk.progress not in {"json", "none"}:
+        say(f"{what}: {_of(done, failed)}{where}")
     return Exit.HANDLER if failed else Exit.OK
 
 
