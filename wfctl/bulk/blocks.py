@@ -95,7 +95,7 @@ def _unmarked(blocks: Blocks) -> Blocks:
     start = b""
     for block in blocks:
         start += block
-        if len(start) >= len(_BOM):
+        if not _BOM.startswith(start) or len(start) == len(_BOM):
             yield start.removeprefix(_BOM)
             yield from blocks
             return

@@ -230,13 +230,19 @@ def _element(text: _Text, place: int) -> tuple[bytes | None, str | None]:
     try:
         char = text.next_char()
         if char == "]":
-            text.at += 1
-            return None, "something stands behind the end of the array" if text.next_char() else None
+            _expect_end(text)
+            return None, None
         if place > 1:
             _pass_comma(text, char)
         return text.value().encode(), None
     except (ValueError, RecursionError, TooLongError) as error:
         return None, f"{_reason(error)}; nothing behind it can be read"
+
+
+def _expect_end(text: _Text) -> None:
+    text.at += 1
+    if text.next_char():
+        raise ValueError("something stands behind the end of the array")
 
 
 def _pass_comma(text: _Text, char: str) -> None:

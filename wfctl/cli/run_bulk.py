@@ -47,6 +47,8 @@ def run_bulk(told: BulkCommand, request: Request, notice: Notice) -> Exit:
         if outcome.is_stopped:
             say(f"stopped after {_counted(outcome.failed, 'failure')}{_how_to_go_on(told, output)}")
         return _ended(run, output, told, failed=outcome.failed)
+    except BrokenPipeError:
+        return Exit.OK  # the reader of our answers left (``wfctl run ... | head``) and has what he wanted
     finally:
         run.close()
 
