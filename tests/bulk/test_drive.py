@@ -235,15 +235,22 @@ def test_a_broken_engine_ends_the_run_and_fails_no_input():
 
 
 def test_a_cancelled_run_leaves_a_whole_beginning():
-    sink = CountingSink()
     plan = plan_of("a", default=QUICK)
 
+    class Telling(CountingSink):
+        def write(self, records):
+            super().write(records)
+            if len(self.numbers) >= 20:
+                self.loop.call_soon_threadsafe(self.reached.set)
+
+    sink = Telling()
+
     async def main():
+        sink.loop, sink.reached = asyncio.get_running_loop(), asyncio.Event()
         async with open_engine(plan, ScriptedBackend({"a": NodeScript(ran_s=0.001)}), on_output=print) as engine:
             driven = Drive(engine, items(100_000), sink, terms=Terms(window=8, budget=2**20), pace=Pace(plan, 8))
             work = asyncio.ensure_future(driven.run(lambda: None))
-            while driven.position[0] < 20:
-                await asyncio.sleep(0.001)
+            await sink.reached.wait()
             work.cancel()
             await asyncio.wait([work])
             assert work.cancelled()

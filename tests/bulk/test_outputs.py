@@ -76,7 +76,7 @@ def test_a_disk_that_takes_no_more_is_a_failure_of_the_system():
     from wfctl.bulk.sink import LineSink
 
     sink = LineSink(descriptor, "out.jsonl", flush_s=0)
-    with pytest.raises(NotWrittenError, match='"out.jsonl" cannot be written: no space left'):
+    with pytest.raises(NotWrittenError, match="cannot be written: no space left"):
         sink.write([b"x\n"])
     sink.close()
 
@@ -118,7 +118,12 @@ def test_what_has_a_file_is_done_and_temporary_files_of_a_killed_run_vanish(tmp_
     assert (again.done, again.failed) == (2, 1)
     assert again.derive_failures() == 1
     again.close()
-    assert sorted(os.listdir(tmp_path / "out")) == [".wfctl-run.json", "a.json", "errors.jsonl", "sub"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        ".wfctl-run.json",
+        "a.json",
+        "errors.jsonl",
+        "sub",
+    ]
 
 
 def test_a_new_run_over_an_old_folder_takes_no_old_file_for_its_own(tmp_path):

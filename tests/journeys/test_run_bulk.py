@@ -309,7 +309,7 @@ def test_a_full_disk_ends_the_run_with_the_reason(echo, tmp_path) -> None:
 
 def test_a_handler_that_dies_fails_its_own_inputs(flow, wfctl, tmp_path) -> None:
     handler = """
-        
+
         def only(data, context):
             if data and data[0]["body"] == 3:
                 os._exit(1)

@@ -61,7 +61,9 @@ class LineFile:
     def resume(self) -> None:
         """Hold the file, count its lines and cut what is torn; raises ``TakenOutputError`` for lines of others."""
         self._hold()
-        os.ftruncate(self._descriptor, self.look())
+        whole = self.look()
+        if whole != self.path.stat().st_size:
+            os.ftruncate(self._descriptor, whole)
         os.lseek(self._descriptor, 0, os.SEEK_END)
 
     def look(self) -> int:

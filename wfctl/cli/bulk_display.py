@@ -21,6 +21,8 @@ _FIRST_PLAIN_S, _LONGEST_PLAIN_S = 1.0, 30.0
 _JSON_S = 1.0
 _BAR, _ROOM, _TEXT = 40, 10, 60
 """Columns of the bar, at most and at least, and of the text beside it, so that the bar keeps its length."""
+_NUMBERS = 42
+"""Columns of a row beside the name."""
 _USUAL = os.terminal_size((80, 24))
 
 
@@ -163,14 +165,14 @@ class LiveDisplay:
         rows = [_row(progress, self._rates, index) for index in range(len(progress.nodes))]
         hidden = len(rows) - room if len(rows) > room else 0
         name_width = max([4, *(columns(row[0]) for row in rows)])
-        name_width = max(4, min(name_width, width - 46))
+        name_width = max(4, min(name_width, width - _NUMBERS))
         head = _set(("node", "done", "queue", "batch", "rate", "errors"), name_width)
         lines = [self._bar(progress, width), self._painted(clip(head, width), bold=True)]
         for row, node in zip(rows[:room], progress.nodes, strict=False):
             text = clip(_set(row, name_width), width)
             lines.append(self._painted(text, fg="red") if node.failed else text)
         if hidden:
-            lines.append(clip(f"and {hidden} nodes more", width))
+            lines.append(clip(f"and {hidden} more", width))
         return lines
 
     def _bar(self, progress: Progress, width: int) -> str:
@@ -226,7 +228,7 @@ def _row(progress: Progress, rates: Rates, index: int) -> tuple[str, ...]:
 def _set(row: tuple[str, ...], name_width: int) -> str:
     name = clip(row[0], name_width)
     padded = name + " " * (name_width - columns(name))
-    return f"{padded}  {row[1]:>11} {row[2]:>7} {row[3]:>6} {row[4]:>10} {row[5]:>7}"
+    return f"{padded}  {row[1]:>9} {row[2]:>6} {row[3]:>6} {row[4]:>9} {row[5]:>6}"
 
 
 def rate(per_second: float) -> str:

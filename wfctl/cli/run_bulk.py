@@ -3,6 +3,7 @@
 Invariant: answers go to the output and nowhere else; everything said goes to standard error.
 """
 
+import json
 import sys
 from contextlib import ExitStack
 from functools import partial
@@ -135,7 +136,10 @@ def _output_of(output: str | None) -> Output:
 
 
 def _for_eyes(lines: bytes) -> bytes:
-    return printable(lines.decode(), keep="\n\t").encode(sys.stdout.encoding or "ascii", "backslashreplace")
+    """Write what could play tricks on a terminal as the escapes of JSON; it can only stand in strings."""
+    text = lines.decode()
+    escaped = "".join(char if char.isprintable() or char in "\n\t" else json.dumps(char)[1:-1] for char in text)
+    return escaped.encode(sys.stdout.encoding or "ascii", "backslashreplace")
 
 
 def _job(told: BulkCommand, output: Output) -> Job:
