@@ -2,9 +2,10 @@
 
 import sys
 
-from benchmarks import command_line, large_specs, pictures, relay, workers
+from benchmarks import bulk_runs, command_line, large_specs, pictures, relay, workers
 
 BENCHMARKS = {
+    "bulk-runs": bulk_runs.run,
     "command-line": command_line.run,
     "large-specs": large_specs.run,
     "pictures": pictures.run,
