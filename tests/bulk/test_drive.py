@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 from fakes.plans import plan_of
-from fakes.scripted_backend import NodeScript, ScriptedBackend, failing
+from fakes.scripted_backend import Lost, NodeScript, ScriptedBackend, failing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ from wfctl.bulk.pace import Pace, usual_window
 from wfctl.engine.call import CallAnswer, CallError
 from wfctl.engine.core.outcome import NodeTiming
 from wfctl.engine.engine import open_engine
-from wfctl.errors import InternalError, OverloadedError
+from wfctl.errors import InternalError, LoadError, OverloadedError, UnloadableError
 from wfctl.spec.model import WorkerSettings
 
 QUICK = WorkerSettings(max_batch_delay_ms=0, retry_attempts=0)
@@ -231,6 +231,16 @@ def test_a_broken_engine_ends_the_run_and_fails_no_input():
     sink = CountingSink()
     with pytest.raises(InternalError):
         drive(items(100), sink, scripts={"b": NodeScript(bug)})
+    assert not sink.failed_numbers
+
+
+def test_a_node_that_loads_no_more_ends_the_run_and_fails_no_input():
+    sink = CountingSink()
+    gone = LoadError("no weights", node="b")
+    scripts = {"b": NodeScript(lambda calls: Lost(), loads=[None] + [gone] * 20)}
+    plan = plan_of("a > b", default=WorkerSettings(max_batch_delay_ms=0, retry_attempts=20))
+    with pytest.raises(UnloadableError, match="it cannot be loaded any more: no weights"):
+        drive(items(100), sink, plan=plan, scripts=scripts)
     assert not sink.failed_numbers
 
 

@@ -86,8 +86,8 @@ def test_a_run_that_was_killed_again_and_again_ends_like_one_that_was_not(words,
     assert numbers(tmp_path / "out.errors.jsonl") == [number + 1 for number in range(7, COUNT, 10)]
     seen = Counter((tmp_path / "seen").read_text().split())
     assert seen.keys() == {str(number) for number in range(COUNT) if number % 10 != 7}
-    # What was at work when the run was broken was called again, and not much else: answers are written soon.
-    assert seen.total() < 2 * COUNT
+    # At least once; again only where a run was broken.
+    assert max(seen.values()) <= 5
 
 
 def test_a_folder_of_answers_goes_on_too(words, tmp_path) -> None:

@@ -7,6 +7,7 @@ renamed. One process writes the folder at a time.
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from wfctl.bulk.failures import derive_failures
@@ -186,12 +187,15 @@ class AnswerFolder:
         return derive_failures(self._failed_lines(), self.path / FAILURES)
 
     def _failed_lines(self) -> Iterator[bytes]:
-        for folder, _, names in os.walk(self.path):
+        with suppress(OSError):  # a run on a stream has no side-car
+            self.look()
+        for folder, below, names in os.walk(self.path):
+            below.sort()
             for name in sorted(names):
                 path = Path(folder, name)
                 if name.startswith(".") and name.endswith(_PART) and name != f".{FAILURES}{_PART}":
                     path.unlink(missing_ok=True)
-                elif name.endswith(_FAILED):
+                elif name.endswith(_FAILED) and self._is_ours(str(path)):
                     yield path.read_bytes()
 
     def close(self) -> None:

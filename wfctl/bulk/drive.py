@@ -21,7 +21,7 @@ from wfctl.bulk.progress import Extent, Progress
 from wfctl.bulk.sink import Record, Sink
 from wfctl.engine.core.records import Run
 from wfctl.engine.engine import Engine
-from wfctl.errors import OverloadedError, RunError, WfctlError
+from wfctl.errors import OverloadedError, RunError, UnloadableError, WfctlError
 
 if TYPE_CHECKING:
     from wfctl.engine.core.outcome import RunResult
@@ -125,12 +125,12 @@ class Drive:
         if error is None:
             self._sample = result = self._engine.result(run)
             slot.record = self._sink.answered(item, result)
-        elif isinstance(error, RunError):
+        elif isinstance(error, RunError) and not isinstance(error, UnloadableError):
             self._note_failure(slot, error)
         elif isinstance(error, OverloadedError):
             self._take_back(slot, error)
             return
-        else:  # no verdict on the input: the engine itself is going down
+        else:  # no verdict on the input: the engine itself, or a node for all inputs to come, is going down
             self._fail(error)
             return
         self._at_work -= 1

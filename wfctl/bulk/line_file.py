@@ -6,6 +6,7 @@ from 1 without a gap; what stands behind the last line end is the torn line of a
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from wfctl.bulk.failures import derive_failures
@@ -97,6 +98,8 @@ class LineFile:
     def close(self) -> None:
         """Let go of the file."""
         if self._descriptor >= 0:
+            with suppress(OSError):
+                os.fsync(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = -1
 

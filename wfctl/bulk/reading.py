@@ -31,6 +31,7 @@ class Reading:
         self._before = 0
         self._file: InputFile | None = None
         self._stop = StopReading()
+        self._begun: Generator[list[Item], None, None] | None = None
 
     @property
     def number(self) -> int:
@@ -42,11 +43,20 @@ class Reading:
         self._stop.set()
 
     def close(self) -> None:
-        """Let go of what the waiting needed; nothing is read any more."""
+        """Close what is open, unless a thread still hangs on it."""
+        if self._begun is not None:
+            try:
+                self._begun.close()
+            except ValueError:
+                return
         self._stop.close()
 
-    def chunks(self) -> Generator[list[Item], None, None]:
-        """Yield the inputs in order."""
+    def chunks(self) -> Iterator[list[Item]]:
+        """Return the inputs in order; asked for once."""
+        self._begun = self._chunks()
+        return self._begun
+
+    def _chunks(self) -> Generator[list[Item], None, None]:
         for items in self._all():
             if self._limit is not None and self._number >= self._limit:
                 if within := [item for item in items if item.number <= self._limit]:

@@ -6,14 +6,16 @@ is settled, and before its first answer a side-car says what it is about.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from wfctl.bulk.answer_folder import AnswerFolder
 from wfctl.bulk.drive import Drive, Outcome, Terms, progress_of
 from wfctl.bulk.inputs import Inputs
+from wfctl.bulk.item import Item
 from wfctl.bulk.ledger import Charter, read_charter, refuse_other_inputs, refuse_other_workflow, write_charter
 from wfctl.bulk.line_file import LineFile, TakenOutputError
 from wfctl.bulk.pace import Pace, usual_window
@@ -64,6 +66,8 @@ class BulkRun:
         self._workflow = ""
         self._plan: ExecutionPlan | None = None
         self._drive: Drive | None = None
+        self._reading: Reading | None = None
+        self._chunks: Iterator[list[Item]] = iter(())
 
     @property
     def done(self) -> tuple[int, int]:
@@ -119,11 +123,13 @@ class BulkRun:
 
     def is_nothing_left(self) -> bool:
         """Whether the run that is to be continued had come to its end; raises what the first input raises."""
+        chunks = self._open_reading()
         if self._job.inputs.is_stream:
             return False
-        reading = self._reading()
-        with closing(reading), closing(reading.chunks()) as chunks:
-            return next(chunks, None) is None and self._before is not None
+        first = next(chunks, None)
+        # What is done is passed over once: a long run takes its time for that.
+        self._chunks = chain(() if first is None else (first,), chunks)
+        return first is None and self._before is not None
 
     def count(self) -> int | None:
         """Return how many inputs there are, counted where need be; ``None`` for what is read only once."""
@@ -132,8 +138,8 @@ class BulkRun:
         counted = self.found.count
         if counted is None:
             reading = Reading(self._job.inputs, skips=_skips_all, limit=None)
-            with closing(reading), closing(reading.chunks()) as chunks:
-                for _ in chunks:
+            with closing(reading):
+                for _ in reading.chunks():
                     pass
             counted = reading.number
         return counted if self._job.limit is None else min(counted, self._job.limit)
@@ -156,26 +162,31 @@ class BulkRun:
         job = self._job
         terms = Terms(window=self.window, budget=job.budget, max_errors=job.max_errors)
         sink = await asyncio.to_thread(self._begun_output)
-        reading = self._reading()
-        chunks = reading.chunks()
-        self._drive = driven = Drive(engine, chunks, sink, terms=terms, pace=Pace(self._plan, terms.window))
+        if self._reading is None:
+            self._open_reading()
+        self._drive = driven = Drive(engine, self._chunks, sink, terms=terms, pace=Pace(self._plan, terms.window))
         teller = _Teller(driven, engine, self._extent(), self._output, on_progress)
         teller.start()
         try:
-            return await driven.run(reading.stop)
+            return await driven.run(self._stop_reading)
         finally:
             teller.end()
-            with suppress(ValueError):  # the reader hangs on a disk, and still holds them
-                chunks.close()
-                reading.close()
             sink.close()
 
     def end(self) -> int:
         """Derive the failures of the whole output, earlier runs included, and return how many there are."""
-        return 0 if isinstance(self._output, StreamOutput) else self._output.derive_failures()
+        if isinstance(self._output, StreamOutput):
+            return 0
+        failed_now = 0 if self._drive is None else self._drive.position[1]
+        if not self._output.failed + failed_now:
+            self._output.failures_path.unlink(missing_ok=True)
+            return 0
+        return self._output.derive_failures()
 
     def close(self) -> None:
-        """Let go of the output."""
+        """Let go of inputs and output."""
+        if self._reading is not None:
+            self._reading.close()
         self._output.close()
 
     def _begun_output(self) -> Sink:
@@ -191,9 +202,15 @@ class BulkRun:
             output.charter_path.unlink(missing_ok=True)
         return sink
 
-    def _reading(self) -> Reading:
+    def _open_reading(self) -> Iterator[list[Item]]:
         skips = None if self._before is None or isinstance(self._output, StreamOutput) else self._output.skips
-        return Reading(self._job.inputs, skips=skips, limit=self._job.limit)
+        self._reading = Reading(self._job.inputs, skips=skips, limit=self._job.limit)
+        self._chunks = chunks = self._reading.chunks()
+        return chunks
+
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.stop()
 
     def _charter(self) -> Charter:
         found = self.found

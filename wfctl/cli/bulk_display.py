@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
@@ -19,6 +20,7 @@ from wfctl.render.text import clip, columns, harmless
 
 _FIRST_PLAIN_S, _LONGEST_PLAIN_S = 1.0, 30.0
 _JSON_S = 1.0
+_BETWEEN_S = 0.1
 _BAR, _ROOM, _TEXT = 40, 10, 60
 """Columns of the bar, at most and at least, and of the text beside it, so that the bar keeps its length."""
 _NUMBERS = 42
@@ -132,6 +134,7 @@ class LiveDisplay:
         self._rates = Rates()
         self._lock = threading.Lock()
         self._drawn = 0
+        self._drawn_at = 0.0
         self._last: list[str] = []
         self._has_blocks = _can_write(stream, "━─…")
         self._has_colour = colour_choice() is not False
@@ -144,11 +147,12 @@ class LiveDisplay:
             self._draw(self._last)
 
     def above(self, say: Callable[[], None]) -> None:
-        """Say something where the table is, and draw the table below it."""
+        """Say something where the table is; the table is drawn below it, though not for each of many lines."""
         with self._lock:
             self._draw([])
             say()
-            self._draw(self._last)
+            if time.monotonic() - self._drawn_at > _BETWEEN_S:
+                self._draw(self._last)
 
     def _draw(self, lines: list[str]) -> None:
         if not lines and not self._drawn:
@@ -158,6 +162,8 @@ class LiveDisplay:
         self._stream.write(f"{back}\x1b[J" + "".join(f"{line}\n" for line in lines))
         self._stream.flush()
         self._drawn = len(lines)
+        if lines:
+            self._drawn_at = time.monotonic()
 
     def _table(self, progress: Progress, size: os.terminal_size) -> list[str]:
         width = size.columns - 1

@@ -18,7 +18,7 @@ from wfctl.bulk.line_file import LineFile
 from wfctl.bulk.progress import Progress
 from wfctl.bulk.run import BUDGET, BulkRun, Job, Output
 from wfctl.bulk.stream_output import StreamOutput
-from wfctl.cli.bulk_display import Display, display_for
+from wfctl.cli.bulk_display import Display, NoDisplay, display_for
 from wfctl.cli.bulk_options import Bulk, BulkCommand, Window, is_bulk_output, is_folder
 from wfctl.cli.console import answer, say
 from wfctl.cli.exits import Exit
@@ -58,7 +58,7 @@ def _driven(run: BulkRun, told: BulkCommand, output: Output, request: Request, n
     is_spoken_over = isinstance(output, StreamOutput) and output.is_terminal
     watch = _Watch(display_for(told.bulk.progress, is_spoken_over=is_spoken_over))
     deployment = Deployment(
-        request, inline=told.is_inline, on_output=partial(_show_line, notice, watch.display), on_prepared=run.examine
+        request, inline=told.is_inline, on_output=partial(_show_line, notice, watch), on_prepared=run.examine
     )
     try:
         with ExitStack() as stack:
@@ -91,7 +91,10 @@ class _Watch:
     def update(self, progress: Progress) -> None:
         """Take a moment of the run."""
         self.last = progress
-        self.display.update(progress)
+        try:
+            self.display.update(progress)
+        except OSError:  # who watched has left, and the work goes on
+            self.display = NoDisplay()
 
     def say_where(self, how_to_go_on: str) -> None:
         """Say how far an interrupted run came."""
@@ -99,9 +102,9 @@ class _Watch:
             say(f"{_counted(self.last.done, 'input')} done{how_to_go_on}")
 
 
-def _show_line(notice: Notice, display: Display, node: str, stream: str, line: str) -> None:
+def _show_line(notice: Notice, watch: _Watch, node: str, stream: str, line: str) -> None:
     notice.end()
-    display.above(lambda: show_line(node, stream, line))
+    watch.display.above(lambda: show_line(node, stream, line))
 
 
 # Before

@@ -30,7 +30,8 @@ end, in FILE.errors.jsonl or FOLDER/errors.jsonl, and make the exit code 3.
 
 An OUTPUT that exists is not touched without --resume or --overwrite. --resume continues a run that was ended by
 anything, kill -9 included: what is whole in OUTPUT is done, the rest is run. FILE.run.json (in a folder
-.wfctl-run.json) says which inputs, workflow and options the run had; others are refused, while worker settings,
---window, --limit and --on-error may change. Inputs that were at work when a run was broken are run again, so
-handlers may be called twice for one input; it has one answer all the same.
+.wfctl-run.json) says which inputs, workflow and options the run had. Others are refused: other content, of files that
+are one input each other names, sizes or times of change. Worker settings, --window, --limit and --on-error may
+change. Inputs that were at work when a run was broken are run again, so handlers may be called twice for one input;
+it has one answer all the same.
 """

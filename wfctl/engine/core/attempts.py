@@ -9,7 +9,7 @@ from wfctl.engine.call import CallAnswer, CallError, Part
 from wfctl.engine.core.batching import plan_batch
 from wfctl.engine.core.commands import Command, SendBatch, SettleRun
 from wfctl.engine.core.records import Attempt, CoreState, NodeState, Run
-from wfctl.errors import DeadlineExceededError, RunError, WfctlError
+from wfctl.errors import DeadlineExceededError, RunError, UnloadableError, WfctlError
 
 _MESSAGE_BYTES = 10_000
 """A refusing handler's body becomes a message; a picture must not."""
@@ -166,7 +166,7 @@ def _fail_unloadable(state: CoreState, node: NodeState, cause: WfctlError, comma
         attempt = node.queue.popleft()
         attempt.run.current[node.index] = None
         node.failed += 1
-        error = RunError(
+        error = UnloadableError(
             f"it cannot be loaded any more: {cause.message}",
             node=node.name,
             attempts=attempt.number - 1,
