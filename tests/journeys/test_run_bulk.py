@@ -252,6 +252,7 @@ def test_the_output_among_the_inputs_is_left_out(echo, wfctl, tmp_path) -> None:
         (["in.jsonl", "--each", "--format", "csv"], 2, "either --each or --format"),
         (["in.jsonl", "--format", "jsonl", "--content-type", "text/plain"], 2, "records are JSON"),
         (["in.jsonl", "--on-error", "stop", "--max-errors", "3"], 2, "either --on-error or --max-errors"),
+        (["in.jsonl", "-o", "out.jsonl", "--resume", "--overwrite"], 2, "either --resume or --overwrite"),
         (["one.json", "--limit", "3"], 2, "belongs to a run on many inputs"),
         (["one.json", "--resume"], 2, "--resume belongs to a run on many inputs"),
         (["in.jsonl", "--window", "many"], 2, "256, 64M, or 256,64M"),

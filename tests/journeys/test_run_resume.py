@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,32 @@ def test_a_run_that_was_killed_again_and_again_ends_like_one_that_was_not(words,
     assert seen.keys() == {str(number) for number in range(COUNT) if number % 10 != 7}
     # At least once; again only where a run was broken.
     assert max(seen.values()) <= 5
+
+
+@pytest.mark.parametrize("output", ["out.jsonl", "out/"])
+def test_whenever_a_run_is_killed_it_can_go_on(words, tmp_path, output) -> None:
+    chance = random.Random(output)
+    for _ in range(8):
+        # Also while it starts, loads, is continued, or derives the failures.
+        argv = [*words, "-o", output, "--resume"]
+        with subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=chance.uniform(0.05, 0.9))
+            process.kill()
+    done = run(words, tmp_path, "-o", output, "--resume")
+    assert done.returncode == 3, done.stderr
+    if output.endswith("/"):
+        found = [
+            json.loads(path.read_bytes()) for path in (tmp_path / "out").glob("0*.json") if "error" not in path.name
+        ]
+        assert sorted(answer["twice"] for answer in found) == [2 * n for n in range(COUNT) if n % 10 != 7]
+        assert len(list((tmp_path / "out").glob("*.error.json"))) == COUNT / 10
+        assert not list((tmp_path / "out").glob(".*.part"))
+    else:
+        lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_bytes().splitlines()]
+        assert [line["number"] for line in lines] == list(range(1, COUNT + 1))
+        answers = [line["answer"]["twice"] for line in lines if line["status"] == 200]
+        assert answers == [2 * n for n in range(COUNT) if n % 10 != 7]
 
 
 def test_a_folder_of_answers_goes_on_too(words, tmp_path) -> None:

@@ -7,7 +7,7 @@ over and not kept. A stream that has nothing to give is waited for without polli
 import os
 import select
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from wfctl.errors import UnreadableInputError, WfctlError
@@ -167,7 +167,3 @@ class Lines:
             self.position += size + 1
             return None
         return b"".join((*self._begun, end))
-
-
-Skips = Callable[[int, str], bool]
-"""Whether the input of this number and stem is done already."""

@@ -3,6 +3,7 @@
 Hot record: a plain slotted class, made once per input. Invariant: values only.
 """
 
+from collections.abc import Callable
 from enum import Enum
 
 from wfctl.engine.call import Part
@@ -19,6 +20,10 @@ class Form(Enum):
     """Each element of a JSON array is a request."""
     WHOLE = "whole"
     """The file itself is the one request."""
+
+
+Skips = Callable[[int, str], bool]
+"""Whether the input of this number and stem is done already."""
 
 
 class Item:

@@ -8,9 +8,9 @@ import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-from wfctl.bulk.blocks import Lines, Skips, StopReading, open_blocks, unreadable
+from wfctl.bulk.blocks import Lines, StopReading, open_blocks, unreadable
 from wfctl.bulk.inputs import InputFile, Inputs
-from wfctl.bulk.item import Form, Item
+from wfctl.bulk.item import Form, Item, Skips
 from wfctl.bulk.records import CHUNK, CHUNK_BYTES, element_items, json_fault, line_items, row_items
 from wfctl.errors import UnreadableInputError
 from wfctl.service.inputs import JSON_TYPE, guess, sniff

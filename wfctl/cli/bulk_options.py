@@ -54,16 +54,23 @@ class Bulk:
         """Return how every file is read, ``None`` if each name tells; raises ``UsageError`` for contradictions."""
         from wfctl.bulk.item import Form
 
-        if self.each and self.form is not None:
-            raise click.UsageError("give either --each or --format, not both")
-        if self.on_error is not None and self.max_errors is not None:
-            raise click.UsageError("give either --on-error or --max-errors, not both")
+        self._refuse_contradictions()
         form = Form.ELEMENTS if self.each else None if self.form is None else Form(self.form)
         if content_type is None:
             return form
         if form not in {None, Form.WHOLE}:
             raise click.UsageError("--content-type belongs to files that are one input each; records are JSON")
         return Form.WHOLE
+
+    def _refuse_contradictions(self) -> None:
+        pairs = {
+            "--each or --format": self.each and self.form is not None,
+            "--on-error or --max-errors": self.on_error is not None and self.max_errors is not None,
+            "--resume or --overwrite": self.resumes and self.overwrites,
+        }
+        for pair, are_both in pairs.items():
+            if are_both:
+                raise click.UsageError(f"give either {pair}, not both")
 
     def refuse_for_one(self) -> None:
         """Raise ``UsageError`` for what only a bulk run knows."""

@@ -6,6 +6,7 @@ Invariant: pure; moments come with their own time.
 from collections import deque
 
 from wfctl.bulk.progress import Progress
+from wfctl.engine.engine import NodeStatistics
 
 _RECENT_S = 5.0
 
@@ -46,11 +47,9 @@ class Rates:
         """Calls in a batch of a node, on average; ``None`` before the first one."""
         first, last = self._ends()
         before, now = first.nodes[index], last.nodes[index]
-        batches = now.batches - before.batches
-        settled = now.done + now.failed - before.done - before.failed
-        if batches <= 0:
-            batches, settled = now.batches, now.done + now.failed
-        return settled / batches if batches else None
+        if now.batches > before.batches:
+            return max(1.0, (_sent(now) - _sent(before)) / (now.batches - before.batches))
+        return mean_batch(now)
 
     def _ends(self) -> tuple[Progress, Progress]:
         return self._moments[0], self._moments[-1]
@@ -59,3 +58,13 @@ class Rates:
 def _per_second(first: Progress, last: Progress, count: int) -> float:
     elapsed_s = last.elapsed_s - first.elapsed_s
     return count / elapsed_s if elapsed_s > 0 else 0.0
+
+
+def mean_batch(node: NodeStatistics) -> float | None:
+    """Return how many calls the batches of a node hold on average, ``None`` before the first one."""
+    return max(1.0, _sent(node) / node.batches) if node.batches else None
+
+
+def _sent(node: NodeStatistics) -> int:
+    """Return how many calls went out; tries that were repeated count once."""
+    return node.done + node.failed + node.running

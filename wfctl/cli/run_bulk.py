@@ -20,6 +20,7 @@ from wfctl.bulk.run import BUDGET, BulkRun, Job, Output
 from wfctl.bulk.stream_output import StreamOutput
 from wfctl.cli.bulk_display import Display, NoDisplay, display_for
 from wfctl.cli.bulk_options import Bulk, BulkCommand, Window, is_bulk_output, is_folder
+from wfctl.cli.bulk_rates import mean_batch
 from wfctl.cli.console import answer, say
 from wfctl.cli.exits import Exit
 from wfctl.cli.notice import Notice, shown_if_slow
@@ -235,7 +236,8 @@ def _counted(number: int, what: str) -> str:
 def _show_nodes(progress: Progress) -> None:
     rows = [("node", "done", "failed", "batches", "calls a batch")]
     for node in progress.nodes:
-        mean = f"{(node.done + node.failed) / node.batches:.1f}" if node.batches else "-"
-        rows.append((node.node, f"{node.done:,}", f"{node.failed:,}", f"{node.batches:,}", mean))
+        mean = mean_batch(node)
+        calls = "-" if mean is None else f"{mean:.1f}"
+        rows.append((node.node, f"{node.done:,}", f"{node.failed:,}", f"{node.batches:,}", calls))
     for line in columns(rows, is_first_right=False):
         say(line)
