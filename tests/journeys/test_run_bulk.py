@@ -258,6 +258,8 @@ def test_the_output_among_the_inputs_is_left_out(echo, wfctl, tmp_path) -> None:
         (["in.jsonl", "--window", "many"], 2, "256, 64M, or 256,64M"),
         (["in.jsonl", "--window", "0"], 2, "256, 64M, or 256,64M"),
         (["in.jsonl", "-i", "a=b"], 2, "either INPUT or -i fields"),
+        (["-i", "a=b", "--dry-run"], 2, "--dry-run belongs to a run on many inputs"),
+        (["-i", "a=b", "--each"], 2, "belong to INPUT, not to -i fields"),
         (["one.json", "in.jsonl", "-i", "a=b"], 2, "either INPUT or -i fields"),
         (["one.json", "--each"], 1, "no JSON array"),
         (["empty.csv"], 1, "has no header row"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _WINDOW = re.compile(r"(?:(?P<count>\d+)(?:,|$))?(?:(?P<size>\d+(?:\.\d+)?)(?P<unit>[kMG])i?B?)?", re.IGNORECASE)
 _UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
-_ONLY_BULK = ("window", "on_error", "max_errors", "limit", "resumes", "overwrites")
+_ONLY_BULK = ("window", "on_error", "max_errors", "limit", "resumes", "overwrites", "dry_run")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,8 @@ def is_bulk(told: BulkCommand, *, has_fields: bool) -> bool:
     form = told.bulk.form_given(told.content_type)
     if has_fields and len(told.sources) > 1:
         raise click.UsageError("give either INPUT or -i fields, not both")
+    if has_fields and told.content_type is None and form is not None:
+        raise click.UsageError("--each and --format belong to INPUT, not to -i fields")
     if has_fields or not told.sources:
         return False
     if len(told.sources) > 1 or told.bulk.dry_run or form not in {None, Form.WHOLE} or is_bulk_output(told.output):
