@@ -308,6 +308,17 @@ def test_as_many_are_at_work_as_the_slowest_node_works_off_in_time():
     assert pace.limit == 256
 
 
+def test_failures_that_wait_nowhere_let_more_come():
+    plan = plan_of("a > b", {"b": WorkerSettings(batch_size=8)}, default=QUICK)
+    pace = Pace(plan, 10)
+    for expected in (2, 4, 8, 10):
+        pace.note_failures([("a", 0), ("b", 7)])
+        assert pace.limit == expected
+    pace = Pace(plan, 10)
+    pace.note_failures([("a", 1), ("b", 0)])
+    assert pace.limit == 1
+
+
 def test_a_batch_that_was_not_full_is_no_promise():
     plan = plan_of("a", {"a": WorkerSettings(batch_size=8, timeout_ms=10_000)})
     pace = Pace(plan, 256)

@@ -201,6 +201,11 @@ def test_a_pattern_and_many_words_are_read_in_order(folder, monkeypatch):
     assert [item.stem for item in read("b/c/*.bin")] == ["x.bin"]
 
 
+def test_no_pattern_leads_answers_out_of_their_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder / "b")
+    assert [item.stem for item in read("c*/../../*.txt")] == ["10.txt", "2.txt"]
+
+
 @pytest.mark.parametrize(("word", "complaint"), [("nosuch", "no such file"), ("*.png", "no file matches")])
 def test_a_word_that_names_nothing_is_refused(folder, monkeypatch, word, complaint):
     monkeypatch.chdir(folder)

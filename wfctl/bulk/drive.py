@@ -91,7 +91,7 @@ class Drive:
         self._order: deque[_Slot] = deque()
         """From the oldest input without a record in the output to the newest at work."""
         self._at_work = 0
-        self._failures_settled = 0
+        self._failures_settled = self._failures_paced = 0
         self._done = self._failed = self._position = 0
         self._is_stopped = self._is_refused = self._pump_is_due = False
         self._sample: RunResult | None = None
@@ -177,11 +177,16 @@ class Drive:
 
     def _keep_pace(self) -> None:
         now = self._loop.time()
-        if self._sample is not None and now - self._paced_at >= _PACE_S:
+        sample, has_failures = self._sample, self._failures_settled > self._failures_paced
+        if now - self._paced_at < _PACE_S or not (sample or has_failures):
+            return
+        if sample is not None:
             nodes = self._engine.statistics().nodes
             means = ((node.node, (node.done + node.failed) / node.batches) for node in nodes if node.batches)
-            self._pace.note(self._sample.timings, means)
-            self._sample, self._paced_at = None, now
+            self._pace.note(sample.timings, means)
+        else:
+            self._pace.note_failures((node.node, node.queued) for node in self._engine.statistics().nodes)
+        self._sample, self._failures_paced, self._paced_at = None, self._failures_settled, now
 
     def _submit(self) -> None:
         waiting, order, terms = self._ahead.waiting, self._order, self._terms

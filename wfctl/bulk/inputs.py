@@ -160,4 +160,6 @@ def _folder_of(word: str) -> str:
 
 
 def _below(path: str, base: str) -> str:
-    return os.path.relpath(os.path.abspath(path), base)  # noqa: PTH100
+    below = os.path.relpath(os.path.abspath(path), base)  # noqa: PTH100
+    # A pattern may lead out of its own beginning; answers never leave their folder.
+    return os.path.basename(path) if below.startswith(os.pardir) else below  # noqa: PTH119

@@ -49,6 +49,11 @@ class Pace:
             self._nodes[timing.node].note(timing.ran_s)
         self.limit = max(1, min(self._window, *(node.capacity() for node in self._nodes.values())))
 
+    def note_failures(self, queued: Iterable[tuple[str, int]]) -> None:
+        """Learn that inputs only fail, which gives no times: twice as many may come if they wait nowhere."""
+        if all(waiting < self._nodes[name].at_once for name, waiting in queued):
+            self.limit = min(self._window, 2 * self.limit)
+
 
 class _NodePace:
     """What one node can take."""
