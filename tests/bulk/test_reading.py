@@ -141,6 +141,12 @@ def test_the_elements_of_an_array_are_found_however_the_bytes_come(values, sizes
     assert [json.loads(body) for body in elements(text, sizes)] == json.loads(text)
 
 
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers()), st.lists(st.integers(1, 3)))
+def test_numbers_are_whole_wherever_they_are_cut(values, sizes):
+    text = json.dumps(values).encode()
+    assert elements(text, sizes) == [json.dumps(value).encode() for value in values]
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [

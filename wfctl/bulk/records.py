@@ -21,6 +21,7 @@ CHUNK = 256
 CHUNK_BYTES = 1024 * 1024
 
 _scan = json.JSONDecoder().raw_decode
+_NUMERIC = re.compile(r"[0-9.eE+-]*")
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -188,10 +189,14 @@ class _Text:
                 if not self.more():
                     raise
             else:
-                # A number may go on behind the block.
-                if end < len(self.buffer) or not self.more():
+                if not self._may_go_on(end) or not self.more():
                     begin, self.at = self.at, end
                     return self.buffer[begin:end]
+
+    def _may_go_on(self, end: int) -> bool:
+        """Whether a number that seems to end there goes on behind the block: ``0`` of ``0.5``, ``1`` of ``1e9``."""
+        rest = _NUMERIC.match(self.buffer, end)
+        return rest is None or rest.end() == len(self.buffer)
 
 
 def element_items(blocks: Blocks, numbering: Numbering, name: str) -> Iterator[list[Item]]:
