@@ -4,7 +4,7 @@ import json
 from base64 import b64decode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wfctl.bulk.item import Item
@@ -63,6 +63,7 @@ def test_a_name_stands_in_the_line_also_where_it_is_no_utf8():
     assert (told["input"], told["status"]) == ("a\udcff\n.png", 200)
 
 
+@settings(deadline=None)
 @given(st.binary(), st.sampled_from([None, "application/json", "text/html", "image/png"]))
 def test_any_answer_is_one_line_that_begins_with_number_and_status(body, content_type):
     line = line_of(body, content_type, status=201)

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wfctl.bulk import blocks, records
@@ -39,6 +39,7 @@ def cut(text: bytes, sizes: list[int]):
     yield text[at:]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=20)), st.lists(st.integers(1, 9)))
 def test_lines_are_the_same_however_the_bytes_come(pieces, sizes):
     text = b"\n".join(pieces)
@@ -47,6 +48,7 @@ def test_lines_are_the_same_however_the_bytes_come(pieces, sizes):
     assert list(Lines(blocks_of)) == (expected[:-1] if not expected[-1] else expected)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=12).map(lambda line: line.replace(b"\n", b""))), st.lists(st.integers(1, 9)))
 def test_a_line_beyond_the_limit_is_passed_over_and_no_other(lines, sizes):
     text = b"".join(line + b"\n" for line in lines)
@@ -107,6 +109,7 @@ def test_a_header_that_names_nothing_is_refused(tmp_path, text, complaint):
         read(tmp_path / "in.csv")
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.dictionaries(st.sampled_from(["x", "y z", "ü"]), st.text(alphabet='a",\n\rü', max_size=5), min_size=3))
 )
@@ -135,12 +138,14 @@ def elements(text: bytes, sizes: list[int]):
     return bodies([item for chunk in chunks for item in chunk])
 
 
+@settings(deadline=None)
 @given(st.lists(JSON), st.lists(st.integers(1, 7)), st.sampled_from([None, 1]), st.booleans())
 def test_the_elements_of_an_array_are_found_however_the_bytes_come(values, sizes, indent, is_ascii):
     text = json.dumps(values, indent=indent, ensure_ascii=is_ascii).encode("utf-8", "replace")
     assert [json.loads(body) for body in elements(text, sizes)] == json.loads(text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers()), st.lists(st.integers(1, 3)))
 def test_numbers_are_whole_wherever_they_are_cut(values, sizes):
     text = json.dumps(values).encode()
