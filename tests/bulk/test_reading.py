@@ -5,6 +5,7 @@ import io
 import json
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,15 @@ from wfctl.errors import UnreadableInputError
 
 def read(*words, form=None, **options):
     reading = Reading(Inputs(words=tuple(map(str, words)), form=form), **options)
-    items = [item for chunk in reading.chunks() for item in chunk]
+    with closing(reading):
+        return [item for chunk in reading.chunks() for item in chunk]
+
+
+def numbering(name):
+    """Return what numbers the records of a file; what it holds open is closed at once."""
+    reading = Reading(Inputs(words=(name,)))
     reading.close()
-    return items
+    return reading
 
 
 def bodies(items):
@@ -71,9 +78,11 @@ def test_each_line_is_an_input_as_it_stands(tmp_path):
 def test_a_broken_line_is_a_failed_input_and_the_rest_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "MAX_LINE", 2**20)
     (tmp_path / "in.jsonl").write_bytes(b'1\n{"a":\n\xff\n"x" 2\n' + b'"' + b"x" * 3 * blocks.BLOCK + b'"\n5\n')
-    lines = Lines(blocks.open_blocks(tmp_path / "in.jsonl", blocks.StopReading()), limit=2 * blocks.BLOCK)
-    reading = Reading(Inputs(words=(str(tmp_path / "in.jsonl"),)))
+    stop = blocks.StopReading()
+    lines = Lines(blocks.open_blocks(tmp_path / "in.jsonl", stop), limit=2 * blocks.BLOCK)
+    reading = numbering("in.jsonl")
     found = bodies([item for chunk in records.line_items(lines, reading) for item in chunk])
+    stop.close()
     assert found[0] == b"1"
     assert found[1].startswith("line 2 is not JSON: Expecting value")
     assert "line 3 is not JSON" in found[2]
@@ -119,7 +128,7 @@ def test_rows_are_read_as_the_standard_library_reads_them(rows):
     writer.writeheader()
     writer.writerows(rows)
     lines = Lines(iter([text.getvalue().encode()]))
-    chunks = records.row_items(lines, Reading(Inputs(words=("in.csv",))), "in.csv")
+    chunks = records.row_items(lines, numbering("in.csv"), "in.csv")
     found = [json.loads(item.parts[0].body) for chunk in chunks for item in chunk]
     assert found == list(csv.DictReader(io.StringIO(text.getvalue())))
 
@@ -132,9 +141,7 @@ JSON = st.recursive(
 
 
 def elements(text: bytes, sizes: list[int]):
-    chunks = element_items(
-        (block for block in cut(text, sizes) if block), Reading(Inputs(words=("in.json",))), "in.json"
-    )
+    chunks = element_items((block for block in cut(text, sizes) if block), numbering("in.json"), "in.json")
     return bodies([item for chunk in chunks for item in chunk])
 
 
