@@ -31,6 +31,7 @@ FLOORS = {
     "compat": 5,  # judges archives with the checks below it; runs nothing
     "engine": 5,
     "service": 6,
+    "bulk": 7,  # many inputs on one engine; stands on service
     "cli": 8,
     "__main__": 9,
     "__init__": 9,

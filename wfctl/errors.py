@@ -161,6 +161,12 @@ class DeadlineExceededError(RunError):
         return self.message
 
 
+class UnloadableError(RunError):
+    """A node's code loads no more, in any of its workers: no verdict on the input that was on its way there."""
+
+    code = "node-unloadable"
+
+
 class OverloadedError(WfctlError):
     """A queue is full and the run is refused before any work was done."""
 

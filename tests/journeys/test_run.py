@@ -78,7 +78,7 @@ def test_the_folder_of_the_input_is_enough(flow, wfctl) -> None:
         (["/dev/zero"], "no end"),
         (["-i", "a=@/dev/zero"], "no end"),
         (["-i", "a=b", "-"], "either"),
-        (["."], "name it with -w"),
+        (["flow"], "name it with -w"),
         (["some.war"], "name it with -w"),
         (["broken.json"], "is not JSON: Expecting"),
         (["-i", "a=b", "-o", "nosuch/answer"], 'there is no folder "nosuch"'),

@@ -1,8 +1,10 @@
+import csv
 import json
 import re
 import shutil
 import subprocess
 import sys
+from itertools import islice
 
 import pytest
 from sample_nodes import SAMPLES, in_shell
@@ -79,3 +81,14 @@ def test_the_commands_of_the_readme_work(sample):
     assert commands.count("wfctl ") >= 2
     done = in_shell("-ec", commands, cwd=sample.parents[1])
     assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("sample", ["digits"], indirect=True)
+def test_the_digits_answer_a_file_of_lines(sample):
+    done = wfctl("run", sample / "inputs.jsonl", "-o", "answers.jsonl", cwd=sample)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line)["answer"]["digit"] for line in (sample / "answers.jsonl").read_text().splitlines()]
+    with (sample / "held_out.csv").open() as rows:
+        expected = [int(row["label"]) for row in islice(csv.DictReader(rows), len(found))]
+    assert len(found) == 10
+    assert found == expected

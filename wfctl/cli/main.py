@@ -27,7 +27,7 @@ COMPLETION_VARIABLE = "_WFCTL_COMPLETE"
 # Name -> one line of help. The module ``wfctl.cli.<name>`` (hyphens as underscores) holds ``command``. The lines
 # stand here so that ``wfctl --help`` imports none of the modules; a test compares them with the commands' own.
 COMMANDS: Mapping[str, str] = {
-    "run": "Run a workflow on an input and print the answer.",
+    "run": "Run a workflow on an input and print the answer, or on many inputs.",
     "validate": "Check workflows without running anything.",
     "check-compat": "Say what becomes of TorchServe archives here.",
     "render": "Draw the graph of a workflow.",

@@ -47,6 +47,11 @@ def colour_choice(environ: Mapping[str, str] = os.environ) -> bool | None:
     return False if environ.get("NO_COLOR") else None
 
 
+def is_dumb_terminal(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal, if there is one, can only write line below line."""
+    return environ.get("TERM", "dumb") == "dumb"
+
+
 def is_github_actions(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether this is a job of GitHub Actions, which reads findings from workflow commands."""
     return environ.get("GITHUB_ACTIONS") == "true"

@@ -4,28 +4,42 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
-from wfctl.cli.console import say
+from wfctl.cli.bulk_options import Bulk, BulkCommand, bulk_options, is_bulk
 from wfctl.cli.discover import find_workflow
+from wfctl.cli.exits import Exit
 from wfctl.cli.fetching import Fetching, fetch_options
 from wfctl.cli.loading import Loading, loading_options
 from wfctl.cli.notice import Notice, shown_if_slow
 from wfctl.cli.options import complete_nodes, complete_workflows, model_store_option
+from wfctl.cli.run_help import RUN_HELP
 from wfctl.cli.run_input import STDIN, read_parts
-from wfctl.cli.run_output import expect_folder_of, kept_for_the_answer, show_line, show_logs, show_timings, write_answer
+from wfctl.cli.run_output import (
+    expect_folder_of,
+    kept_for_the_answer,
+    show_differences,
+    show_line,
+    show_logs,
+    show_timings,
+    write_answer,
+)
 from wfctl.errors import RunError
 
 if TYPE_CHECKING:
     from wfctl.engine.call import Part
     from wfctl.service.answer import Answer
     from wfctl.service.deployment import Deployment
+    from wfctl.service.options import Options
 
 
-@click.command(epilog="Exit codes: 0 answered, 1 not a sound workflow, 2 usage, 3 a handler failed, 4 system.")
-@click.argument("source", metavar="[INPUT]", required=False)
+@click.command(
+    help=RUN_HELP,
+    epilog="Exit codes: 0 answered, 1 not a sound workflow, 2 usage, 3 a handler or a bulk input failed, 4 system.",
+)
+@click.argument("sources", metavar="[INPUT]...", nargs=-1)
 @click.option(
     "-w",
     "--workflow",
@@ -39,8 +53,8 @@ if TYPE_CHECKING:
 @click.option(
     "-i", "--input", "fields", multiple=True, metavar="NAME=TEXT|NAME=@FILE", help="A form field; repeatable."
 )
-@click.option("--content-type", metavar="TYPE", help="Of INPUT; by default what its name tells.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the answer to a file.")
+@click.option("--content-type", metavar="TYPE", help="Of INPUT, then one input; by default what its name tells.")
+@click.option("-o", "--output", metavar="OUTPUT", help="A file for the answer; for answers FILE.jsonl or FOLDER/.")
 @click.option(
     "--until",
     metavar="NODE",
@@ -49,52 +63,66 @@ if TYPE_CHECKING:
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show the times of every node on standard error.")
 @click.option("--inline", is_flag=True, help="Run every node in this process, for breakpoint() and profilers.")
+@bulk_options
 @loading_options
 def command(
     *,
-    source: str | None,
+    sources: tuple[str, ...],
     workflow: str | None,
     handler: Path | None,
     model_store: Path | None,
     fetching: Fetching,
     fields: tuple[str, ...],
     content_type: str | None,
-    output: Path | None,
+    output: str | None,
     until: str | None,
     verbose: bool,
     inline: bool,
+    bulk: Bulk,
     loading: Loading,
-) -> None:
-    """Run a workflow on an input and print the answer.
-
-    INPUT is a JSON file, any other file with the content type its name tells, or `-` for standard input (JSON if it
-    is JSON, else text if it is UTF-8, else bytes).
-
-    The answer goes to standard output exactly as the last node returned it; on a terminal JSON is indented, and an
-    answer that is not text is refused. What handlers print goes to standard error, the node's name in front.
-
-    Archives are fetched only from where --allow-url allows it, and run only if their digest is pinned or with --trust.
-    """
-    from wfctl.service.deployment import open_deployment
-
-    parts = read_parts(source, fields, content_type)
-    if output is not None:
-        expect_folder_of(output)
+) -> int:
+    """Run a workflow; ``RUN_HELP`` says the rest."""
+    told = BulkCommand(
+        sources=sources,
+        bulk=bulk,
+        output=output,
+        content_type=content_type,
+        options={"until": until, "service-envelope": loading.service_envelope, "ts": loading.ts},
+        is_inline=inline,
+        is_verbose=verbose,
+    )
+    is_many = is_bulk(told, has_fields=bool(fields))
+    parts = () if is_many else _one_input(told, fields)
     notice = Notice("loading ...", sys.stderr)
-    deployment = open_deployment(
-        _workflow(workflow, source, fetching.workflow_store),
-        handler=handler,
-        model_store=model_store,
-        until=until,
-        inline=inline,
-        on_output=partial(_show_line, notice),
+    path = _workflow(workflow, sources[0] if sources else None, fetching.workflow_store)
+    opening = {
+        "handler": handler,
+        "model_store": model_store,
+        "until": until,
         **loading.arguments(),
         **fetching.arguments(notice),
-    )
+    }
+    if is_many:
+        from wfctl.cli.run_bulk import run_bulk
+        from wfctl.service.options import request_for
+
+        return run_bulk(told, request_for(path, cast("Options", opening)), notice)
+    from wfctl.service.deployment import open_deployment
+
+    deployment = open_deployment(path, inline=inline, on_output=partial(_show_line, notice), **opening)
     answer = _answer(deployment, parts, notice, is_inline=inline)
     if verbose:
         show_timings(answer)
-    write_answer(answer, output)
+    write_answer(answer, None if output is None else Path(output))
+    return Exit.OK
+
+
+def _one_input(told: BulkCommand, fields: tuple[str, ...]) -> tuple["Part", ...]:
+    told.bulk.refuse_for_one()
+    parts = read_parts(told.sources[0] if told.sources else None, fields, told.content_type)
+    if told.output is not None:
+        expect_folder_of(Path(told.output))
+    return parts
 
 
 def _answer(deployment: "Deployment", parts: tuple["Part", ...], notice: Notice, *, is_inline: bool) -> "Answer":
@@ -104,19 +132,8 @@ def _answer(deployment: "Deployment", parts: tuple["Part", ...], notice: Notice,
             stack.enter_context(kept_for_the_answer())
         with shown_if_slow(notice):
             opened = stack.enter_context(deployment)
-        _show_differences(opened)
+        show_differences(opened)
         return opened.predict_parts(parts) if is_inline else _answered_by_workers(opened, parts)
-
-
-def _show_differences(deployment: "Deployment") -> None:
-    """Say how the run differs from what the archives ask for, a line each."""
-    from wfctl.diagnostics.catalog import RULES
-
-    for found in deployment.report:
-        if RULES[found.code].at_run:
-            say(f"{found.severity.word}: {found.message} [{found.code}]")
-    for sentence in deployment.limits:
-        say(f"note: {sentence}")
 
 
 def _answered_by_workers(deployment: "Deployment", parts: tuple["Part", ...]) -> "Answer":

@@ -4,7 +4,6 @@ Invariant: reads what the user named and nothing else; what it cannot read is a 
 """
 
 import json
-import mimetypes
 import os
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import click
 from wfctl.cli.stdin import read_stdin
 from wfctl.engine.call import Part
 from wfctl.errors import UnreadableInputError
-from wfctl.service.inputs import BYTES_TYPE, JSON_TYPE, TEXT_TYPE
+from wfctl.service.inputs import JSON_TYPE, guess, sniff
 
 STDIN = "-"
 _WAR = ".war"
@@ -34,9 +33,9 @@ def read_parts(source: str | None, fields: tuple[str, ...], content_type: str | 
         return (Part("body", body, content_type or sniff(body)),)
     path = Path(source)
     body = _read(path)
-    if content_type is None and guess(path) == JSON_TYPE:
+    if content_type is None and guess(path.name) == JSON_TYPE:
         _refuse_broken_json(path, body)
-    return (Part("body", body, content_type or guess(path)),)
+    return (Part("body", body, content_type or guess(path.name)),)
 
 
 def _refuse_broken_json(path: Path, body: bytes) -> None:
@@ -61,7 +60,7 @@ def _field(word: str) -> Part:
         raise click.UsageError(f'-i takes name=text or name=@file, not "{word}"')
     if value.startswith("@"):
         path = Path(value[1:])
-        return Part(name, _read(path), guess(path))
+        return Part(name, _read(path), guess(path.name))
     # What the shell passed, also where it is no UTF-8.
     return Part(name, os.fsencode(value), "")
 
@@ -78,21 +77,3 @@ def _read(path: Path) -> bytes:
         raise UnreadableInputError(
             f'"{path}" cannot be read: {reason}', hint="INPUT is a file; standard input is `-`"
         ) from error
-
-
-def guess(path: Path) -> str:
-    """Return the content type that a file's name tells."""
-    return mimetypes.guess_type(path.name)[0] or BYTES_TYPE
-
-
-def sniff(body: bytes) -> str:
-    """Return the content type of bytes without a name: JSON if they are JSON, else text if UTF-8, else bytes."""
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        return BYTES_TYPE
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return TEXT_TYPE
-    return JSON_TYPE

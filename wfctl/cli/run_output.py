@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from wfctl.cli.printable import printable
 from wfctl.cli.replace_file import replace_file
 from wfctl.errors import UnreadableInputError, WfctlError
 from wfctl.service.answer import Answer
+
+if TYPE_CHECKING:
+    from wfctl.service.deployment import Deployment
 
 
 class BinaryAnswerError(WfctlError):
@@ -113,3 +117,14 @@ def _readable(seconds: float) -> str:
     if seconds < 1e-6:  # noqa: PLR2004 - microseconds, as the sentence above says
         return "-"
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.2f} ms"
+
+
+def show_differences(deployment: "Deployment") -> None:
+    """Say how the run differs from what the archives ask for, a line each."""
+    from wfctl.diagnostics.catalog import RULES
+
+    for found in deployment.report:
+        if RULES[found.code].at_run:
+            say(f"{found.severity.word}: {found.message} [{found.code}]")
+    for sentence in deployment.limits:
+        say(f"note: {sentence}")

@@ -8,7 +8,7 @@ is left: worker processes, threads, temporary folders.
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from os import PathLike
 from types import TracebackType
@@ -77,8 +77,17 @@ def open_deployment(
 class Deployment:
     """One running workflow; made by ``open_deployment``."""
 
-    def __init__(self, request: Request, *, inline: bool, on_output: OutputSink) -> None:
+    def __init__(
+        self,
+        request: Request,
+        *,
+        inline: bool,
+        on_output: OutputSink,
+        on_prepared: Callable[[Prepared], None] | None = None,
+    ) -> None:
         self._request = request
+        self._on_prepared = on_prepared
+        """Called in a thread before any worker starts; what it raises ends the opening."""
         self._inline = inline
         self._on_output = on_output
         self._stack: AsyncExitStack | None = None
@@ -172,6 +181,10 @@ class Deployment:
         """Run the workflow on ready-made request parts, on the caller's event loop."""
         return Answer(await self.engine.run(parts, headers or {}))
 
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the engine's event loop and wait for it; an interrupt cancels it and sees it end."""
+        return _open(self._portal).call(work)
+
     def __enter__(self) -> Self:
         portal = InlinePortal() if self._inline else ThreadPortal()
         try:
@@ -199,6 +212,8 @@ class Deployment:
             stack.push_async_callback(backend.close)
             prepared = await _prepared(self._request)
             stack.push_async_callback(asyncio.to_thread, prepared.remove)
+            if self._on_prepared is not None:
+                await asyncio.to_thread(self._on_prepared, prepared)
             self._engine = await stack.enter_async_context(
                 open_engine(prepared.plan, backend, on_output=self._on_output)
             )

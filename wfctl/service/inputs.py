@@ -4,6 +4,7 @@ Invariant: no files and no processes; a value becomes bytes with a content type,
 """
 
 import json
+import mimetypes
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,3 +57,21 @@ def form_parts(fields: Mapping[str, Any]) -> tuple[Part, ...]:
 def _form_part(name: str, value: Any) -> Part:
     body, content_type = encode(value)
     return Part(name, body, content_type if content_type == JSON_TYPE else "")
+
+
+def guess(name: str) -> str:
+    """Return the content type that a file's name tells."""
+    return mimetypes.guess_type(name)[0] or BYTES_TYPE
+
+
+def sniff(body: bytes) -> str:
+    """Return the content type of bytes without a name: JSON if they are JSON, else text if UTF-8, else bytes."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return BYTES_TYPE
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return TEXT_TYPE
+    return JSON_TYPE

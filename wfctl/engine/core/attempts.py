@@ -6,7 +6,7 @@ Invariant: a failed run leaves nothing in any queue. Nothing here looks at a clo
 from wfctl.engine.call import CallAnswer, CallError, Input, Part
 from wfctl.engine.core.commands import Command, SettleRun, WithdrawCalls
 from wfctl.engine.core.records import Attempt, CoreState, NodeState, Run
-from wfctl.errors import DeadlineExceededError, RunError, WfctlError
+from wfctl.errors import DeadlineExceededError, RunError, UnloadableError, WfctlError
 
 MOST_DEATHS = 3
 """Workers that one call may cost before it is to blame."""
@@ -266,7 +266,7 @@ def fail_unloadable(state: CoreState, node: NodeState, commands: list[Command]) 
     while node.queue or node.alone:
         attempt = (node.queue or node.alone)[0]
         node.failed += 1
-        error = RunError(
+        error = UnloadableError(
             f"it cannot be loaded any more: {cause.message}",
             node=node.name,
             attempts=attempt.number - 1,
