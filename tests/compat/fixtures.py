@@ -117,7 +117,9 @@ def workflow_of(fixture: Fixture, into: Path) -> Path:
         return spec
     pack(fixture, into / f"{fixture.name}.mar", staging=into / "files")
     spec.write_text(
-        f"models:\n  batch-size: 4\n  model: {{url: {fixture.name}.mar}}\ndag:\n  model: []\n", encoding="utf-8"
+        # Batches as the original's: then all that differs is the handler's doing.
+        f"models:\n  batch-size: 4\n  model: {{url: {fixture.name}.mar}}\ndag:\n  model: []\nwfctl: {{batching: fixed}}\n",
+        encoding="utf-8",
     )
     return spec
 

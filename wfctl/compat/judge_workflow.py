@@ -14,14 +14,14 @@ from wfctl.archive.inside import look_through
 from wfctl.archive.read_sources import Origin, ReadSources, missing_in, read_sources
 from wfctl.archive.unpack import open_archive, unpack
 from wfctl.check.check import check
-from wfctl.check.model import Checked, Surroundings
+from wfctl.check.model import Checked, ModelFact, Surroundings
 from wfctl.compat.judge_model import rows_about
 from wfctl.compat.merge import merged
 from wfctl.compat.model import Code, HasLibrary, Judged, Row, Stores
 from wfctl.compat.python_file import PythonFile, read_python
 from wfctl.compat.read_model import read_files, read_model
 from wfctl.compat.rules import about_code
-from wfctl.compat.spec_rows import fetched_model, rows_of, sent_early
+from wfctl.compat.spec_rows import fetched_model, rows_of, sent_early, workers_follow_load
 from wfctl.diagnostics.catalog import find
 from wfctl.diagnostics.model import SourceText
 from wfctl.errors import ArchiveError, UnreadableInputError
@@ -42,17 +42,19 @@ def judge_workflow(path: Path, stores: Stores, has_library: HasLibrary) -> Judge
         environment_store=stores.environment_store,
         allowed=parse_allowed(("file:///",)),  # what must be allowed by name is worth knowing all the same
     )
+    facts: dict[str, ModelFact] = {}
 
     def look(spec: WorkflowSpec) -> Surroundings:
         """Look for the archives that the spec names."""
-        models = facts_for(spec.models, places, digest_of_member=digests_in(path), look_inside=look_through)
-        return Surroundings(models=models, missing_in_manifest=missing_in(read))
+        facts.update(facts_for(spec.models, places, digest_of_member=digests_in(path), look_inside=look_through))
+        return Surroundings(models=facts, missing_in_manifest=missing_in(read))
 
     checked = check(read.sources, look=look, compat=True)
     nodes = _nodes(checked)
     rows = list(rows_of(checked.report))
     if checked.spec is not None:
         rows += sent_early(checked.spec, nodes.values())
+        rows += workers_follow_load(checked.spec, nodes.values(), facts)
     rows += about_code(_functions(path, read, nodes), has_library)
     with ExitStack() as stack:
         at = _finder(read, places, stack)

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from wfctl.check.model import ModelFact
 from wfctl.check.url import read_url
 from wfctl.check.wording import quoted, to_type
 from wfctl.compat.found import NOTHING_TO_DO
 from wfctl.compat.model import Row
 from wfctl.diagnostics.catalog import RULES, find
-from wfctl.diagnostics.model import Diagnostic, Severity
+from wfctl.diagnostics.model import Diagnostic, Severity, Span
 from wfctl.diagnostics.report import Report
-from wfctl.spec.model import Batching, WorkflowSpec
+from wfctl.spec.model import Batching, ModelSpec, WorkflowSpec
 from wfctl.workflow import Node
 
 _DIFFERENCES: Final = "WF9"
@@ -38,6 +39,12 @@ _SENT_EARLY: Final = (
     " requests on their way only, so that batches are smaller at low load"
 )
 _WAIT: Final = 'nothing to do; "batching: fixed" under "wfctl:" would wait as TorchServe does'
+_MOST: Final = "max-workers"
+_FOLLOW_LOAD: Final = (
+    "TorchServe starts the max-workers of a model at once and keeps them, whatever min-workers says; here min-workers"
+    " are started and kept, and more of them come while requests wait"
+)
+_ALL_AT_ONCE: Final = "raise min-workers to max-workers to have all of them from the start"
 _TOLERATED: Final = "; TorchServe says nothing to this; here it runs too, and wfctl validate --compat warns of it"
 _ALSO: Final = frozenset(
     {"none-not-guarded", "unmet-requirement", "config-not-supported", "config-value-ignored"},
@@ -81,8 +88,21 @@ def sent_early(spec: WorkflowSpec, nodes: Iterable[Node]) -> Iterator[Row]:
     for node in nodes:
         model, settings = node.model, node.settings
         if model is not None and settings.batch_size > 1 and settings.max_batch_delay_ms:
-            at = model.spans.get(_SIZE) or spec.globals_spans.get(_SIZE)
-            yield Row(finding=find("WF940", _SENT_EARLY, at, help=_WAIT), nodes=(node.name,))
+            yield Row(finding=find("WF940", _SENT_EARLY, _place(_SIZE, model, spec), help=_WAIT), nodes=(node.name,))
+
+
+def workers_follow_load(spec: WorkflowSpec, nodes: Iterable[Node], facts: Mapping[str, ModelFact]) -> Iterator[Row]:
+    """Tell of models whose workers are not all there from the start; where an archive says how many, its rows do."""
+    for node in nodes:
+        model, settings, fact = node.model, node.settings, facts.get(node.name)
+        is_said_inside = fact is not None and fact.inside is not None and fact.inside.config.workers is not None
+        if model is not None and settings.min_workers < settings.max_workers and not is_said_inside:
+            at = _place(_MOST, model, spec)
+            yield Row(finding=find("WF941", _FOLLOW_LOAD, at, help=_ALL_AT_ONCE), nodes=(node.name,))
+
+
+def _place(key: str, model: ModelSpec, spec: WorkflowSpec) -> Span | None:
+    return model.spans.get(key) or spec.globals_spans.get(key)
 
 
 def _remedy(finding: Diagnostic) -> str:

@@ -142,6 +142,7 @@ _ROWS = (
     Rule("WF938", "extra-needed", _W, "a handler needs an extra of wfctl that is not installed"),
     Rule("WF939", "library-not-installed", _W, "a handler imports a library that is not installed"),
     Rule("WF940", "batches-sent-early", _N, "TorchServe waits out max-batch-delay for a batch that is not full"),
+    Rule("WF941", "workers-follow-load", _N, "TorchServe starts max-workers of a model at once and keeps them"),
 )
 
 RULES: dict[str, Rule] = {rule.code: rule for rule in _ROWS}

@@ -1,0 +1,2 @@
+def pre(data, context):
+    return data
