@@ -10,7 +10,7 @@ from fakes.plans import plan_of
 from wfctl.engine.call import WITHDRAWN, CallAnswer, CallError
 from wfctl.engine.core import events
 from wfctl.engine.core.commands import AskProgress, KillWorker, SendCalls, SettleRun, WithdrawCalls
-from wfctl.errors import DeadlineExceededError, RunError
+from wfctl.errors import DeadlineExceededError, RunError, UnloadableError
 from wfctl.spec.model import WorkerSettings
 
 
@@ -251,4 +251,5 @@ def test_a_failure_in_the_queue_names_what_cannot_be_loaded():
         for command in commands:
             if kinds([command]) == ["StartWorker"]:
                 floor.tell(events.worker_failed, command.worker, RunError("weights are gone", node="a", attempts=1))
-    assert "none can be loaded: weights are gone" in run.error.message
+    assert isinstance(run.error, UnloadableError)
+    assert "none loads at present: weights are gone" in run.error.message

@@ -180,17 +180,21 @@ def expire_attempt(state: CoreState, attempt: Attempt, now: float, commands: lis
         enqueue(state, run, node, attempt.input, number + 1, now)
         return
     node.failed += 1
-    where = "no worker was free for it" if worker is None else "the handler did not answer"
-    if worker is None and node.last_failure is not None:
-        where = f"no worker was there for it, for none can be loaded: {node.last_failure}"
-    error = DeadlineExceededError(
+    fail_run(state, run, _out_of_time(node, number, was_waiting=worker is None), commands)
+
+
+def _out_of_time(node: NodeState, number: int, *, was_waiting: bool) -> RunError:
+    if was_waiting and node.last_failure is not None and not node.has_ready_worker:
+        words = f"no worker was there for it, and none loads at present: {node.last_failure}"
+        return UnloadableError(words, node=node.name, attempts=number - 1, status=503)
+    where = "no worker was free for it" if was_waiting else "the handler did not answer"
+    return DeadlineExceededError(
         f'node "{node.name}" used up its {node.timeout_ms} ms, {where} (attempt {number} of {number})',
         node=node.name,
         attempts=number,
         status=504,
         hint='raise "timeout-ms", or give the node more workers',
     )
-    fail_run(state, run, error, commands)
 
 
 def expire_queue(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:

@@ -174,6 +174,11 @@ class NodeState:
         """Attempts that wait for a worker."""
         return len(self.queue) + len(self.alone)
 
+    @property
+    def has_ready_worker(self) -> bool:
+        """Whether some worker could take calls, now or after those that it has."""
+        return any(worker.state is WorkerState.READY for worker in self.workers.values())
+
     def __repr__(self) -> str:
         return f"NodeState({self.name!r}, {self.waiting} queued, {len(self.workers)} workers)"
 
