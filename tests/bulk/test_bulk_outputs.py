@@ -177,3 +177,12 @@ def test_a_side_car_that_is_missing_or_broken_is_refused(tmp_path, text):
         path.write_text(text)
     with pytest.raises(OtherRunError, match="is missing or broken"):
         read_charter(path, tmp_path / "out.jsonl")
+
+
+def test_a_run_killed_while_it_wrote_what_it_is_about_has_written_nothing(tmp_path):
+    folder = AnswerFolder(tmp_path / "out")
+    folder.path.mkdir()
+    (folder.path / "..wfctl-run.json.part").write_text('{"version": ')
+    assert not folder.exists()
+    (folder.path / "1.json").write_text("{}")
+    assert folder.exists()

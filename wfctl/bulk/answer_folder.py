@@ -12,6 +12,7 @@ from pathlib import Path
 
 from wfctl.bulk.failures import derive_failures
 from wfctl.bulk.item import Item
+from wfctl.bulk.ledger import part_of
 from wfctl.bulk.line_file import FLUSH_S, TakenOutputError
 from wfctl.bulk.lines import error_line, told, told_error, told_fault
 from wfctl.bulk.sink import Record, not_written
@@ -136,8 +137,10 @@ class AnswerFolder:
 
     def exists(self) -> bool:
         """Whether there is something that a new run could overwrite."""
+        # A run that was killed while it wrote what it is about has written nothing else.
+        own = {RUN_FILE, part_of(self.charter_path).name}
         try:
-            return any(name != RUN_FILE for name in os.listdir(self.path))  # noqa: PTH208
+            return any(name not in own for name in os.listdir(self.path))  # noqa: PTH208
         except OSError:
             return False
 

@@ -44,7 +44,7 @@ _BY_VERSION = {_VERSION: _first_form}
 
 def write_charter(charter: Charter, path: Path) -> None:
     """Write the side-car."""
-    part = path.with_name(f".{path.name}.part")
+    part = part_of(path)
     try:
         with part.open("w", encoding="utf-8") as stream:
             json.dump({"version": _VERSION, **asdict(charter)}, stream, indent=2)
@@ -56,6 +56,11 @@ def write_charter(charter: Charter, path: Path) -> None:
         with suppress(OSError):
             part.unlink()
         raise not_written(path, error) from error
+
+
+def part_of(path: Path) -> Path:
+    """Return where a side-car is written before it gets its name."""
+    return path.with_name(f".{path.name}.part")
 
 
 def read_charter(path: Path, output: Path) -> Charter:
