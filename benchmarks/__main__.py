@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 
 from benchmarks import (
     bulk,
-    bulk_runs,
     command_line,
     large_specs,
     memory,
@@ -35,7 +34,6 @@ BENCHMARKS: Mapping[str, Callable[[Effort], None]] = {
     "mlp-objects": mlp.run_objects,
     "payloads": lambda _: payloads.run(),
     "bulk": bulk.run,
-    "bulk-runs": lambda _: bulk_runs.run(),
     "start": start.run,
     "memory": memory.run,
 }

@@ -29,8 +29,9 @@ _FAST_NS = 200_000
 """A batch that takes less may keep the answers of the one before it waiting."""
 _WARY = 8
 """Fast batches in a row after which a node counts as fast."""
-_MOST_HELD = 8
-"""Answers that wait to be sent together; the next node can begin with them meanwhile."""
+_LEAST_HELD, _SHARE = 8, 4
+"""Answers leave when there are so many, or a quarter of what is still to be done: few enough that the next node can
+begin with them meanwhile, and more at a time where there is much."""
 _MOST_HELD_BYTES = 256 * 1024
 
 
@@ -148,7 +149,8 @@ class _Desk:
             self._wary = _WARY
         elif self._wary:
             self._wary -= 1
-        if is_borrowed or len(held) >= _MOST_HELD or self._held_bytes >= _MOST_HELD_BYTES:
+        enough = max(_LEAST_HELD, len(self._batches) // _SHARE)
+        if is_borrowed or len(held) >= enough or self._held_bytes >= _MOST_HELD_BYTES:
             self._send_answers()
 
     def _send_answers(self) -> None:
