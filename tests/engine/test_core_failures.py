@@ -123,6 +123,13 @@ def test_a_worker_that_died_between_two_batches_makes_nobody_suspect():
     assert list(floor.node().queue) == send.calls
 
 
+def test_a_number_that_is_no_batch_makes_the_oldest_suspect():
+    floor = fast(retry_attempts=0)
+    _, (send,) = floor.submit(3)
+    floor.tell(events.worker_lost, send.worker, "signal 9", running=2**60)
+    assert [call.deaths for call in send.calls] == [1, 0, 0]
+
+
 def test_a_slow_node_holds_only_what_it_runs_and_a_fast_one_about_a_millisecond():
     floor = Floor()
     _, (send,) = floor.submit(9)

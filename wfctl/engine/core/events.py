@@ -269,14 +269,15 @@ def worker_lost(
 ) -> list[Command]:
     """Decide about the calls of a dead worker, and have it replaced.
 
-    ``running`` is the batch that it ran, 0 for none; where that is not known, the oldest is taken for it.
+    ``running`` is the batch that it ran, 0 for none; where that is not known, or no number of a batch (handlers can
+    reach the memory it stands in), the oldest is taken for it.
     """
     commands: list[Command] = []
     worker = forget_worker(state, worker_id)
     if worker is None:
         return commands
     node, calls = worker.node, list(worker.calls.values())
-    if running is None and calls:
+    if calls and (running is None or running > worker.last_batch):
         running = calls[0].batch_id
     untouched: list[Attempt] = []
     for attempt in calls:

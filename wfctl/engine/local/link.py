@@ -89,6 +89,7 @@ class WorkerLink:
         self._failure: LoadError | None = None
         self._reason: str | None = None
         self._is_reading = True
+        self._is_unreadable = False
         self._last_resort: asyncio.TimerHandle | None = None
         self._prints = [
             PrintedPipe(loop, ends.stdout, lambda line: listener.worker_printed(node, "stdout", line)),
@@ -166,7 +167,8 @@ class WorkerLink:
         self._stop_reading()
         if self._last_resort is not None:
             self._last_resort.cancel()
-        running = self._marker.running
+        # Who wrote rubbish may be done with its batch by now; its answer is among what cannot be read.
+        running = self._marker.running or (None if self._is_unreadable else 0)
         self._marker.close()
         self._outbox.close()
         self._stream.close()
@@ -200,6 +202,7 @@ class WorkerLink:
             self._take(self._decoder.advance(size))
         except FrameError as reason:
             self._stop_reading()
+            self._is_unreadable = True
             self.end(f"its answers cannot be read: {reason}")
             return False
         return True

@@ -57,6 +57,7 @@ def work(channel: Channel, start: WorkerStart, marker: Marker) -> None:
     host = _loaded(channel, start)
     if host is None:
         return
+    marker.keep_from_children()
     channel.send(encode_report(FrameKind.READY, {"pid": os.getpid()}))
     _Desk(channel, host, marker, RequestIds(start.request_ids)).serve()
 
@@ -99,6 +100,8 @@ class _Desk:
         while True:
             while not batches:
                 self._send_answers()
+                # Not before: a handler that closed our socket is found out when its answer cannot be sent.
+                marker.running = 0
                 frame = self._channel.receive()
                 if frame is None:
                     return
@@ -109,9 +112,7 @@ class _Desk:
                     continue
             number, batch = batches.popleft()
             marker.running = number
-            answers = self._answered(batch)
-            marker.running = 0
-            self._put(answers)
+            self._put(self._answered(batch))
 
     def _look_up(self) -> None:
         """Before a batch that may take long: send what is done, and see whether the batch is still wanted."""
@@ -154,7 +155,8 @@ class _Desk:
             buffers = encode_answers(answers)
         except Exception as reason:  # noqa: BLE001 - too large, say: they wait for an answer, so this becomes it
             if len(answers) == 1:
-                buffers = encode_answers(_all_failed([answers[0].call_id], reason))
+                error = CallError(f"the answer cannot be sent: {reason}", status=_UNAVAILABLE, is_final=True)
+                buffers = encode_answers([CallAnswer(answers[0].call_id, error.status, error=error)])
             else:
                 for answer in answers:
                     self._answers = [answer]

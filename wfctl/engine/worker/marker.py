@@ -37,6 +37,13 @@ class Marker:
     def running(self, number: int) -> None:
         self._word[0] = number
 
+    def keep_from_children(self) -> None:
+        """See to it that a process which the handler forks, and which comes back from it, changes a copy only."""
+        os.register_at_fork(after_in_child=self._detach)
+
+    def _detach(self) -> None:
+        self._word = memoryview(bytearray(self._word)).cast("Q")
+
     def close(self) -> None:
         """Let go of the memory."""
         self._word.release()
