@@ -259,3 +259,55 @@ def test_a_failure_in_the_queue_names_what_cannot_be_loaded():
             if kinds([command]) == ["StartWorker"]:
                 floor.tell(events.worker_failed, command.worker, RunError("weights are gone", node="a", attempts=1))
     assert "none can be loaded: weights are gone" in run.error.message
+
+
+def test_what_a_silent_worker_is_done_with_and_has_not_told_goes_to_another_as_well():
+    floor = fast(max_workers=2)
+    _, sends = floor.submit(8)
+    silent, other = sends
+    floor.took(other, 0.00001)
+    floor.wake()
+    withdraw, send = floor.tell(events.progress_told, silent.worker, silent.calls[2].batch_id)
+    assert [call.call_id for call in send.calls] == [silent.calls[at].call_id for at in (0, 1, 3)]
+    # Its own answers come late, then: the other's count.
+    told = [CallAnswer(call_id, body=b"mine") for call_id in withdraw.call_ids[:2]]
+    assert floor.tell(events.calls_answered, silent.worker, told) == []
+    assert (floor.state.late_answers, floor.state.stray_answers) == (2, 0)
+    assert len(floor.answer(send)) == 3
+
+
+def test_a_silent_worker_is_handed_nothing_ahead_until_it_has_spoken():
+    floor = fast(max_workers=2)
+    _, (silent, other) = floor.submit(8)
+    floor.took(other, 0.00001)
+    floor.wake()
+    withdraw, send = floor.tell(events.progress_told, silent.worker, silent.calls[0].batch_id)
+    _, (more,) = floor.submit(5)
+    assert more.worker == send.worker == other.worker
+    floor.tell(events.calls_answered, silent.worker, [CallAnswer(each, WITHDRAWN) for each in withdraw.call_ids])
+    assert {each.worker for each in floor.submit(40)[1]} == {silent.worker, other.worker}
+
+
+def test_a_worker_stuck_under_load_is_asked_though_no_other_is_free():
+    floor = fast(max_workers=2)
+    _, (stuck, other) = floor.submit(8)
+    for _ in range(4):
+        _, _ = floor.submit(1)
+        floor.now += 0.03
+        others = next(iter(floor.worker(other).calls.values()))
+        answer = CallAnswer(others.call_id, started_ns=1, finished_ns=1000)
+        commands = floor.tell(events.calls_answered, other.worker, [answer])
+        if "AskProgress" in kinds(commands):
+            break
+    assert kinds(commands)[-1] == "AskProgress"
+    assert commands[-1].worker == stuck.worker
+    withdraw, *_ = floor.tell(events.progress_told, stuck.worker, stuck.calls[0].batch_id)
+    assert len(withdraw.call_ids) >= 3
+
+
+def test_after_a_batch_timed_out_at_a_worker_each_call_is_tried_again_alone():
+    floor = Floor(batch_size=3, max_workers=2, timeout_ms=1000)
+    floor.submit(3)
+    sends = [each for each in floor.wake() if each.__class__.__name__ == "SendCalls"]
+    assert [(len(send.calls), send.calls[0].number) for send in sends] == [(1, 2)]
+    assert len(floor.node().alone) == 2

@@ -44,7 +44,7 @@ async def test_t50_an_output_that_is_none_fails_its_request_and_no_other(tmp_pat
         assert words in error.message or words in str(error)
         assert isinstance(await ask(engine), bytes)
         assert pids_of(engine) == (before,)
-    assert not (tmp_path / "a" / "hacked").exists()  # noqa: ASYNC240 - the engine is closed
+    assert not (tmp_path / "a" / "hacked").exists()
 
 
 @on_a_loop

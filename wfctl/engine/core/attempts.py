@@ -128,12 +128,7 @@ def fail_attempt(state: CoreState, attempt: Attempt, failure: CallError, now: fl
     run, node, number = attempt.run, attempt.node, attempt.number
     run.attempts[node.index] = None
     if node.isolates and not failure.is_final and _may_retry(state, run, node, number):
-        again = enqueue(state, run, node, attempt.input, number + 1, now)
-        if node.batch_size > 1:
-            # What has failed is not put together with what has not.
-            node.queue.pop()
-            again.is_alone = True
-            node.alone.append(again)
+        _enqueue_again(state, attempt, now)
         return
     node.failed += 1
     error = RunError(
@@ -144,6 +139,16 @@ def fail_attempt(state: CoreState, attempt: Attempt, failure: CallError, now: fl
         traceback_text=failure.traceback_text,
     )
     fail_run(state, run, error, commands)
+
+
+def _enqueue_again(state: CoreState, attempt: Attempt, now: float) -> None:
+    """Queue another try of what failed at a worker; it is not put together with what has not."""
+    node = attempt.node
+    again = enqueue(state, attempt.run, node, attempt.input, attempt.number + 1, now)
+    if node.batch_size > 1:
+        node.queue.pop()
+        again.is_alone = True
+        node.alone.append(again)
 
 
 def _may_retry(state: CoreState, run: Run, node: NodeState, number: int) -> bool:
@@ -162,7 +167,10 @@ def expire_attempt(state: CoreState, attempt: Attempt, now: float, commands: lis
     if worker is not None:
         _withdraw(attempt, commands)
     if (worker is None or node.isolates) and _may_retry(state, run, node, number):
-        enqueue(state, run, node, attempt.input, number + 1, now)
+        if worker is None:
+            enqueue(state, run, node, attempt.input, number + 1, now)
+        else:
+            _enqueue_again(state, attempt, now)
         return
     node.failed += 1
     where = "no worker was free for it" if worker is None else "the handler did not answer"

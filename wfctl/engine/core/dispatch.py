@@ -80,7 +80,7 @@ def worker_for(node: NodeState) -> WorkerSlot | None:
     best = None
     for worker in node.workers.values():
         held = len(worker.calls)
-        if held < credit and worker.state is WorkerState.READY:
+        if held < credit and worker.state is WorkerState.READY and not worker.taken:
             credit, best = held, worker
     return best
 

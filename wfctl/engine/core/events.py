@@ -32,6 +32,7 @@ from wfctl.engine.core.staffing import (
     ask_the_silent,
     forget_worker,
     grow,
+    has_another,
     kill_the_stuck,
     replace_worker,
     restart_due,
@@ -154,7 +155,7 @@ def calls_answered(state: CoreState, worker_id: WorkerId, answers: Sequence[Call
         if touched.queue or touched.alone:
             _serve(state, touched, now, commands)
     _serve_held(state, now, commands)
-    if node.free and len(node.workers) > 1:
+    if len(node.workers) > 1 and (node.free or node.looks_at <= now):
         ask_the_silent(state, node, now, commands)
     return commands
 
@@ -169,7 +170,7 @@ def _take_answers(
     for answer in answers:
         attempt = calls.pop(answer.call_id, None)
         if attempt is None:
-            state.stray_answers += answer.status != WITHDRAWN
+            _take_unexpected(state, worker, answer)
         elif answer.status == WITHDRAWN:
             if attempt.is_live:
                 returned.append(attempt)
@@ -184,6 +185,14 @@ def _take_answers(
     if returned:
         give_back(returned)
     return last
+
+
+def _take_unexpected(state: CoreState, worker: WorkerSlot, answer: CallAnswer) -> None:
+    if answer.call_id in worker.taken:
+        worker.taken.discard(answer.call_id)
+        state.late_answers += answer.status != WITHDRAWN
+    else:
+        state.stray_answers += answer.status != WITHDRAWN
 
 
 def _serve(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
@@ -207,21 +216,23 @@ def _serve_held(state: CoreState, now: float, commands: list[Command]) -> None:
 
 
 def progress_told(state: CoreState, worker_id: WorkerId, running: int | None, now: float) -> list[Command]:
-    """Learn which batch a silent worker runs: what it was sent after that goes to others."""
+    """Learn which batch a silent worker runs: all else that it was sent goes to others.
+
+    Also what it is done with and has not told: fast nodes keep answers to send them together.
+    """
     commands: list[Command] = []
     worker = state.workers.get(worker_id)
     if worker is None or not running:
         return commands
     node, calls = worker.node, worker.calls
-    ahead = [attempt for attempt in calls.values() if attempt.batch_id > running]
-    if not (ahead and node.free and node.isolates):
+    others = [attempt for attempt in calls.values() if attempt.batch_id != running]
+    if not node.isolates or len(others) in {0, len(calls)} or not has_another(worker):
         return commands
-    for attempt in ahead:
+    for attempt in others:
         del calls[attempt.call_id]
-    if not calls:
-        node.free.append(worker)
-    commands.append(WithdrawCalls(worker_id, tuple(attempt.call_id for attempt in ahead)))
-    give_back([attempt for attempt in ahead if attempt.is_live])
+        worker.taken.add(attempt.call_id)
+    commands.append(WithdrawCalls(worker_id, tuple(attempt.call_id for attempt in others)))
+    give_back([attempt for attempt in others if attempt.is_live])
     _serve(state, node, now, commands)
     return commands
 

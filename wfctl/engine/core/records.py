@@ -33,7 +33,7 @@ class WorkerState(Enum):
 class WorkerSlot:
     """One worker of one node."""
 
-    __slots__ = ("calls", "heard_at", "last_batch", "node", "pid", "state", "worker_id")
+    __slots__ = ("calls", "heard_at", "last_batch", "node", "pid", "state", "taken", "worker_id")
 
     def __init__(self, worker_id: WorkerId, node: "NodeState") -> None:
         self.worker_id = worker_id
@@ -44,6 +44,8 @@ class WorkerSlot:
         """What it was sent and has not answered, oldest first; abandoned attempts included."""
         self.last_batch = 0
         """Number of the batch it was sent last; workers count alike."""
+        self.taken: set[int] = set()
+        """Calls taken back from it while it was silent; until it has spoken of them it is handed nothing ahead."""
         self.heard_at = 0.0
         """When it became ready, or last answered."""
 
@@ -77,6 +79,7 @@ class NodeState:
         "last_failure",
         "leaf_index",
         "load_error",
+        "looks_at",
         "max_retry_s",
         "max_workers",
         "min_workers",
@@ -157,6 +160,8 @@ class NodeState:
         """Why the last start failed; ``None`` after a good one."""
         self.load_error: WfctlError | None = None
         """Why no more starts are tried."""
+        self.looks_at = 0.0
+        """When an answer of one worker is next an occasion to see whether another is stuck."""
         self.batches = 0
         """Batches sent."""
         self.sent = 0

@@ -16,8 +16,9 @@ BACKOFF_S = (0.0, 1.0, 1.0, 2.0, 3.0, 5.0)
 GROW_AFTER_S = 0.1
 """How long a call waits before a node that may have more workers gets more."""
 
-SILENT_AFTER_S = 0.005
-"""How long a worker may keep calls waiting that others could run; a fast node's worker answers within 1 ms."""
+SILENT_AFTER_S, STUCK_AFTER_S = 0.005, 0.05
+"""How long a worker may keep calls waiting while another has nothing to do, and while all others are busy; a fast
+node's worker answers within 1 ms."""
 
 
 def start_worker(state: CoreState, node: NodeState, commands: list[Command]) -> None:
@@ -106,16 +107,28 @@ def shrinks_at(state: CoreState, node: NodeState) -> float:
 
 
 def ask_the_silent(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
-    """Where one worker has nothing to do and another sits on batches, find out which of those it has begun."""
-    if not node.free or len(node.workers) == 1 or node.waiting:
+    """Where a worker sits on batches that others could run, find out which of those it has begun."""
+    if len(node.workers) == 1:
         return
+    node.looks_at = now + STUCK_AFTER_S
+    is_free = node.free and not node.waiting
+    more_s = 0.0 if is_free else STUCK_AFTER_S - SILENT_AFTER_S
     for worker in node.workers.values():
         due_at = asks_at(worker)
-        if due_at <= now:
+        if due_at + more_s <= now:
             worker.heard_at = now  # asked once a while, not at every event
             due_at = asks_at(worker)
             commands.append(AskProgress(worker.worker_id))
-        state.wake_at = min(state.wake_at, due_at)
+        if is_free:  # else the answers of the others are the occasion to look again
+            state.wake_at = min(state.wake_at, due_at)
+
+
+def has_another(worker: WorkerSlot) -> bool:
+    """Say whether the node has another worker that can take what this one keeps."""
+    return any(
+        each is not worker and each.state is WorkerState.READY and not each.taken
+        for each in worker.node.workers.values()
+    )
 
 
 def asks_at(worker: WorkerSlot) -> float:

@@ -17,7 +17,7 @@ from wfctl.engine.local.outbox import Outbox
 from wfctl.engine.local.printed import PrintedPipe
 from wfctl.engine.wire.answers import decode_answers, decode_report
 from wfctl.engine.wire.calls import encode_calls, encode_withdrawal
-from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder, FrameError, FrameKind
+from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder, FrameError, FrameKind, encode_frame
 from wfctl.engine.worker.marker import Marker, make_marker_file
 from wfctl.errors import LoadError, WorkerError
 
@@ -130,6 +130,7 @@ class WorkerLink:
         try:
             self.write(encode_calls(calls))
         except FrameError as reason:
+            self.write(encode_frame(FrameKind.SKIP, 1, b""))  # worker and engine number their batches alike
             self._refuse(calls, reason)
 
     def _refuse(self, calls: Sequence[Call], reason: FrameError) -> None:

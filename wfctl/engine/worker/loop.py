@@ -127,6 +127,8 @@ class _Desk:
                 self._batches.append((self._last, batch))
         elif frame.kind is FrameKind.WITHDRAW:
             self._give_back(decode_withdrawal(frame))
+        elif frame.kind is FrameKind.SKIP:
+            self._last += frame.count
 
     def _give_back(self, call_ids: frozenset[int]) -> None:
         for _ in range(len(self._batches)):
