@@ -34,6 +34,8 @@ from wfctl.engine.core.staffing import (
     grow,
     has_another,
     kill_the_stuck,
+    note_failed_start,
+    note_good_start,
     replace_worker,
     restart_due,
     shrink,
@@ -248,9 +250,7 @@ def worker_ready(state: CoreState, worker_id: WorkerId, pid: int, now: float) ->
     worker.pid = pid
     worker.heard_at = now
     node.starting -= 1
-    node.failing_since = inf
-    node.last_failure = None
-    node.load_error = None
+    note_good_start(node)
     node.free.append(worker)
     state.wake_at = min(state.wake_at, shrinks_at(state, node))
     _serve(state, node, now, commands)
@@ -265,8 +265,7 @@ def worker_failed(state: CoreState, worker_id: WorkerId, error: WfctlError, now:
     if worker is None:
         return commands
     node = worker.node
-    node.failing_since = min(node.failing_since, now)
-    node.last_failure = error.message
+    note_failed_start(node, error.message, now)
     if now - node.failing_since >= node.max_retry_s:
         node.load_error = error
     else:

@@ -70,8 +70,10 @@ class NodeState:
         "delay_s",
         "done",
         "failed",
+        "failed_starts",
         "failing_since",
         "free",
+        "grows_after",
         "index",
         "is_adaptive",
         "is_entry",
@@ -154,6 +156,10 @@ class NodeState:
         """When replacements are to be started."""
         self.crashes = 0
         """Workers lost or failed to start since the node last answered."""
+        self.failed_starts = 0
+        """Starts that failed since the last good one."""
+        self.grows_after = 0.0
+        """When workers may be started again for calls that wait."""
         self.failing_since = inf
         """When the first of the starts failed since the last good one."""
         self.last_failure: str | None = None

@@ -11,7 +11,7 @@ from wfctl.engine.core.commands import AskProgress, Command, KillWorker, RetireW
 from wfctl.engine.core.records import Attempt, CoreState, NodeState, WorkerSlot, WorkerState
 
 BACKOFF_S = (0.0, 1.0, 1.0, 2.0, 3.0, 5.0)
-"""Waiting time before a replacement, by workers lost in a row; the last holds for all further ones."""
+"""Waiting time before another start, by workers lost in a row; the last holds for all further ones."""
 
 GROW_AFTER_S = 0.1
 """How long a call waits before a node that may have more workers gets more."""
@@ -47,7 +47,8 @@ def forget_worker(state: CoreState, worker_id: WorkerId) -> WorkerSlot | None:
 
 def replace_worker(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
     """See to it that a node is not left with too few workers after it lost one; the wait grows with the losses."""
-    delay_s = BACKOFF_S[min(node.crashes, len(BACKOFF_S) - 1)]
+    # A good answer of another worker forgives the crashes, but says nothing of starts.
+    delay_s = backoff_s(max(node.crashes, node.failed_starts))
     node.crashes += 1
     if node.load_error is not None or (state.is_closing and not state.runs):
         return
@@ -58,6 +59,28 @@ def replace_worker(state: CoreState, node: NodeState, now: float, commands: list
         return
     node.restarts.append(now + delay_s)
     state.wake_at = min(state.wake_at, now + delay_s)
+
+
+def note_failed_start(node: NodeState, reason: str, now: float) -> None:
+    """Remember that a worker did not start, and hold back those that would be added for calls that wait."""
+    node.failed_starts += 1
+    node.failing_since = min(node.failing_since, now)
+    node.last_failure = reason
+    node.grows_after = now + backoff_s(node.failed_starts)
+
+
+def note_good_start(node: NodeState) -> None:
+    """Forget all failures to start."""
+    node.failed_starts = 0
+    node.failing_since = inf
+    node.grows_after = 0.0
+    node.last_failure = None
+    node.load_error = None
+
+
+def backoff_s(losses: int) -> float:
+    """Return how long to wait after so many losses in a row."""
+    return BACKOFF_S[min(losses, len(BACKOFF_S) - 1)]
 
 
 def restart_due(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
@@ -87,7 +110,7 @@ def grows_at(node: NodeState) -> float:
     if node.load_error is not None:
         return inf
     oldest = min((each[0].enqueued for each in (node.queue, node.alone) if each), default=inf)
-    return oldest + GROW_AFTER_S
+    return max(oldest + GROW_AFTER_S, node.grows_after)
 
 
 def shrink(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
