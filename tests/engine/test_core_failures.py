@@ -216,6 +216,18 @@ def test_a_runs_own_deadline_ends_it_wherever_it_is_and_withdraws_its_work():
     assert not other.is_settled
 
 
+def test_deadlines_of_runs_that_are_done_do_not_pile_up():
+    floor = Floor()
+    slow, _ = floor.submit(limit_s=5000)
+    for _ in range(3000):
+        run, _ = floor.submit(limit_s=3600)
+        floor.tell(events.run_cancelled, run)
+    assert len(floor.state.deadlines) < 1100
+    while not slow.is_settled:
+        floor.wake()
+    assert isinstance(slow.error, DeadlineExceededError)
+
+
 def test_a_deadline_of_a_run_that_is_done_is_nobodys():
     floor = Floor()
     _, (send,) = floor.submit(limit_s=1.5)

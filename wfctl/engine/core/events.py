@@ -6,7 +6,7 @@ at which time alone changes something.
 """
 
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import ceil, inf
 
 from wfctl.engine.backend import WorkerId
@@ -49,6 +49,8 @@ _FIRST_ERROR_STATUS = 400
 _GRACE_S = 0.001
 """How much later than at its deadline a run ends: an answer that comes at the very moment is its answer."""
 _RETRY_AFTER_S = (1, 60)
+_MOST_STALE = 1000
+"""Deadlines of settled runs that are kept at most, beside as many as there are runs."""
 
 
 def opened(state: CoreState) -> list[Command]:
@@ -84,11 +86,19 @@ def run_submitted(  # noqa: PLR0917 - keywords cost time on the hottest path
     for entry in state.entries:
         enqueue(state, run, entry, parts, 1, now)
     if limit_s < inf:
-        run.limit_s = limit_s
-        deadline = now + limit_s + _GRACE_S
-        heappush(state.deadlines, (deadline, number))
-        state.wake_at = min(state.wake_at, deadline)
+        _limit(state, run, now, limit_s)
     return run, commands
+
+
+def _limit(state: CoreState, run: Run, now: float, limit_s: float) -> None:
+    run.limit_s = limit_s
+    deadline = now + limit_s + _GRACE_S
+    heappush(state.deadlines, (deadline, run.number))
+    state.wake_at = min(state.wake_at, deadline)
+    # Runs end long before their deadlines; those of the last hour, say, must not pile up.
+    if len(state.deadlines) > 2 * len(state.runs) + _MOST_STALE:
+        state.deadlines[:] = [each for each in state.deadlines if each[1] in state.runs]
+        heapify(state.deadlines)
 
 
 def _refusal(state: CoreState, now: float, commands: list[Command]) -> OverloadedError | None:
