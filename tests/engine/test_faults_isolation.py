@@ -97,7 +97,9 @@ requests = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
 @given(burst=requests)
 def test_t56_answers_never_swap_between_requests(diamond, burst):
     runner, engine = diamond
@@ -124,7 +126,7 @@ def test_t56_answers_never_swap_between_requests(diamond, burst):
         before = engine.settled.total()
         await asyncio.gather(*(one(*each) for each in burst))
         assert engine.settled.total() - before <= len(burst)
-        assert set(engine.settled.values()) <= {1}
+        assert engine.settled.most() <= 1
         assert engine.statistics().runs == 0
 
     runner.run(all_at_once())
@@ -180,4 +182,4 @@ async def test_five_per_cent_of_poison_under_load_takes_nobody_with_it(tmp_path)
     async with opened(write_flow(tmp_path, "a > b", settings)) as engine:
         crowd = Crowd(engine, codes, lambda given, answer: given == answer)
         await crowd.run(40)
-        assert Counter(code for code, _ in crowd.errors) == Counter(code for code in codes if code)
+        assert crowd.errors == Counter(code for code in codes if code)

@@ -62,7 +62,7 @@ async def test_killing_workers_at_random_under_load_loses_no_request_and_doubles
         reaper = Reaper(100, anybody)
         crowd = Crowd(engine, [""] * 6000, joined, after_each=reaper)
         await crowd.run(48)
-        assert crowd.errors == []
+        assert crowd.errors == {}
         assert crowd.answered == 6000
         assert len(reaper.killed) >= 50
         assert engine.statistics().stray_answers == 0
@@ -76,7 +76,7 @@ async def test_killing_the_fork_server_under_load_loses_no_request(tmp_path):
         before = {pid for node in engine.statistics().nodes for pid in node.worker_pids}
         crowd = Crowd(engine, [""] * 1600, joined, after_each=reaper)
         await crowd.run(48)
-        assert crowd.errors == []
+        assert crowd.errors == {}
         assert len(reaper.killed) == len(set(reaper.killed)) == 3
         assert isinstance(await ask(engine), bytes)
         assert not before & {pid for node in engine.statistics().nodes for pid in node.worker_pids}

@@ -7,7 +7,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from fakes.faults import OBEDIENT, ask, opened, pids_of, wait_gone, write_flow
+from fakes.faults import OBEDIENT, WAITS, ask, make_gate, open_gate, opened, pids_of, wait_gone, write_flow
 from local_workers import on_a_loop, process_is_there
 
 from wfctl.errors import RunError
@@ -15,7 +15,6 @@ from wfctl.spec.model import WorkerSettings
 
 WIDE = {"max_batch_delay_ms": 0, "retry_attempts": 0, "timeout_ms": 60_000}
 SAYS_WHO = "print('started', os.getpid(), flush=True)\n"
-WAITS = "print('in', flush=True); open('gate').read()"
 
 
 def started(lines):
@@ -26,7 +25,7 @@ def started(lines):
 async def test_process_ids_appear_under_load_and_vanish_after_idle_s(tmp_path):
     settings = {"a": WorkerSettings(min_workers=1, max_workers=3, **WIDE)}
     plan = write_flow(tmp_path, "a > b", settings, {"a": OBEDIENT + SAYS_WHO}, idle_s=0.5)
-    os.mkfifo(tmp_path / "a" / "gate")
+    make_gate(tmp_path)
     async with opened(plan) as engine:
         (first,) = pids_of(engine)
         runs = [asyncio.create_task(ask(engine, WAITS)) for _ in range(9)]
@@ -35,9 +34,8 @@ async def test_process_ids_appear_under_load_and_vanish_after_idle_s(tmp_path):
         assert len(grown) == 3
         assert first in grown
         assert all(map(process_is_there, grown))
-        opener = asyncio.create_task(asyncio.to_thread(_open_until, tmp_path / "a" / "gate", runs))
+        open_gate(tmp_path)
         assert all(isinstance(answer, bytes) for answer in await asyncio.gather(*runs))
-        await opener
         quiet_since = time.monotonic()
         assert len(started(engine.heard.lines)) == 3, "more were started than may be"
         left_at = [asyncio.create_task(_gone_at(pid)) for pid in grown]
@@ -50,15 +48,6 @@ async def test_process_ids_appear_under_load_and_vanish_after_idle_s(tmp_path):
         assert process_is_there(stayed)
         assert isinstance(await ask(engine), bytes)
         assert pids_of(engine) == (stayed,)
-
-
-def _open_until(gate, runs):
-    """Let through whoever waits at the gate, as long as there is somebody."""
-    while not all(run.done() for run in runs):
-        try:
-            os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
-        except OSError:  # nobody waits there at this moment
-            os.sched_yield()
 
 
 async def _gone_at(pid):
