@@ -2,7 +2,7 @@
 
 Covers T50 and T52 of the list of attacks. T51 (weights only) is in ``tests/handlers/test_pickles.py`` and
 ``test_weights.py``, T53 (shadowing) in ``tests/service/test_shadowing.py`` and ``tests/contract``, T54 (folders) in
-``tests/service/test_workplace.py`` and ``tests/archive``.
+``tests/journeys/test_run_killed.py`` and ``tests/service/test_workplace.py``, T55 and T56 in ``test_faults_isolation.py``.
 """
 
 import asyncio
