@@ -7,7 +7,7 @@ from fakes.plans import plan_of
 from wfctl.engine.call import NO_HEADERS, CallAnswer, CallError, Part, RequestIds
 from wfctl.engine.core import events
 from wfctl.engine.core.invariants import validate
-from wfctl.engine.core.records import CoreState
+from wfctl.engine.core.state import CoreState
 from wfctl.spec.model import WorkerSettings
 
 BODY = (Part("body", b"x"),)

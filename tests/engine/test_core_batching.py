@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from wfctl.engine.call import NO_HEADERS, RequestIds
 from wfctl.engine.core.batching import next_arrival, plan_batch
-from wfctl.engine.core.records import Attempt, CoreState, Run
+from wfctl.engine.core.records import Attempt, Run
 from wfctl.engine.core.staffing import start_worker
+from wfctl.engine.core.state import CoreState
 from wfctl.spec.model import WorkerSettings
 
 IDS = RequestIds("0" * 32)

@@ -17,7 +17,7 @@ from wfctl.engine.core.commands import (
     StartWorker,
 )
 from wfctl.engine.core.outcome import run_result
-from wfctl.engine.core.records import CoreState
+from wfctl.engine.core.state import CoreState
 from wfctl.errors import DeadlineExceededError, LoadError, RunError
 from wfctl.spec.model import WorkerSettings
 

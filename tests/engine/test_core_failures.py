@@ -123,6 +123,13 @@ def test_a_worker_that_died_between_two_batches_makes_nobody_suspect():
     assert list(floor.node().queue) == send.calls
 
 
+def test_a_number_that_is_no_batch_makes_the_oldest_suspect():
+    floor = fast(retry_attempts=0)
+    _, (send,) = floor.submit(3)
+    floor.tell(events.worker_lost, send.worker, "signal 9", running=2**60)
+    assert [call.deaths for call in send.calls] == [1, 0, 0]
+
+
 def test_a_slow_node_holds_only_what_it_runs_and_a_fast_one_about_a_millisecond():
     floor = Floor()
     _, (send,) = floor.submit(9)
@@ -209,6 +216,18 @@ def test_a_runs_own_deadline_ends_it_wherever_it_is_and_withdraws_its_work():
     assert not other.is_settled
 
 
+def test_deadlines_of_runs_that_are_done_do_not_pile_up():
+    floor = Floor()
+    slow, _ = floor.submit(limit_s=5000)
+    for _ in range(3000):
+        run, _ = floor.submit(limit_s=3600)
+        floor.tell(events.run_cancelled, run)
+    assert len(floor.state.deadlines) < 1100
+    while not slow.is_settled:
+        floor.wake()
+    assert isinstance(slow.error, DeadlineExceededError)
+
+
 def test_a_deadline_of_a_run_that_is_done_is_nobodys():
     floor = Floor()
     _, (send,) = floor.submit(limit_s=1.5)
@@ -253,3 +272,55 @@ def test_a_failure_in_the_queue_names_what_cannot_be_loaded():
                 floor.tell(events.worker_failed, command.worker, RunError("weights are gone", node="a", attempts=1))
     assert isinstance(run.error, UnloadableError)
     assert "none loads at present: weights are gone" in run.error.message
+
+
+def test_what_a_silent_worker_is_done_with_and_has_not_told_goes_to_another_as_well():
+    floor = fast(max_workers=2)
+    _, sends = floor.submit(8)
+    silent, other = sends
+    floor.took(other, 0.00001)
+    floor.wake()
+    withdraw, send = floor.tell(events.progress_told, silent.worker, silent.calls[2].batch_id)
+    assert [call.call_id for call in send.calls] == [silent.calls[at].call_id for at in (0, 1, 3)]
+    # Its own answers come late, then: the other's count.
+    told = [CallAnswer(call_id, body=b"mine") for call_id in withdraw.call_ids[:2]]
+    assert floor.tell(events.calls_answered, silent.worker, told) == []
+    assert (floor.state.late_answers, floor.state.stray_answers) == (2, 0)
+    assert len(floor.answer(send)) == 3
+
+
+def test_a_silent_worker_is_handed_nothing_ahead_until_it_has_spoken():
+    floor = fast(max_workers=2)
+    _, (silent, other) = floor.submit(8)
+    floor.took(other, 0.00001)
+    floor.wake()
+    withdraw, send = floor.tell(events.progress_told, silent.worker, silent.calls[0].batch_id)
+    _, (more,) = floor.submit(5)
+    assert more.worker == send.worker == other.worker
+    floor.tell(events.calls_answered, silent.worker, [CallAnswer(each, WITHDRAWN) for each in withdraw.call_ids])
+    assert {each.worker for each in floor.submit(40)[1]} == {silent.worker, other.worker}
+
+
+def test_a_worker_stuck_under_load_is_asked_though_no_other_is_free():
+    floor = fast(max_workers=2)
+    _, (stuck, other) = floor.submit(8)
+    for _ in range(4):
+        _, _ = floor.submit(1)
+        floor.now += 0.03
+        others = next(iter(floor.worker(other).calls.values()))
+        answer = CallAnswer(others.call_id, started_ns=1, finished_ns=1000)
+        commands = floor.tell(events.calls_answered, other.worker, [answer])
+        if "AskProgress" in kinds(commands):
+            break
+    assert kinds(commands)[-1] == "AskProgress"
+    assert commands[-1].worker == stuck.worker
+    withdraw, *_ = floor.tell(events.progress_told, stuck.worker, stuck.calls[0].batch_id)
+    assert len(withdraw.call_ids) >= 3
+
+
+def test_after_a_batch_timed_out_at_a_worker_each_call_is_tried_again_alone():
+    floor = Floor(batch_size=3, max_workers=2, timeout_ms=1000)
+    floor.submit(3)
+    sends = [each for each in floor.wake() if each.__class__.__name__ == "SendCalls"]
+    assert [(len(send.calls), send.calls[0].number) for send in sends] == [(1, 2)]
+    assert len(floor.node().alone) == 2

@@ -22,7 +22,7 @@ from wfctl.engine.core.commands import (
 )
 from wfctl.engine.core.invariants import validate
 from wfctl.engine.core.outcome import run_result
-from wfctl.engine.core.records import CoreState
+from wfctl.engine.core.state import CoreState
 from wfctl.errors import LoadError
 from wfctl.spec.model import WorkerSettings
 

@@ -407,7 +407,9 @@ async def test_answers_too_large_for_a_frame_fail_by_themselves(tmp_path):
     async with opened(write_node(tmp_path, source)) as (backend, told):
         await backend.start_worker("echo", ONE)
         backend.send_calls(ONE, [call(1, b"x" * 2000)])
-        assert "too many" in (await told.answer(1)).error.traceback_text
+        error = (await told.answer(1)).error
+        assert error.message == "the answer cannot be sent: 2040 bytes are too many for one batch"
+        assert (error.status, error.is_final, error.is_of_batch) == (503, True, False)
 
 
 @on_a_loop

@@ -25,7 +25,8 @@ from wfctl.engine.core.commands import (
     WithdrawCalls,
 )
 from wfctl.engine.core.outcome import RunResult, run_result
-from wfctl.engine.core.records import CoreState, Run
+from wfctl.engine.core.records import Run
+from wfctl.engine.core.state import CoreState
 from wfctl.engine.statistics import EngineStatistics, statistics_of
 from wfctl.errors import InternalError, OverloadedError, WfctlError, WorkerError
 from wfctl.plan import ExecutionPlan

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from wfctl.engine.core.records import CoreState, NodeState, WorkerState
+from wfctl.engine.core.records import NodeState, WorkerState
+from wfctl.engine.core.state import CoreState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

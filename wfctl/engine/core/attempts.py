@@ -5,7 +5,8 @@ Invariant: a failed run leaves nothing in any queue. Nothing here looks at a clo
 
 from wfctl.engine.call import CallAnswer, CallError, Input, Part
 from wfctl.engine.core.commands import Command, SettleRun, WithdrawCalls
-from wfctl.engine.core.records import Attempt, CoreState, NodeState, Run
+from wfctl.engine.core.records import Attempt, NodeState, Run
+from wfctl.engine.core.state import CoreState
 from wfctl.errors import DeadlineExceededError, RunError, UnloadableError, WfctlError
 
 MOST_DEATHS = 3
@@ -143,12 +144,7 @@ def fail_attempt(state: CoreState, attempt: Attempt, failure: CallError, now: fl
     run, node, number = attempt.run, attempt.node, attempt.number
     run.attempts[node.index] = None
     if node.isolates and not failure.is_final and _may_retry(state, run, node, number):
-        again = enqueue(state, run, node, attempt.input, number + 1, now)
-        if node.batch_size > 1:
-            # What has failed is not put together with what has not.
-            node.queue.pop()
-            again.is_alone = True
-            node.alone.append(again)
+        _enqueue_again(state, attempt, now)
         return
     node.failed += 1
     error = RunError(
@@ -159,6 +155,16 @@ def fail_attempt(state: CoreState, attempt: Attempt, failure: CallError, now: fl
         traceback_text=failure.traceback_text,
     )
     fail_run(state, run, error, commands)
+
+
+def _enqueue_again(state: CoreState, attempt: Attempt, now: float) -> None:
+    """Queue another try of what failed at a worker; it is not put together with what has not."""
+    node = attempt.node
+    again = enqueue(state, attempt.run, node, attempt.input, attempt.number + 1, now)
+    if node.batch_size > 1:
+        node.queue.pop()
+        again.is_alone = True
+        node.alone.append(again)
 
 
 def _may_retry(state: CoreState, run: Run, node: NodeState, number: int) -> bool:
@@ -177,7 +183,10 @@ def expire_attempt(state: CoreState, attempt: Attempt, now: float, commands: lis
     if worker is not None:
         _withdraw(attempt, commands)
     if (worker is None or node.isolates) and _may_retry(state, run, node, number):
-        enqueue(state, run, node, attempt.input, number + 1, now)
+        if worker is None:
+            enqueue(state, run, node, attempt.input, number + 1, now)
+        else:
+            _enqueue_again(state, attempt, now)
         return
     node.failed += 1
     fail_run(state, run, _out_of_time(node, number, was_waiting=worker is None), commands)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from wfctl.engine.core.batching import plan_batch
 from wfctl.engine.core.commands import Command, SendCalls
-from wfctl.engine.core.records import Attempt, CoreState, NodeState, WorkerSlot, WorkerState
+from wfctl.engine.core.records import Attempt, NodeState, WorkerSlot, WorkerState
+from wfctl.engine.core.state import CoreState
 
 if TYPE_CHECKING:
     from wfctl.engine.call import CallAnswer
@@ -84,7 +85,7 @@ def worker_for(node: NodeState) -> WorkerSlot | None:
     best = None
     for worker in node.workers.values():
         held = len(worker.calls)
-        if held < credit and worker.state is WorkerState.READY:
+        if held < credit and worker.state is WorkerState.READY and not worker.taken:
             credit, best = held, worker
     return best
 

@@ -6,7 +6,7 @@ at which time alone changes something.
 """
 
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import ceil, inf
 
 from wfctl.engine.backend import WorkerId
@@ -28,18 +28,22 @@ from wfctl.engine.core.attempts import (
 )
 from wfctl.engine.core.commands import Command, SettleRun, WithdrawCalls
 from wfctl.engine.core.dispatch import dispatch, measure
-from wfctl.engine.core.records import Attempt, CoreState, NodeState, Run, WorkerSlot, WorkerState
+from wfctl.engine.core.records import Attempt, NodeState, Run, WorkerSlot, WorkerState
 from wfctl.engine.core.staffing import (
     ask_the_silent,
     forget_worker,
     grow,
+    has_another,
     kill_the_stuck,
+    note_failed_start,
+    note_good_start,
     replace_worker,
     restart_due,
     shrink,
     shrinks_at,
     start_worker,
 )
+from wfctl.engine.core.state import CoreState
 from wfctl.engine.core.timing import next_deadline
 from wfctl.errors import OverloadedError, WfctlError, WorkerError
 
@@ -47,6 +51,8 @@ _FIRST_ERROR_STATUS = 400
 _GRACE_S = 0.001
 """How much later than at its deadline a run ends: an answer that comes at the very moment is its answer."""
 _RETRY_AFTER_S = (1, 60)
+_MOST_STALE = 1000
+"""Deadlines of settled runs that are kept at most, beside as many as there are runs."""
 
 
 def opened(state: CoreState) -> list[Command]:
@@ -82,11 +88,19 @@ def run_submitted(  # noqa: PLR0917 - keywords cost time on the hottest path
     for entry in state.entries:
         enqueue(state, run, entry, parts, 1, now)
     if limit_s < inf:
-        run.limit_s = limit_s
-        deadline = now + limit_s + _GRACE_S
-        heappush(state.deadlines, (deadline, number))
-        state.wake_at = min(state.wake_at, deadline)
+        _limit(state, run, now, limit_s)
     return run, commands
+
+
+def _limit(state: CoreState, run: Run, now: float, limit_s: float) -> None:
+    run.limit_s = limit_s
+    deadline = now + limit_s + _GRACE_S
+    heappush(state.deadlines, (deadline, run.number))
+    state.wake_at = min(state.wake_at, deadline)
+    # Runs end long before their deadlines; those of the last hour, say, must not pile up.
+    if len(state.deadlines) > 2 * len(state.runs) + _MOST_STALE:
+        state.deadlines[:] = [each for each in state.deadlines if each[1] in state.runs]
+        heapify(state.deadlines)
 
 
 def _refusal(state: CoreState, now: float, commands: list[Command]) -> OverloadedError | None:
@@ -155,7 +169,7 @@ def calls_answered(state: CoreState, worker_id: WorkerId, answers: Sequence[Call
         if touched.queue or touched.alone:
             _serve(state, touched, now, commands)
     _serve_held(state, now, commands)
-    if node.free and len(node.workers) > 1:
+    if len(node.workers) > 1 and (node.free or node.looks_at <= now):
         ask_the_silent(state, node, now, commands)
     return commands
 
@@ -171,7 +185,7 @@ def _take_answers(
     for answer in answers:
         attempt = calls.pop(answer.call_id, None)
         if attempt is None or answer.status == WITHDRAWN or attempt.run.attempts[index] is not attempt:
-            _note_unused(state, attempt, answer, returned)
+            _note_unused(state, worker, attempt, answer, returned)
         elif answer.error is not None or answer.status >= _FIRST_ERROR_STATUS:
             last = answer
             refuse(state, attempt, answer, now, commands)
@@ -191,15 +205,21 @@ def _take_answers(
     return last
 
 
-def _note_unused(state: CoreState, attempt: Attempt | None, answer: CallAnswer, returned: list[Attempt]) -> None:
+def _note_unused(
+    state: CoreState, worker: WorkerSlot, attempt: Attempt | None, answer: CallAnswer, returned: list[Attempt]
+) -> None:
     """Count an answer that settles nothing; a live call that was given back is to be queued again."""
-    if answer.status == WITHDRAWN:
-        if attempt is not None and attempt.is_live:
-            returned.append(attempt)
-    elif attempt is None:
-        state.stray_answers += 1
-    else:
+    is_answer = answer.status != WITHDRAWN
+    if attempt is None:
+        if answer.call_id in worker.taken:
+            worker.taken.discard(answer.call_id)
+            state.late_answers += is_answer
+        else:
+            state.stray_answers += is_answer
+    elif is_answer:
         state.late_answers += 1
+    elif attempt.is_live:
+        returned.append(attempt)
 
 
 def _serve(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
@@ -223,21 +243,23 @@ def _serve_held(state: CoreState, now: float, commands: list[Command]) -> None:
 
 
 def progress_told(state: CoreState, worker_id: WorkerId, running: int | None, now: float) -> list[Command]:
-    """Learn which batch a silent worker runs: what it was sent after that goes to others."""
+    """Learn which batch a silent worker runs: all else that it was sent goes to others.
+
+    Also what it is done with and has not told: fast nodes keep answers to send them together.
+    """
     commands: list[Command] = []
     worker = state.workers.get(worker_id)
     if worker is None or not running:
         return commands
     node, calls = worker.node, worker.calls
-    ahead = [attempt for attempt in calls.values() if attempt.batch_id > running]
-    if not (ahead and node.free and node.isolates):
+    others = [attempt for attempt in calls.values() if attempt.batch_id != running]
+    if not node.isolates or len(others) in {0, len(calls)} or not has_another(worker):
         return commands
-    for attempt in ahead:
+    for attempt in others:
         del calls[attempt.call_id]
-    if not calls:
-        node.free.append(worker)
-    commands.append(WithdrawCalls(worker_id, tuple(attempt.call_id for attempt in ahead)))
-    give_back([attempt for attempt in ahead if attempt.is_live])
+        worker.taken.add(attempt.call_id)
+    commands.append(WithdrawCalls(worker_id, tuple(attempt.call_id for attempt in others)))
+    give_back([attempt for attempt in others if attempt.is_live])
     _serve(state, node, now, commands)
     return commands
 
@@ -253,9 +275,7 @@ def worker_ready(state: CoreState, worker_id: WorkerId, pid: int, now: float) ->
     worker.pid = pid
     worker.heard_at = now
     node.starting -= 1
-    node.failing_since = inf
-    node.last_failure = None
-    node.load_error = None
+    note_good_start(node)
     node.free.append(worker)
     state.wake_at = min(state.wake_at, shrinks_at(state, node))
     _serve(state, node, now, commands)
@@ -270,8 +290,7 @@ def worker_failed(state: CoreState, worker_id: WorkerId, error: WfctlError, now:
     if worker is None:
         return commands
     node = worker.node
-    node.failing_since = min(node.failing_since, now)
-    node.last_failure = error.message
+    note_failed_start(node, error.message, now)
     if now - node.failing_since >= node.max_retry_s:
         node.load_error = error
     else:
@@ -285,14 +304,15 @@ def worker_lost(
 ) -> list[Command]:
     """Decide about the calls of a dead worker, and have it replaced.
 
-    ``running`` is the batch that it ran, 0 for none; where that is not known, the oldest is taken for it.
+    ``running`` is the batch that it ran, 0 for none; where that is not known, or no number of a batch (handlers can
+    reach the memory it stands in), the oldest is taken for it.
     """
     commands: list[Command] = []
     worker = forget_worker(state, worker_id)
     if worker is None:
         return commands
     node, calls = worker.node, list(worker.calls.values())
-    if running is None and calls:
+    if calls and (running is None or running > worker.last_batch):
         running = calls[0].batch_id
     untouched: list[Attempt] = []
     for attempt in calls:

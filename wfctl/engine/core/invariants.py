@@ -1,7 +1,8 @@
 """What must hold between two events. Run by the tests after every step, never in service."""
 
 from wfctl.engine.core.batching import plan_batch
-from wfctl.engine.core.records import Attempt, CoreState, NodeState, Run, WorkerState
+from wfctl.engine.core.records import Attempt, NodeState, Run, WorkerState
+from wfctl.engine.core.state import CoreState
 from wfctl.engine.core.timing import next_deadline
 
 

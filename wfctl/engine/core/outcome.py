@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from wfctl.engine.core.records import Attempt, CoreState, Run
+from wfctl.engine.core.records import Attempt, Run
+from wfctl.engine.core.state import CoreState
 from wfctl.errors import InternalError
 
 _NS = 1e-9

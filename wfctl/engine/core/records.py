@@ -11,14 +11,11 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from wfctl.engine.backend import WorkerId
-from wfctl.engine.call import Call, CallAnswer, Headers, Input, Part, RequestIds
-from wfctl.plan import ExecutionPlan, NodePlan
+from wfctl.engine.call import Call, CallAnswer, Headers, Input, Part
+from wfctl.plan import NodePlan
 
 if TYPE_CHECKING:
     from wfctl.errors import WfctlError
-
-LEAST_RETRIES = 10
-"""Retries that one run may use up in all its nodes together, unless one node alone is allowed more."""
 
 
 class WorkerState(Enum):
@@ -33,7 +30,7 @@ class WorkerState(Enum):
 class WorkerSlot:
     """One worker of one node."""
 
-    __slots__ = ("calls", "heard_at", "last_batch", "node", "pid", "state", "worker_id")
+    __slots__ = ("calls", "heard_at", "last_batch", "node", "pid", "state", "taken", "worker_id")
 
     def __init__(self, worker_id: WorkerId, node: "NodeState") -> None:
         self.worker_id = worker_id
@@ -44,6 +41,8 @@ class WorkerSlot:
         """What it was sent and has not answered, oldest first; abandoned attempts included."""
         self.last_batch = 0
         """Number of the batch it was sent last; workers count alike."""
+        self.taken: set[int] = set()
+        """Calls taken back from it while it was silent; until it has spoken of them it is handed nothing ahead."""
         self.heard_at = 0.0
         """When it became ready, or last answered."""
 
@@ -68,8 +67,10 @@ class NodeState:
         "delay_s",
         "done",
         "failed",
+        "failed_starts",
         "failing_since",
         "free",
+        "grows_after",
         "heir",
         "index",
         "is_adaptive",
@@ -78,6 +79,7 @@ class NodeState:
         "last_failure",
         "leaf_index",
         "load_error",
+        "looks_at",
         "max_retry_s",
         "max_workers",
         "min_workers",
@@ -154,12 +156,18 @@ class NodeState:
         """When replacements are to be started."""
         self.crashes = 0
         """Workers lost or failed to start since the node last answered."""
+        self.failed_starts = 0
+        """Starts that failed since the last good one."""
+        self.grows_after = 0.0
+        """When workers may be started again for calls that wait."""
         self.failing_since = inf
         """When the first of the starts failed since the last good one."""
         self.last_failure: str | None = None
         """Why the last start failed; ``None`` after a good one."""
         self.load_error: WfctlError | None = None
         """Why no more starts are tried."""
+        self.looks_at = 0.0
+        """When an answer of one worker is next an occasion to see whether another is stuck."""
         self.batches = 0
         """Batches sent."""
         self.sent = 0
@@ -300,93 +308,3 @@ class Run:
     def __repr__(self) -> str:
         state = "failed" if self.error else "settled" if self.is_settled else "in flight"
         return f"Run({self.number}, {state})"
-
-
-class CoreState:
-    """Everything the engine of one plan remembers."""
-
-    __slots__ = (
-        "batches_entries",
-        "deadlines",
-        "entries",
-        "held",
-        "idle_s",
-        "ids",
-        "is_closing",
-        "last_call",
-        "last_run",
-        "last_worker",
-        "late_answers",
-        "leaves",
-        "most_retries",
-        "nodes",
-        "runs",
-        "smallest_queue",
-        "stray_answers",
-        "wake_at",
-        "workers",
-    )
-
-    def __init__(self, plan: ExecutionPlan, ids: RequestIds) -> None:
-        self.nodes = tuple(NodeState(node, index, plan.queue_size) for index, node in enumerate(plan.nodes))
-        self.entries = tuple(node for node in self.nodes if node.is_entry)
-        self.leaves = tuple(self.nodes[index] for index, node in enumerate(plan.nodes) if not node.children)
-        self.ids = ids
-        self.idle_s = plan.idle_s
-        """How long a worker beyond the least may have nothing to do."""
-        self.smallest_queue = min(node.queue_size for node in self.nodes)
-        """As long as there are fewer runs, no queue can be full."""
-        self.most_retries = max(LEAST_RETRIES, *(node.retry_attempts for node in self.nodes))
-        self.runs: dict[int, Run] = {}
-        """Runs in flight."""
-        self.deadlines: list[tuple[float, int]] = []
-        """A heap: deadline and number of the runs that have one, settled ones included."""
-        self.workers: dict[WorkerId, WorkerSlot] = {}
-        self.held: set[NodeState] = set()
-        """Adaptive nodes with a free worker whose batch waits for runs on their way."""
-        self.wake_at = inf
-        """When time alone may change something: never later than that, possibly earlier."""
-        self.is_closing = False
-        self.last_run = 0
-        self.last_call = 0
-        self.last_worker = 0
-        self.late_answers = 0
-        """Answers to abandoned attempts."""
-        self.stray_answers = 0
-        """Answers to calls that were not open: unknown, or answered before."""
-        self._join(plan)
-        self.batches_entries = any(entry.batch_size > 1 for entry in self.entries)
-        """Whether runs may go through an entry together."""
-
-    def _join(self, plan: ExecutionPlan) -> None:
-        by_name = {node.name: node for node in self.nodes}
-        parents: dict[NodeState, list[NodeState]] = {}
-        for node, planned in zip(self.nodes, plan.nodes, strict=True):
-            node.children = tuple(by_name[name] for name in planned.children)
-            node.affected = (node, *node.children)
-            parents[node] = [by_name[name] for name in planned.parents]
-        for index, leaf in enumerate(self.leaves):
-            leaf.leaf_index = index
-            leaf.as_json = len(self.leaves) > 1
-        for node in self.nodes:
-            node.is_adaptive = plan.is_adaptive and node.batch_size > 1 and node.delay_s > 0
-            if node.is_adaptive:
-                node.ancestors = _ways_to(node, parents)
-        for node in self.nodes:
-            if len(node.children) == 1 and node.children[0].parent_count == 1 and not node.children[0].is_adaptive:
-                node.heir = node.children[0]
-
-
-def _ways_to(
-    node: NodeState, parents: dict[NodeState, list[NodeState]]
-) -> tuple[tuple[NodeState, tuple[NodeState, ...]], ...]:
-    """Return each ancestor with the nodes on a shortest way from it, breadth first."""
-    ways: dict[NodeState, tuple[NodeState, ...]] = dict.fromkeys(parents[node], ())
-    ahead = deque(ways)
-    while ahead:
-        child = ahead.popleft()
-        for parent in parents[child]:
-            if parent not in ways:
-                ways[parent] = (child, *ways[child])
-                ahead.append(parent)
-    return tuple(ways.items())

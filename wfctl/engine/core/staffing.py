@@ -8,16 +8,18 @@ from math import inf
 
 from wfctl.engine.backend import WorkerId
 from wfctl.engine.core.commands import AskProgress, Command, KillWorker, RetireWorker, StartWorker
-from wfctl.engine.core.records import Attempt, CoreState, NodeState, WorkerSlot, WorkerState
+from wfctl.engine.core.records import Attempt, NodeState, WorkerSlot, WorkerState
+from wfctl.engine.core.state import CoreState
 
 BACKOFF_S = (0.0, 1.0, 1.0, 2.0, 3.0, 5.0)
-"""Waiting time before a replacement, by workers lost in a row; the last holds for all further ones."""
+"""Waiting time before another start, by workers lost in a row; the last holds for all further ones."""
 
 GROW_AFTER_S = 0.1
 """How long a call waits before a node that may have more workers gets more."""
 
-SILENT_AFTER_S = 0.005
-"""How long a worker may keep calls waiting that others could run; a fast node's worker answers within 1 ms."""
+SILENT_AFTER_S, STUCK_AFTER_S = 0.005, 0.05
+"""How long a worker may keep calls waiting while another has nothing to do, and while all others are busy; a fast
+node's worker answers within 1 ms."""
 
 
 def start_worker(state: CoreState, node: NodeState, commands: list[Command]) -> None:
@@ -46,7 +48,8 @@ def forget_worker(state: CoreState, worker_id: WorkerId) -> WorkerSlot | None:
 
 def replace_worker(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
     """See to it that a node is not left with too few workers after it lost one; the wait grows with the losses."""
-    delay_s = BACKOFF_S[min(node.crashes, len(BACKOFF_S) - 1)]
+    # A good answer of another worker forgives the crashes, but says nothing of starts.
+    delay_s = backoff_s(max(node.crashes, node.failed_starts))
     node.crashes += 1
     if node.load_error is not None or (state.is_closing and not state.runs):
         return
@@ -57,6 +60,28 @@ def replace_worker(state: CoreState, node: NodeState, now: float, commands: list
         return
     node.restarts.append(now + delay_s)
     state.wake_at = min(state.wake_at, now + delay_s)
+
+
+def note_failed_start(node: NodeState, reason: str, now: float) -> None:
+    """Remember that a worker did not start, and hold back those that would be added for calls that wait."""
+    node.failed_starts += 1
+    node.failing_since = min(node.failing_since, now)
+    node.last_failure = reason
+    node.grows_after = now + backoff_s(node.failed_starts)
+
+
+def note_good_start(node: NodeState) -> None:
+    """Forget all failures to start."""
+    node.failed_starts = 0
+    node.failing_since = inf
+    node.grows_after = 0.0
+    node.last_failure = None
+    node.load_error = None
+
+
+def backoff_s(losses: int) -> float:
+    """Return how long to wait after so many losses in a row."""
+    return BACKOFF_S[min(losses, len(BACKOFF_S) - 1)]
 
 
 def restart_due(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
@@ -86,7 +111,7 @@ def grows_at(node: NodeState) -> float:
     if node.load_error is not None:
         return inf
     oldest = min((each[0].enqueued for each in (node.queue, node.alone) if each), default=inf)
-    return oldest + GROW_AFTER_S
+    return max(oldest + GROW_AFTER_S, node.grows_after)
 
 
 def shrink(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
@@ -106,16 +131,28 @@ def shrinks_at(state: CoreState, node: NodeState) -> float:
 
 
 def ask_the_silent(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
-    """Where one worker has nothing to do and another sits on batches, find out which of those it has begun."""
-    if not node.free or len(node.workers) == 1 or node.waiting:
+    """Where a worker sits on batches that others could run, find out which of those it has begun."""
+    if len(node.workers) == 1:
         return
+    node.looks_at = now + STUCK_AFTER_S
+    is_free = node.free and not node.waiting
+    more_s = 0.0 if is_free else STUCK_AFTER_S - SILENT_AFTER_S
     for worker in node.workers.values():
         due_at = asks_at(worker)
-        if due_at <= now:
+        if due_at + more_s <= now:
             worker.heard_at = now  # asked once a while, not at every event
             due_at = asks_at(worker)
             commands.append(AskProgress(worker.worker_id))
-        state.wake_at = min(state.wake_at, due_at)
+        if is_free:  # else the answers of the others are the occasion to look again
+            state.wake_at = min(state.wake_at, due_at)
+
+
+def has_another(worker: WorkerSlot) -> bool:
+    """Say whether the node has another worker that can take what this one keeps."""
+    return any(
+        each is not worker and each.state is WorkerState.READY and not each.taken
+        for each in worker.node.workers.values()
+    )
 
 
 def asks_at(worker: WorkerSlot) -> float:

@@ -7,8 +7,9 @@ from math import inf
 
 from wfctl.engine.core.batching import plan_batch
 from wfctl.engine.core.dispatch import worker_for
-from wfctl.engine.core.records import CoreState, NodeState, WorkerSlot
+from wfctl.engine.core.records import NodeState, WorkerSlot
 from wfctl.engine.core.staffing import asks_at, grows_at, kills_at, shrinks_at
+from wfctl.engine.core.state import CoreState
 
 
 def next_deadline(state: CoreState, now: float) -> float:

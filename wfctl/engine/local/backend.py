@@ -154,14 +154,18 @@ class LocalBackend:
         return self._plan, self._listener
 
     def _started_server(self) -> ForkServerProcess:
-        server = ForkServerProcess(asyncio.get_running_loop(), self._take)
+        try:
+            server = ForkServerProcess(asyncio.get_running_loop(), self._take)
+        except OSError as reason:
+            text = f"the process that starts workers cannot be started: {reason}"
+            raise WorkerError(text, hint="raise the limit of open files (ulimit -n)") from reason
         server.start()
         return server
 
     async def _ready_server(self, plan: ExecutionPlan) -> ForkServerProcess:
         """Wait for the fork-server; one that was ended from outside is replaced."""
         server = self._server
-        if server is None or (server.has_ended and server.was_ready):
+        if server is None or server.has_ended:
             server = self._server = self._started_server()
             server.preload(shared_libraries(plan))
         await server.wait_ready()

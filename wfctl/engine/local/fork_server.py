@@ -49,11 +49,6 @@ class ForkServerProcess:
         """Whether the process is gone."""
         return self._ended.done()
 
-    @property
-    def was_ready(self) -> bool:
-        """Whether it could be asked for workers at some time."""
-        return self._ready.done() and self._ready.exception() is None
-
     def start(self) -> None:
         """Start the process, which then waits for ``preload``."""
         fd = self._their_line.fileno()

@@ -17,7 +17,7 @@ from wfctl.engine.local.outbox import Outbox
 from wfctl.engine.local.printed import PrintedPipe
 from wfctl.engine.wire.answers import decode_answers, decode_report
 from wfctl.engine.wire.calls import encode_calls, encode_withdrawal
-from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder, FrameError, FrameKind
+from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder, FrameError, FrameKind, encode_frame
 from wfctl.engine.worker.marker import Marker, make_marker_file
 from wfctl.errors import LoadError, WorkerError
 
@@ -89,6 +89,7 @@ class WorkerLink:
         self._failure: LoadError | None = None
         self._reason: str | None = None
         self._is_reading = True
+        self._is_unreadable = False
         self._last_resort: asyncio.TimerHandle | None = None
         self._prints = [
             PrintedPipe(loop, ends.stdout, lambda line: listener.worker_printed(node, "stdout", line)),
@@ -114,7 +115,7 @@ class WorkerLink:
     @property
     def running_batch(self) -> int:
         """The batch that the worker runs; 0 for none."""
-        return self._marker.word[0]
+        return self._marker.running
 
     def send_calls(self, calls: Sequence[Call]) -> None:
         """Write calls; those that no frame can hold fail by themselves, in the next turn of the loop."""
@@ -128,6 +129,7 @@ class WorkerLink:
         try:
             self.write(encode_calls(calls))
         except FrameError as reason:
+            self.write(encode_frame(FrameKind.SKIP, 1, b""))  # worker and engine number their batches alike
             self._refuse(calls, reason)
 
     def _refuse(self, calls: Sequence[Call], reason: FrameError) -> None:
@@ -165,7 +167,8 @@ class WorkerLink:
         self._stop_reading()
         if self._last_resort is not None:
             self._last_resort.cancel()
-        running = self._marker.word[0]
+        # Who wrote rubbish may be done with its batch by now; its answer is among what cannot be read.
+        running = self._marker.running or (None if self._is_unreadable else 0)
         self._marker.close()
         self._outbox.close()
         self._stream.close()
@@ -199,6 +202,7 @@ class WorkerLink:
             self._take(self._decoder.advance(size))
         except FrameError as reason:
             self._stop_reading()
+            self._is_unreadable = True
             self.end(f"its answers cannot be read: {reason}")
             return False
         return True

@@ -37,6 +37,7 @@ class FrameKind(IntEnum):
     CALLS = 4
     ANSWERS = 5
     WITHDRAW = 6
+    SKIP = 7
 
 
 _KINDS: Mapping[int, FrameKind] = {kind.value: kind for kind in FrameKind}

@@ -58,6 +58,7 @@ def work(channel: Channel, start: WorkerStart, marker: Marker) -> None:
     host = _loaded(channel, start)
     if host is None:
         return
+    marker.keep_from_children()
     channel.send(encode_report(FrameKind.READY, {"pid": os.getpid()}))
     _Desk(channel, host, marker, RequestIds(start.request_ids)).serve()
 
@@ -96,10 +97,12 @@ class _Desk:
 
     def serve(self) -> None:
         """Answer until the stream ends."""
-        batches, marker, answered = self._batches, self._marker.word, self._answered
+        batches, marker, answered = self._batches, self._marker, self._answered
         while True:
             while not batches:
                 self._send_answers()
+                # Not before: a handler that closed our socket is found out when its answer cannot be sent.
+                marker.word[0] = 0
                 frame = self._channel.receive()
                 if frame is None:
                     return
@@ -109,10 +112,8 @@ class _Desk:
                 if not batches:
                     continue
             number, batch = batches.popleft()
-            marker[0] = number
-            answers = answered(batch)
-            marker[0] = 0
-            self._put(answers)
+            marker.word[0] = number
+            self._put(answered(batch))
 
     def _look_up(self) -> None:
         """Before a batch that may take long: send what is done, and see whether the batch is still wanted."""
@@ -127,6 +128,8 @@ class _Desk:
                 self._batches.append((self._last, batch))
         elif frame.kind is FrameKind.WITHDRAW:
             self._give_back(decode_withdrawal(frame))
+        elif frame.kind is FrameKind.SKIP:
+            self._last += frame.count
 
     def _give_back(self, call_ids: frozenset[int]) -> None:
         for _ in range(len(self._batches)):
@@ -161,7 +164,8 @@ class _Desk:
             buffers = encode_answers(answers)
         except Exception as reason:  # noqa: BLE001 - too large, say: they wait for an answer, so this becomes it
             if len(answers) == 1:
-                buffers = encode_answers(_all_failed([answers[0].call_id], reason))
+                error = CallError(f"the answer cannot be sent: {reason}", status=_UNAVAILABLE, is_final=True)
+                buffers = encode_answers([CallAnswer(answers[0].call_id, error.status, error=error)])
             else:
                 for answer in answers:
                     self._answers = [answer]

@@ -29,6 +29,18 @@ class Marker:
         self.word = memoryview(self._memory).cast("Q")
         """Its first item is the number of the batch that runs, counted from 1 for each worker; 0 if none does."""
 
+    @property
+    def running(self) -> int:
+        """The number of the batch that runs; 0 if none does."""
+        return self.word[0]
+
+    def keep_from_children(self) -> None:
+        """See to it that a process which the handler forks, and which comes back from it, changes a copy only."""
+        os.register_at_fork(after_in_child=self._detach)
+
+    def _detach(self) -> None:
+        self.word = memoryview(bytearray(self.word)).cast("Q")
+
     def close(self) -> None:
         """Let go of the memory."""
         self.word.release()
