@@ -10,7 +10,7 @@ from fakes.plans import plan_of
 from wfctl.engine.call import WITHDRAWN, CallAnswer, CallError
 from wfctl.engine.core import events
 from wfctl.engine.core.commands import AskProgress, KillWorker, SendCalls, SettleRun, WithdrawCalls
-from wfctl.errors import DeadlineExceededError, RunError, UnloadableError
+from wfctl.errors import DeadlineExceededError, LoadError, RunError, UnloadableError
 from wfctl.spec.model import WorkerSettings
 
 
@@ -253,3 +253,18 @@ def test_a_failure_in_the_queue_names_what_cannot_be_loaded():
                 floor.tell(events.worker_failed, command.worker, RunError("weights are gone", node="a", attempts=1))
     assert isinstance(run.error, UnloadableError)
     assert "none loads at present: weights are gone" in run.error.message
+
+
+def test_a_batch_waits_no_longer_for_a_run_that_failed_because_its_node_was_given_up():
+    patient = WorkerSettings(batch_size=2, max_batch_delay_ms=1000)
+    plan = plan_of("a > b, x > z", default=patient, is_adaptive=True)
+    floor = Floor(plan=replace(plan, nodes=tuple(replace(node, max_retry_timeout_s=60) for node in plan.nodes)))
+    _, (to_a, to_x) = floor.submit()
+    floor.answer(to_x)
+    (start,) = floor.tell(events.worker_lost, to_x.worker, "signal 9")
+    floor.submit()  # waits at both entries
+    floor.answer(to_a)
+    assert floor.node("b").waiting == 1, "waits for the second, which is at its parent"
+    floor.node("x").failing_since = floor.now - 60
+    commands = floor.tell(events.worker_failed, start.worker, LoadError("no weights", node="x"))
+    assert [call.node.name for send in commands if isinstance(send, SendCalls) for call in send.calls] == ["b"]

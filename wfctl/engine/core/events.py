@@ -204,6 +204,7 @@ def _note_unused(state: CoreState, attempt: Attempt | None, answer: CallAnswer, 
 
 def _serve(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
     """Hand out what is due of a node, after what has waited too long, and see whether it needs more workers."""
+    runs = len(state.runs)
     if (node.queue and node.queue[0].enqueued + node.timeout_s <= now) or node.alone:
         expire_queue(state, node, now, commands)
     dispatch(state, node, now, commands)
@@ -212,6 +213,8 @@ def _serve(state: CoreState, node: NodeState, now: float, commands: list[Command
             grow(state, node, now, commands)
         if node.load_error is not None:
             fail_unloadable(state, node, commands)
+    if len(state.runs) < runs:
+        _serve_held(state, now, commands)
 
 
 def _serve_held(state: CoreState, now: float, commands: list[Command]) -> None:
