@@ -27,7 +27,7 @@ from wfctl.plan import NodePlan
 
 _FIRST_ERROR_STATUS, _CLIENT_ERRORS = 400, range(400, 500)
 _STATUSES = range(200, 1000)
-"""What a response can be in HTTP; below are those that only announce one, and 0, by which workers mean another thing."""
+"""What a response can be in HTTP. Below are those that only announce one; and 0, by which workers mean "not begun"."""
 _LONGEST_PHRASE = 1000
 """Bytes of an answer that stand in for the words of its status."""
 
