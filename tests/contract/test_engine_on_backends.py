@@ -148,3 +148,22 @@ def test_a_stuck_handler_exceeds_its_deadline_and_its_worker_is_replaced(flow):
             return before[0]
 
     assert not Path(f"/proc/{asyncio.run(main())}").exists()
+
+
+@every_backend
+def test_a_handler_that_sets_status_0_is_called_once_for_each_attempt(make, flow, tmp_path):
+    plan = flow(
+        "a",
+        a=f"""
+        def handle(data, context):
+            if data is None: return
+            with open({str(tmp_path / "log")!r}, "a") as log: log.write("called\\n")
+            context.set_response_status(0, idx=0)
+            return [1]
+        """,
+    )
+    (error,), statistics = run(make, plan, b"1")
+    assert isinstance(error, RunError)
+    assert error.message == "the handler set status 0, which no response has"
+    assert (tmp_path / "log").read_text().count("called") == 2
+    assert statistics.nodes[0].retried == 1

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wfctl.engine.call import NO_HEADERS, RequestIds
-from wfctl.engine.core.batching import next_arrival, plan_batch
+from wfctl.engine.core.batching import expects_until, plan_batch
 from wfctl.engine.core.records import Attempt, Run
 from wfctl.engine.core.staffing import start_worker
 from wfctl.engine.core.state import CoreState
@@ -97,21 +97,25 @@ def test_an_adaptive_batch_does_not_wait_for_what_will_come_too_late():
     # What is only two nodes away has the way through both of them before it.
     a.batch_time_s = b.batch_time_s = 0.6
     assert plan(attempts(c, [5.0]), c, 5.0, others=1) == (1, inf)
-    assert plan(attempts(b, [5.0]), b, 5.0, others=1) == (0, 6.0)
+    count, look_at = plan(attempts(b, [5.0]), b, 5.0, others=1)
+    assert (count, round(look_at, 9)) == (0, 5.4)
+    assert plan(attempts(b, [5.0]), b, look_at, others=1) == (1, inf)
 
 
-def test_the_next_arrival_is_told_by_what_has_been_at_work_longest():
+def test_others_are_expected_by_what_has_been_at_work_longest_and_has_its_way_before_it():
     state = core(**ADAPTIVE)
-    a, b, _ = state.nodes
-    assert next_arrival(b, 5.0) == inf
-    a.batch_time_s = 0.5
+    a, b, c = state.nodes
+    assert expects_until(b, 5.0) == -inf
+    a.batch_time_s, b.batch_time_s = 0.5, 0.25
     start_worker(state, a, [])
     (worker,) = a.workers.values()
     for attempt in attempts(a, [4.0, 4.9]):
         attempt.sent = attempt.enqueued
         worker.calls[attempt.call_id] = attempt
-    assert next_arrival(b, 4.2) == 4.5
-    assert next_arrival(b, 5.0) == 5.0  # overdue: it may come at any moment
+    assert expects_until(b, 4.4) == -inf
+    assert expects_until(b, 4.5) == 4.5
+    assert expects_until(b, 5.0) == 5.0  # overdue: it may come at any moment
+    assert expects_until(c, 5.0) == 4.75
 
 
 def test_a_busy_worker_gets_ahead_only_what_is_full_or_late():

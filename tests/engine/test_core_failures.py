@@ -10,7 +10,7 @@ from fakes.plans import plan_of
 from wfctl.engine.call import WITHDRAWN, CallAnswer, CallError
 from wfctl.engine.core import events
 from wfctl.engine.core.commands import AskProgress, KillWorker, SendCalls, SettleRun, WithdrawCalls
-from wfctl.errors import DeadlineExceededError, RunError, UnloadableError
+from wfctl.errors import DeadlineExceededError, LoadError, RunError, UnloadableError
 from wfctl.spec.model import WorkerSettings
 
 
@@ -324,3 +324,35 @@ def test_after_a_batch_timed_out_at_a_worker_each_call_is_tried_again_alone():
     sends = [each for each in floor.wake() if each.__class__.__name__ == "SendCalls"]
     assert [(len(send.calls), send.calls[0].number) for send in sends] == [(1, 2)]
     assert len(floor.node().alone) == 2
+
+
+def test_a_batch_waits_no_longer_for_a_run_that_failed_because_its_node_was_given_up():
+    patient = WorkerSettings(batch_size=2, max_batch_delay_ms=1000)
+    plan = plan_of("a > b, x > z", default=patient, is_adaptive=True)
+    floor = Floor(plan=replace(plan, nodes=tuple(replace(node, max_retry_timeout_s=60) for node in plan.nodes)))
+    _, (to_a, to_x) = floor.submit()
+    floor.answer(to_x)
+    (start,) = floor.tell(events.worker_lost, to_x.worker, "signal 9")
+    floor.submit()  # waits at both entries
+    floor.answer(to_a)
+    assert floor.node("b").waiting == 1, "waits for the second, which is at its parent"
+    floor.node("x").failing_since = floor.now - 60
+    commands = floor.tell(events.worker_failed, start.worker, LoadError("no weights", node="x"))
+    assert [call.node.name for send in commands if isinstance(send, SendCalls) for call in send.calls] == ["b"]
+
+
+def test_what_a_worker_says_of_a_call_taken_back_is_not_said_of_the_same_call_sent_again():
+    floor = fast(max_workers=2)
+    _, (silent, other) = floor.submit(4)
+    floor.took(other, 0.00001)
+    floor.wake()
+    withdraw, again = floor.tell(events.progress_told, silent.worker, silent.calls[0].batch_id)
+    assert again.worker == other.worker
+    # The other dies, and the silent one comes back from its batch before it has read what was taken from it.
+    floor.tell(events.worker_lost, other.worker, "signal 9", running=0)
+    commands = floor.answer(SendCalls(silent.worker, silent.calls[:1]))
+    assert not [each for each in commands if isinstance(each, SendCalls)], "it has not spoken of the first copy yet"
+    told = [CallAnswer(call_id, WITHDRAWN) for call_id in withdraw.call_ids]
+    (send,) = floor.tell(events.calls_answered, silent.worker, told)
+    assert [call.call_id for call in send.calls] == list(withdraw.call_ids)
+    assert len(floor.answer(send)) == len(withdraw.call_ids)

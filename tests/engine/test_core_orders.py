@@ -26,7 +26,7 @@ from wfctl.engine.core.state import CoreState
 from wfctl.errors import LoadError
 from wfctl.spec.model import WorkerSettings
 
-PLAN = plan_of(
+SPREAD = plan_of(
     "a > b > d, a > c > d, c > e",
     {
         "a": WorkerSettings(min_workers=2, max_workers=2, max_batch_delay_ms=0),
@@ -38,30 +38,46 @@ PLAN = plan_of(
     queue_size=12,
     idle_s=0.5,
 )
-PLAN = replace(PLAN, nodes=tuple(replace(node, isolates=node.name != "e") for node in PLAN.nodes))
-NODES = {node.name: node for node in PLAN.nodes}
+SPREAD = replace(SPREAD, nodes=tuple(replace(node, isolates=node.name != "e") for node in SPREAD.nodes))
+CHAIN = plan_of(
+    "a > b > c > d, b > e",
+    {
+        "a": WorkerSettings(max_workers=2, max_batch_delay_ms=0, retry_attempts=1),
+        "b": WorkerSettings(batch_size=2, max_batch_delay_ms=0, timeout_ms=200),
+        "c": WorkerSettings(batch_size=3, max_batch_delay_ms=60, min_workers=2, max_workers=3, timeout_ms=500),
+        "d": WorkerSettings(max_batch_delay_ms=0, retry_attempts=0, timeout_ms=50),
+        "e": WorkerSettings(batch_size=4, max_batch_delay_ms=100),
+    },
+    queue_size=12,
+    idle_s=0.5,
+)
+GIVES_UP = {"a": 0.4, "d": 0.0}
+CHAIN = replace(CHAIN, nodes=tuple(replace(node, max_retry_timeout_s=GIVES_UP.get(node.name)) for node in CHAIN.nodes))
 
 
 def output(node, parts):
     return f'"{node}({",".join(sorted(f"{name}:{body}" for name, body in parts))})"'.replace('"', "'").encode()
 
 
-def expected(node, source):
-    parents = NODES[node].parents
+def expected(nodes, node, source):
+    parents = nodes[node].parents
     if not parents:
         parts = [("body", source)]
     elif len(parents) == 1:
-        parts = [("body", expected(parents[0], source).decode())]
+        parts = [("body", expected(nodes, parents[0], source).decode())]
     else:
-        parts = [(parent, expected(parent, source).decode()) for parent in parents]
+        parts = [(parent, expected(nodes, parent, source).decode()) for parent in parents]
     return output(node, parts)
 
 
 class Histories(RuleBasedStateMachine):
+    plan = SPREAD
+
     def __init__(self):
         super().__init__()
         self.now = 50.0
-        self.state = CoreState(PLAN, RequestIds("0" * 32))
+        self.nodes = {node.name: node for node in self.plan.nodes}
+        self.state = CoreState(self.plan, RequestIds("0" * 32))
         self.starting, self.ready, self.killed = [], {}, []
         self.at_workers = {}  # worker -> its batches, oldest first: number and {call id: the right answer}
         self.open, self.ended, self.cancelled = {}, {}, set()
@@ -113,15 +129,15 @@ class Histories(RuleBasedStateMachine):
             parts = [(part.name, part.body.decode()) for part in call.parts]
             batches[-1][1][call.call_id] = output(node, parts)
             self.count(node, call)
-        assert all(1 <= len(calls) <= NODES[node].settings.batch_size for _, calls in batches)
-        assert len(batches) == 1 or NODES[node].isolates
+        assert all(1 <= len(calls) <= self.nodes[node].settings.batch_size for _, calls in batches)
+        assert len(batches) == 1 or self.nodes[node].isolates
 
     def count(self, node, call):
         """Check the budgets: each attempt is sent once, once more alone, and again for each death and withdrawal."""
-        assert call.number <= NODES[node].settings.retry_attempts + 1
+        assert call.number <= self.nodes[node].settings.retry_attempts + 1
         key = (call.run.number, node, call.number)
         self.tries[key] = self.tries.get(key, 0) + 1
-        if not NODES[node].isolates:
+        if not self.nodes[node].isolates:
             assert self.tries[key] == 1, "sent twice what must not be"
 
     def withdraw(self, command):
@@ -140,7 +156,8 @@ class Histories(RuleBasedStateMachine):
         self.ended[number] = run
         if run.error is None:
             body = run_result(self.state, run).body
-            assert body == b'{"d": %b, "e": %b}' % (expected("d", source), expected("e", source))
+            leaves = tuple(expected(self.nodes, leaf, source) for leaf in "de")
+            assert body == b'{"d": %b, "e": %b}' % leaves
 
     def finish_starts(self):
         while self.starting:
@@ -288,5 +305,13 @@ class Histories(RuleBasedStateMachine):
         assert not self.open, "a run was lost"
 
 
-Histories.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+class ChainHistories(Histories):
+    """The same where nodes hand all they give to one child, and are given up when they do not load."""
+
+    plan = CHAIN
+
+
+for machine in (Histories, ChainHistories):
+    machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestHistories = Histories.TestCase
+TestChainHistories = ChainHistories.TestCase

@@ -79,6 +79,63 @@ def test_finished_runs_are_freed_without_the_collector():
     run_clocked(main())
 
 
+def test_failed_runs_are_freed_without_the_collector():
+    async def main():
+        async with opened(ScriptedBackend({"b": NodeScript(failing(is_final=True))}), "a > b > d, a > c > d") as engine:
+            gc.collect()
+            gc.disable()
+            try:
+                for _ in range(50):
+                    with pytest.raises(RunError):
+                        await engine.run(BODY)
+                left = [each for each in gc.get_objects() if type(each) in {Run, Attempt}]
+            finally:
+                gc.enable()
+            assert left == []
+
+    run_clocked(main())
+
+
+def burst(run):
+    raise ZeroDivisionError("our mistake")
+
+
+def test_a_callback_that_raises_keeps_no_other_run_of_the_same_answers_waiting():
+    told = []
+
+    async def main():
+        async with opened(ScriptedBackend(), batch_size=2) as engine:
+            engine.submit(BODY, {}, burst)
+            engine.submit(BODY, {}, told.append)
+
+    with pytest.raises(InternalError, match="our mistake"):
+        run_clocked(main())
+    assert [run.error for run in told] == [None]
+
+
+def test_callbacks_that_all_raise_do_not_hold_up_the_draining():
+    async def main():
+        async with opened(ScriptedBackend({"a": NodeScript(ran_s=1.0)})) as engine:
+            for _ in range(3):
+                engine.submit(BODY, {}, burst)
+
+    with pytest.raises(InternalError, match="our mistake"):
+        run_clocked(main())
+
+
+def test_a_callback_that_raises_at_the_end_leaves_no_backend_open():
+    backend = ScriptedBackend({"a": NodeScript(ran_s=1.0)})
+
+    async def main():
+        async with opened(backend) as engine:
+            engine.submit(BODY, {}, burst)
+            raise OSError("the caller's")
+
+    with pytest.raises(OSError, match="the caller's"):
+        run_clocked(main())
+    assert backend.closed == 1
+
+
 def test_an_exception_in_the_callers_sink_for_output_is_not_lost():
     def refuse(node, stream, line):
         raise OSError("the disk is full")

@@ -57,6 +57,16 @@ async def test_a_worker_gone_before_its_start_was_known_did_not_start():
 
 
 @on_a_loop
+async def test_a_worker_whose_report_names_no_process_is_ended():
+    worker = Lonely()
+    worker.says(encode_report(FrameKind.READY, {"pid": "seven"}))
+    assert await worker.killed == ONE
+    worker.ends()
+    with pytest.raises(WorkerError, match="found a report without a process"):
+        await worker.link.wait_ready()
+
+
+@on_a_loop
 async def test_all_that_came_before_the_end_is_told_before_it():
     worker = Lonely()
     worker.says(READY)

@@ -222,3 +222,16 @@ def handle(data, context):
     (refused,) = loaded.answer([call(Part("body", b"number"))])
     assert 'TypeError: response header "X-Count" must be text, not int' in refused.error.traceback_text
     assert (answer.headers, type(answer.status), answer.status) == ({"X-Count": "3"}, int, 201)
+
+
+@pytest.mark.parametrize("status", [0, -1, 100, 1000, 2**40])
+def test_a_status_that_no_response_has_is_a_failure_of_the_handler(host, status):
+    loaded = host(f"""
+def handle(data, context):
+    if data is None: return
+    context.set_response_status({status}, idx=0)
+    return ["one", "two"]
+""")
+    wrong, right = loaded.answer([call(), call()])
+    assert (wrong.status, wrong.error.message) == (503, f"the handler set status {status}, which no response has")
+    assert (right.status, right.body) == (200, b"two")

@@ -6,7 +6,7 @@ is closed; it is never only logged.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import inf
 from types import MappingProxyType
@@ -101,8 +101,9 @@ class Engine:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        gone = WorkerError("the workflow was shut down while the run was in flight")
-        self._carry_out(events.all_failed(self._state, gone))
+        self._settle(
+            events.all_failed(self._state, WorkerError("the workflow was shut down while the run was in flight"))
+        )
         try:
             await _cancel(tuple(self._starts))
         finally:
@@ -135,7 +136,10 @@ class Engine:
         except asyncio.CancelledError:
             self.withdraw(run)
             raise
-        return self.result(run)
+        try:
+            return self.result(run)
+        finally:
+            del run  # it has the error, whose traceback has this frame: a cycle, which only the collector could free
 
     def submit(
         self,
@@ -171,14 +175,20 @@ class Engine:
 
     def withdraw(self, run: Run) -> None:
         """Forget a run nobody waits for any more; harmless for a settled one."""
-        self._carry_out(events.run_cancelled(self._state, run, self._loop.time()))
+        try:
+            self._carry_out(events.run_cancelled(self._state, run, self._loop.time()))
+        except Exception as error:  # noqa: BLE001 - supervisor: who gives up must not be held up
+            self._break(error)
         self._note_drained()
 
     def result(self, run: Run) -> RunResult:
         """Return the answer of a settled run, or raise why it has none."""
-        if run.error is not None:
-            raise run.error
-        return run_result(self._state, run)
+        try:
+            if run.error is not None:
+                raise run.error
+            return run_result(self._state, run)
+        finally:
+            del run  # as in ``run``
 
     def statistics(self) -> EngineStatistics:
         """Return what the engine is doing and has done."""
@@ -210,16 +220,32 @@ class Engine:
     # Acting
 
     def _carry_out(self, commands: list[Command]) -> None:
-        for command in commands:
-            if isinstance(command, SendCalls):
-                self._backend.send_calls(command.worker, command.calls)
-            elif isinstance(command, SettleRun):
-                command.run.on_settled(command.run)
-                self._note_drained()
-            else:
-                self._carry_out_rare(command)
+        ahead = iter(commands)
+        try:
+            for command in ahead:
+                if isinstance(command, SendCalls):
+                    self._backend.send_calls(command.worker, command.calls)
+                elif isinstance(command, SettleRun):
+                    command.run.on_settled(command.run)
+                    self._note_drained()
+                else:
+                    self._carry_out_rare(command)
+        except Exception as error:
+            self._broken = self._broken or error
+            self._settle(ahead)
+            raise
         if self._state.wake_at < self._timer_at:
             self._set_timer()
+
+    def _settle(self, commands: Iterable[Command]) -> None:
+        """Tell of every run that is over, whoever cannot bear to hear it; the core has forgotten these runs."""
+        for command in commands:
+            if isinstance(command, SettleRun):
+                try:
+                    command.run.on_settled(command.run)
+                except Exception as error:  # noqa: BLE001 - supervisor: the others are to be told all the same
+                    self._broken = self._broken or error
+        self._note_drained()
 
     def _carry_out_rare(self, command: WithdrawCalls | AskProgress | StartWorker | KillWorker | RetireWorker) -> None:
         match command:
@@ -302,10 +328,7 @@ class Engine:
             self._broken = error
         cause = _stopped_by(error)
         cause.__cause__ = error
-        for command in events.all_failed(self._state, cause):
-            if isinstance(command, SettleRun):
-                command.run.on_settled(command.run)
-        self._note_drained()
+        self._settle(events.all_failed(self._state, cause))
 
 
 def _stopped_by(error: BaseException) -> InternalError:

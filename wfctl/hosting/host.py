@@ -26,6 +26,8 @@ from wfctl.hosting.ts_alias import install_ts_alias, remove_ts_alias
 from wfctl.plan import NodePlan
 
 _FIRST_ERROR_STATUS, _CLIENT_ERRORS = 400, range(400, 500)
+_STATUSES = range(200, 1000)
+"""What a response can be in HTTP. Below are those that only announce one; and 0, by which workers mean "not begun"."""
 _LONGEST_PHRASE = 1000
 """Bytes of an answer that stand in for the words of its status."""
 
@@ -192,6 +194,8 @@ def _answer(
     except UnsupportedOutputError as reason:
         return _failed(call, _unsupported(reason))
     status = processor.get_response_status_code()
+    if status not in _STATUSES:
+        return _failed(call, CallError(f"the handler set status {status}, which no response has", status=UNAVAILABLE))
     if status >= _FIRST_ERROR_STATUS:
         # The handler's own words, also where the answer would have to be JSON.
         phrase = processor.get_response_status_phrase() or _words_of(whole) or f"status {status}"

@@ -29,31 +29,35 @@ def plan_batch(
     due_at = queue[0].enqueued + policy.delay_s
     if due_at <= now:
         return waiting, inf
-    if policy.is_adaptive and is_free and (not others or next_arrival(policy, now) > due_at):
-        return waiting, inf
-    return 0, due_at
+    if not (policy.is_adaptive and is_free):
+        return 0, due_at
+    look_at = expects_until(policy, due_at) if others else now
+    return (0, look_at) if look_at > now else (waiting, inf)
 
 
-def next_arrival(node: NodeState, now: float) -> float:
-    """Return when the next run may arrive at ``node``, by the measured times of its ancestors; infinity for never.
+def expects_until(node: NodeState, due_at: float) -> float:
+    """Return until when another run may be at ``node`` by ``due_at``, if nothing happens; minus infinity for never.
 
-    What has not been measured, or takes longer than it usually does, may be there at any moment.
+    Told by the measured times of its ancestors. What was not measured, or takes longer than it usually does, may end at
+    any moment, and then has its way before it.
     """
-    soonest = inf
+    ends = -inf
     for ancestor, between in node.ancestors:
-        began_at = _oldest_start(ancestor, now)
+        latest = due_at - _time_in(between)
+        began_at = _oldest_start(ancestor)
         if began_at is not None:
-            left_s = max(0.0, began_at + ancestor.batch_time_s - now)
-            soonest = min(soonest, now + left_s + _time_in(between))
-    return soonest
+            if began_at + ancestor.batch_time_s <= latest:
+                ends = max(ends, latest)
+        elif ancestor.waiting:
+            ends = max(ends, latest - ancestor.batch_time_s)
+    return ends
 
 
-def _oldest_start(node: NodeState, now: float) -> float | None:
+def _oldest_start(node: NodeState) -> float | None:
     """Return since when the node has been at its oldest call; ``None`` if it has none."""
-    times = [next(iter(worker.calls.values())).sent for worker in node.workers.values() if worker.calls]
-    if times:
-        return min(times)
-    return now if node.waiting else None
+    return min(
+        (next(iter(worker.calls.values())).sent for worker in node.workers.values() if worker.calls), default=None
+    )
 
 
 def _time_in(nodes: Sequence[NodeState]) -> float:

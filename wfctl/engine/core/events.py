@@ -155,12 +155,12 @@ def calls_answered(state: CoreState, worker_id: WorkerId, answers: Sequence[Call
     if worker is None:
         state.stray_answers += len(answers)
         return commands
-    was_free = not worker.calls
+    was_idle = worker.is_idle
     node, last = worker.node, _take_answers(state, worker, answers, now, commands)
     worker.heard_at = now
     if last is not None and last.finished_ns:
         measure(node, last)
-    if not (worker.calls or was_free) and worker.state is WorkerState.READY:
+    if worker.is_idle and not was_idle and worker.state is WorkerState.READY:
         node.free.append(worker)
         if len(node.workers) > node.min_workers:
             state.wake_at = min(state.wake_at, shrinks_at(state, node))
@@ -224,6 +224,7 @@ def _note_unused(
 
 def _serve(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
     """Hand out what is due of a node, after what has waited too long, and see whether it needs more workers."""
+    runs = len(state.runs)
     if (node.queue and node.queue[0].enqueued + node.timeout_s <= now) or node.alone:
         expire_queue(state, node, now, commands)
     dispatch(state, node, now, commands)
@@ -232,6 +233,8 @@ def _serve(state: CoreState, node: NodeState, now: float, commands: list[Command
             grow(state, node, now, commands)
         if node.load_error is not None:
             fail_unloadable(state, node, commands)
+    if len(state.runs) < runs:
+        _serve_held(state, now, commands)
 
 
 def _serve_held(state: CoreState, now: float, commands: list[Command]) -> None:

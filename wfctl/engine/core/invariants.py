@@ -31,7 +31,7 @@ def _check_workers(state: CoreState, node: NodeState) -> None:
     _demand(len(free) == len(node.free), f"{node}: a worker is free twice")
     for worker in node.workers.values():
         ready = worker.state is WorkerState.READY
-        _demand((worker.worker_id in free) == (ready and not worker.calls), f"{worker}: free is not what it is")
+        _demand((worker.worker_id in free) == (ready and worker.is_idle), f"{worker}: free is not what it is")
         _demand(all(call.worker is worker for call in worker.calls.values()), f"{worker}: holds another's call")
         batches = [call.batch_id for call in worker.calls.values()]
         _demand(batches == sorted(batches), f"{worker}: its batches are out of order")

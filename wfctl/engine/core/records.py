@@ -42,9 +42,17 @@ class WorkerSlot:
         self.last_batch = 0
         """Number of the batch it was sent last; workers count alike."""
         self.taken: set[int] = set()
-        """Calls taken back from it while it was silent; until it has spoken of them it is handed nothing ahead."""
+        """Calls taken back from it while it was silent; until it has spoken of them it is handed nothing.
+
+        They may come back to it: what it says of the first copy must not be taken for the second.
+        """
         self.heard_at = 0.0
         """When it became ready, or last answered."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing to do and nothing to say."""
+        return not self.calls and not self.taken
 
     def __repr__(self) -> str:
         return f"WorkerSlot({self.worker_id}, {self.node.name!r}, {self.state.value}, {len(self.calls)} calls)"

@@ -226,7 +226,10 @@ class WorkerLink:
     def _take_report(self, frame: Frame) -> None:
         report = decode_report(frame)
         if frame.kind is FrameKind.READY and not self._started.done():
-            self.pid = int(report.get("pid", 0))
+            pid = report.get("pid")
+            if not isinstance(pid, int):
+                raise FrameError("found a report without a process")
+            self.pid = pid
             self._started.set_result(self.pid)
         elif frame.kind is FrameKind.FAILED:
             # Told when the process is gone, so that nothing of it is left when the caller hears of it.

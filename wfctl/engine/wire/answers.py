@@ -43,7 +43,7 @@ def decode_answers(frame: Frame) -> list[CallAnswer]:
     """Return the answers in a frame, which is used up."""
     try:
         return _answers_in(frame)
-    except (struct.error, ValueError, RecursionError, TypeError, AttributeError) as reason:
+    except (struct.error, ValueError, OverflowError, RecursionError, TypeError, AttributeError) as reason:
         raise FrameError(f"found answers that cannot be read: {reason}") from reason
 
 
