@@ -36,6 +36,14 @@ def test_records_are_known_by_their_content_and_files_by_name_size_and_time(tmp_
     assert look(tmp_path).digest != changed
 
 
+def test_a_file_that_cannot_be_read_is_known_too_for_it_has_a_number(tmp_path):
+    (tmp_path / "a.txt").touch()
+    before = look(tmp_path).digest
+    (tmp_path / "0.jsonl").symlink_to("nosuch")
+    found = look(tmp_path)
+    assert (found.files, found.digest != before) == (2, True)
+
+
 def test_the_folder_it_is_seen_from_makes_no_difference(tmp_path, monkeypatch):
     (tmp_path / "a.jsonl").write_bytes(b"1\n")
     before = look(tmp_path / "a.jsonl").digest

@@ -49,14 +49,24 @@ def survey(inputs: Inputs, *, wants_digest: bool, wants_unique_stems: bool) -> S
         whole += file.form is Form.WHOLE
         if seen is not None:
             _refuse_twice(file, seen)
-        if digest is not None and found is not None and file.path is not None:
-            digest.update(f"{file.stem}\0{file.form.value}\0{found.st_size}\0".encode("utf-8", "surrogateescape"))
-            content = f"{found.st_mtime_ns}" if file.form is Form.WHOLE else digest_of_file(file.path)
-            digest.update(f"{content}\0".encode())
+        if digest is not None and file.path is not None:
+            digest.update(f"{file.stem}\0{file.form.value}\0{_mark(file, found)}\0".encode("utf-8", "surrogateescape"))
     count = whole if whole == files else None
     return Survey(
         files=files, total_bytes=total, count=count, digest=f"{_DIGEST}:{digest.hexdigest()}" if digest else None
     )
+
+
+def _mark(file: InputFile, found: os.stat_result | None) -> str:
+    """Return what a file is known by; one that cannot be read is known as such, for it has a number too."""
+    if found is None or file.path is None:
+        return "unreadable"
+    if file.form is Form.WHOLE:
+        return f"{found.st_size}\0{found.st_mtime_ns}"
+    try:
+        return f"{found.st_size}\0{digest_of_file(file.path)}"
+    except UnreadableInputError:
+        return "unreadable"
 
 
 def _stat(file: InputFile) -> os.stat_result | None:
