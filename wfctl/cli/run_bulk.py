@@ -220,6 +220,8 @@ def _ended(run: BulkRun, output: Output, told: BulkCommand, *, failed: int) -> E
 
 
 def _of(done: int, failed: int) -> str:
+    if not done:
+        return "nothing to answer"
     return f"{done - failed:,} answered, {failed:,} failed" if failed else "all answered"
 
 
