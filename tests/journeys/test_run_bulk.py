@@ -283,7 +283,7 @@ def test_an_empty_file_is_a_run_on_nothing(echo, wfctl, tmp_path) -> None:
     (tmp_path / "in.jsonl").touch()
     done = wfctl("run", "-w", echo, "in.jsonl", "-o", "out.jsonl")
     assert (done.returncode, (tmp_path / "out.jsonl").read_bytes()) == (0, b"")
-    assert "0 lines in out.jsonl: all answered" in done.stderr.decode()
+    assert "0 lines in out.jsonl: nothing to answer" in done.stderr.decode()
 
 
 def test_a_reader_that_leaves_is_no_error(echo, tmp_path) -> None:
