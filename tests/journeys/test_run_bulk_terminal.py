@@ -101,6 +101,16 @@ def test_the_table_fits_and_nothing_of_it_is_left(folder, columns) -> None:
     ]
 
 
+def test_a_narrow_terminal_shows_every_number_but_the_size_of_batches(folder) -> None:
+    seen, _ = on_terminal(folder, *WORDS, columns=40)
+    frames = [click.unstyle(frame).splitlines() for frame in seen.split("\x1b[J") if "node " in frame]
+    shown = [line for frame in frames for line in frame[: frame.index(next(x for x in frame if x[:4] == "node")) + 3]]
+    assert not [line for line in shown if len(line) >= 40 or "…" in line]
+    heads = {tuple(line.split()) for frame in frames for line in frame if line.startswith("node ")}
+    assert heads == {("node", "done", "queue", "rate", "errors")}
+    assert any("failed" in line for frame in frames for line in frame[:2])
+
+
 def test_colour_marks_the_node_that_failed_unless_nobody_wants_it(folder) -> None:
     seen, _ = on_terminal(folder, *WORDS, columns=90)
     assert "\x1b[31mseconds " in seen
