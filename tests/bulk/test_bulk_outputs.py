@@ -178,6 +178,8 @@ def test_a_side_car_says_what_differs(tmp_path):
     refuse_other_inputs(charter(inputs={"words": ["./a"], "bytes": 3, "digest": "x"}), before, path)
     with pytest.raises(OtherRunError, match="inputs, bytes: 3 then, 4 now"):
         refuse_other_inputs(charter(inputs={"words": ["a"], "bytes": 4, "digest": "y"}), before, path)
+    with pytest.raises(OtherRunError, match="another run: the inputs have changed"):
+        refuse_other_inputs(charter(inputs={"words": ["a"], "bytes": 3, "digest": "y"}), before, path)
     with pytest.raises(OtherRunError, match='option until: none then, "b" now'):
         refuse_other_inputs(charter(options={"until": "b"}), before, path)
 

@@ -226,7 +226,7 @@ def _of(done: int, failed: int) -> str:
 
 
 def _how_to_go_on(told: BulkCommand, output: Output) -> str:
-    if isinstance(output, StreamOutput) or STDIN in told.sources:
+    if isinstance(output, StreamOutput) or Inputs(words=told.sources).is_stream:
         return ""
     return f'; the same command with --resume goes on with "{output.path}"'
 
