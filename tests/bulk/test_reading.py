@@ -242,7 +242,9 @@ def test_a_word_that_names_nothing_is_refused(folder, monkeypatch, word, complai
 def test_a_file_that_cannot_be_read_or_is_not_json_is_one_failed_input(folder):
     (folder / "b" / "a.json").write_text("{")
     (folder / "b" / "rows.csv").write_text("")
-    faults = [item.fault for item in read(folder) if item.fault]
+    failed = [item for item in read(folder) if item.fault]
+    assert [item.name for item in failed] == [f"{folder}/b/a.json", f"{folder}/b/rows.csv"]
+    faults = [item.fault for item in failed]
     assert any("is not JSON" in fault for fault in faults)
     assert any("has no header row" in fault for fault in faults)
 

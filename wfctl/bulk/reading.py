@@ -128,7 +128,9 @@ class Reading:
         self._number = number = self._number + 1
         if self._is_done(number):
             return None
-        name = f"{self._file.name}:{place}" if self._names_records and self._file is not None else None
+        name = None
+        if self._names_records and self._file is not None:
+            name = f"{self._file.name}:{place}" if place else self._file.name
         if fault is not None:
             body = None
         return Item(number, name, _numbered(number), self._before + position, body, JSON_TYPE, fault)

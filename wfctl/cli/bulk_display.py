@@ -136,7 +136,8 @@ class LiveDisplay:
         self._stream = stream
         self._rates = Rates()
         self._lock = threading.Lock()
-        self._drawn = 0
+        self._drawn: list[int] = []
+        """The columns of each line that stands there."""
         self._drawn_at = 0.0
         self._last: list[str] = []
         self._has_blocks = _can_write(stream, "━─…")
@@ -161,12 +162,17 @@ class LiveDisplay:
         if not lines and not self._drawn:
             return
         # One write: a terminal must not show the half of it.
-        back = f"\x1b[{self._drawn}F" if self._drawn else ""
+        back = f"\x1b[{self._height()}F" if self._drawn else ""
         self._stream.write(f"{back}\x1b[J" + "".join(f"{line}\n" for line in lines))
         self._stream.flush()
-        self._drawn = len(lines)
+        self._drawn = [columns(click.unstyle(line)) for line in lines]
         if lines:
             self._drawn_at = time.monotonic()
+
+    def _height(self) -> int:
+        """Return how many lines the table fills now: a terminal that was made narrower has broken some in two."""
+        width = _size_of(self._stream).columns
+        return sum(max(1, -(-length // width)) for length in self._drawn)
 
     def _table(self, progress: Progress, size: os.terminal_size) -> list[str]:
         width = size.columns - 1
