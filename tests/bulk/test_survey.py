@@ -75,3 +75,12 @@ def test_one_file_named_twice_cannot_have_two_files_for_answers(tmp_path):
     assert look(tmp_path, tmp_path / "a.txt").files == 2
     with pytest.raises(UnreadableInputError, match="is named twice"):
         look(tmp_path, tmp_path / "a.txt", unique=True)
+
+
+def test_a_file_that_is_called_like_a_number_cannot_have_its_answer_beside_those_of_records(tmp_path):
+    (tmp_path / "000002").touch()
+    assert look(tmp_path, unique=True).files == 1
+    (tmp_path / "z.jsonl").write_text("1\n2\n")
+    assert look(tmp_path).files == 2
+    with pytest.raises(UnreadableInputError, match="called like that of a record"):
+        look(tmp_path, unique=True)
