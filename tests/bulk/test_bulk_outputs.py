@@ -153,6 +153,18 @@ def test_a_name_that_is_too_long_is_cut_and_stays_its_own():
     assert all(len(os.fsencode(placed(stem)[1])) < 200 for stem in (one, other))
 
 
+def test_no_answer_is_called_as_the_failure_of_another_input(tmp_path):
+    output = AnswerFolder(tmp_path / "out")
+    sink = output.begin()
+    write_charter(Charter(inputs={}, workflow="w", options={}), output.charter_path)
+    sink.write([sink.answered(item(2, "x.error"), result(b"1"))])
+    output.close()
+    again = AnswerFolder(tmp_path / "out")
+    again.resume()
+    assert (again.skips(1, "x"), again.skips(2, "x.error")) == (False, True)
+    again.close()
+
+
 def charter(**changes):
     words = {"inputs": {"words": ["a"], "bytes": 3, "digest": "x"}, "workflow": "w", "options": {"until": None}}
     return Charter(**{**words, **changes})
@@ -166,6 +178,8 @@ def test_a_side_car_says_what_differs(tmp_path):
     refuse_other_inputs(charter(inputs={"words": ["./a"], "bytes": 3, "digest": "x"}), before, path)
     with pytest.raises(OtherRunError, match="inputs, bytes: 3 then, 4 now"):
         refuse_other_inputs(charter(inputs={"words": ["a"], "bytes": 4, "digest": "y"}), before, path)
+    with pytest.raises(OtherRunError, match="another run: the inputs have changed"):
+        refuse_other_inputs(charter(inputs={"words": ["a"], "bytes": 3, "digest": "y"}), before, path)
     with pytest.raises(OtherRunError, match='option until: none then, "b" now'):
         refuse_other_inputs(charter(options={"until": "b"}), before, path)
 

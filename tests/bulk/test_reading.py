@@ -1,6 +1,7 @@
 """Files become numbered inputs: lines, rows, elements, whole files."""
 
 import csv
+import glob
 import io
 import json
 import os
@@ -16,6 +17,7 @@ from wfctl.bulk import blocks, records
 from wfctl.bulk.blocks import Lines
 from wfctl.bulk.inputs import Inputs
 from wfctl.bulk.item import Form
+from wfctl.bulk.patterns import paths_matching
 from wfctl.bulk.reading import Reading
 from wfctl.bulk.records import element_items, json_fault
 from wfctl.errors import UnreadableInputError
@@ -110,10 +112,16 @@ def test_a_row_that_does_not_fit_the_header_is_a_failed_input_with_its_line(tmp_
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("", "no header row"), ("a,b,a\n1,2,3\n", 'the column "a" twice'), ('"a\n', "cannot be read")],
+    [
+        (b"", "no header row"),
+        (b"a,b,a\n1,2,3\n", 'the column "a" twice'),
+        (b'"a\n', "ends inside a quoted field"),
+        (b"a\r1\r2\r", "a carriage return stands in it"),
+        (b"gr\xf6\xdfe\n1\n", "is not UTF-8"),
+    ],
 )
 def test_a_header_that_names_nothing_is_refused(tmp_path, text, complaint):
-    (tmp_path / "in.csv").write_text(text)
+    (tmp_path / "in.csv").write_bytes(text)
     with pytest.raises(UnreadableInputError, match=complaint):
         read(tmp_path / "in.csv")
 
@@ -234,9 +242,75 @@ def test_a_word_that_names_nothing_is_refused(folder, monkeypatch, word, complai
 def test_a_file_that_cannot_be_read_or_is_not_json_is_one_failed_input(folder):
     (folder / "b" / "a.json").write_text("{")
     (folder / "b" / "rows.csv").write_text("")
-    faults = [item.fault for item in read(folder) if item.fault]
+    failed = [item for item in read(folder) if item.fault]
+    assert [item.name for item in failed] == [f"{folder}/b/a.json", f"{folder}/b/rows.csv"]
+    faults = [item.fault for item in failed]
     assert any("is not JSON" in fault for fault in faults)
     assert any("has no header row" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("word", [".", "**", "**/*"])
+def test_links_in_a_circle_end_and_a_link_to_nothing_is_a_failed_input(tmp_path, monkeypatch, word):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "1.txt").write_text("1")
+    for name in ("up", "up2", "up3"):
+        (tmp_path / "sub" / name).symlink_to("..")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "nothing").symlink_to("nosuch")
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.chdir(tmp_path)
+    items = read(word)
+    assert [(item.stem, item.fault is not None) for item in items] == [
+        ("circle", True),
+        ("nothing", True),
+        ("sub/1.txt", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["*", "*.txt", "b/*", "*/*.json", "**", "**/*", "b/**", "**/*.json", "./*/c/*", "[12]*", "b/.*", "**/c/**"],
+)
+def test_patterns_match_what_the_standard_library_matches(folder, monkeypatch, pattern):
+    monkeypatch.chdir(folder)
+    expected = set(glob.glob(pattern, recursive=True))  # noqa: PTH207 - it knows ``**`` as shells do
+    found = [path for path in paths_matching(pattern) if Path(path).is_file()]
+    assert found == sorted(path for path in expected if Path(path).is_file())
+    above = [path for path in paths_matching(f"{folder}/{pattern}") if Path(path).is_file()]
+    assert [os.path.normpath(path) for path in above] == [os.path.normpath(folder / path) for path in found]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_json_file(tmp_path):
+    (tmp_path / "in.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert bodies(read(tmp_path / "in.json")) == [b'{"a": 1}']
+
+
+def test_elements_of_a_stream_are_handed_on_as_they_come():
+    arrived: list[int] = []
+
+    def blocks_of():
+        yield b"["
+        for number in range(3):
+            arrived.append(number)
+            yield b'{"n": %d},\n' % number
+        yield b"3]"
+
+    chunks = element_items(blocks_of(), numbering("in.json"), "in.json")
+    assert bodies(next(chunks)) == [b'{"n": 0}']
+    assert arrived == [0]
+    assert [bodies(chunk) for chunk in chunks] == [[b'{"n": 1}'], [b'{"n": 2}'], [b"3"]]
+
+
+def test_what_is_done_is_asked_for_once_for_each_record(tmp_path):
+    (tmp_path / "in.jsonl").write_text("1\n2\n3\n")
+    asked: list[int] = []
+
+    def skips(number, stem):
+        asked.append(number)
+        return number < 3
+
+    assert [item.number for item in read(tmp_path / "in.jsonl", skips=skips)] == [3]
+    assert asked == [1, 2, 3]
 
 
 def test_a_limit_ends_the_reading(folder, tmp_path):

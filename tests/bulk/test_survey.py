@@ -36,6 +36,14 @@ def test_records_are_known_by_their_content_and_files_by_name_size_and_time(tmp_
     assert look(tmp_path).digest != changed
 
 
+def test_a_file_that_cannot_be_read_is_known_too_for_it_has_a_number(tmp_path):
+    (tmp_path / "a.txt").touch()
+    before = look(tmp_path).digest
+    (tmp_path / "0.jsonl").symlink_to("nosuch")
+    found = look(tmp_path)
+    assert (found.files, found.digest != before) == (2, True)
+
+
 def test_the_folder_it_is_seen_from_makes_no_difference(tmp_path, monkeypatch):
     (tmp_path / "a.jsonl").write_bytes(b"1\n")
     before = look(tmp_path / "a.jsonl").digest
@@ -67,3 +75,12 @@ def test_one_file_named_twice_cannot_have_two_files_for_answers(tmp_path):
     assert look(tmp_path, tmp_path / "a.txt").files == 2
     with pytest.raises(UnreadableInputError, match="is named twice"):
         look(tmp_path, tmp_path / "a.txt", unique=True)
+
+
+def test_a_file_that_is_called_like_a_number_cannot_have_its_answer_beside_those_of_records(tmp_path):
+    (tmp_path / "000002").touch()
+    assert look(tmp_path, unique=True).files == 1
+    (tmp_path / "z.jsonl").write_text("1\n2\n")
+    assert look(tmp_path).files == 2
+    with pytest.raises(UnreadableInputError, match="called like that of a record"):
+        look(tmp_path, unique=True)

@@ -115,3 +115,12 @@ def test_a_field_that_is_no_text_arrives_as_it_was_given(cli: Cli, folder: Path)
     )
     done = cli("run", "-i", os.fsdecode(b"a=\xff\xfe"))
     assert (done.code, done.out) == (0, "fffe")
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_a_bulk_run_needs_no_stream_when_its_answers_go_to_a_file(folder: Path, closed):
+    (folder / "in.jsonl").write_text("1\n2\n")
+    (folder / "handler.py").write_text(HANDLER.replace("return data", "return data and [row['body'] for row in data]"))
+    code, said = shell(f"wfctl run -w workflow.yaml in.jsonl -o out.jsonl {closed}", folder)
+    assert (code, said) == (0, "")
+    assert [line[:12] for line in (folder / "out.jsonl").read_text().splitlines()] == ['{"number": 1', '{"number": 2']

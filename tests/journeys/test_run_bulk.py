@@ -155,7 +155,7 @@ def test_on_error_stop_ends_with_the_first_failure_in_order(echo, wfctl, tmp_pat
     lines = told((tmp_path / "out.jsonl").read_bytes())
     assert [line["number"] for line in lines] == list(range(1, 42))
     assert [line["number"] for line in lines if line["status"] >= 400] == [41]
-    on = wfctl("run", "-w", echo, "in.jsonl", "-o", "out.jsonl", "--max-errors", "2", "--resume")
+    on = wfctl("run", "-w", echo, "in.jsonl", "-o", "out.jsonl", "--on-error", "keep", "--max-errors", "2", "--resume")
     assert on.returncode == 3
     assert [line["number"] for line in told((tmp_path / "out.jsonl").read_bytes())] == list(range(1, 63))
 
@@ -251,7 +251,7 @@ def test_the_output_among_the_inputs_is_left_out(echo, wfctl, tmp_path) -> None:
         (["-", "-", "-o", "out.jsonl"], 2, "can be read once"),
         (["in.jsonl", "--each", "--format", "csv"], 2, "either --each or --format"),
         (["in.jsonl", "--format", "jsonl", "--content-type", "text/plain"], 2, "records are JSON"),
-        (["in.jsonl", "--on-error", "stop", "--max-errors", "3"], 2, "either --on-error or --max-errors"),
+        (["in.jsonl", "--on-error", "stop", "--max-errors", "3"], 2, "either --on-error stop or --max-errors"),
         (["in.jsonl", "-o", "out.jsonl", "--resume", "--overwrite"], 2, "either --resume or --overwrite"),
         (["one.json", "--limit", "3"], 2, "belongs to a run on many inputs"),
         (["one.json", "--resume"], 2, "--resume belongs to a run on many inputs"),
@@ -283,7 +283,7 @@ def test_an_empty_file_is_a_run_on_nothing(echo, wfctl, tmp_path) -> None:
     (tmp_path / "in.jsonl").touch()
     done = wfctl("run", "-w", echo, "in.jsonl", "-o", "out.jsonl")
     assert (done.returncode, (tmp_path / "out.jsonl").read_bytes()) == (0, b"")
-    assert "0 lines in out.jsonl: all answered" in done.stderr.decode()
+    assert "0 lines in out.jsonl: nothing to answer" in done.stderr.decode()
 
 
 def test_a_reader_that_leaves_is_no_error(echo, tmp_path) -> None:

@@ -14,6 +14,10 @@ from pathlib import Path
 import click
 import pytest
 
+from wfctl.bulk.progress import Progress
+from wfctl.cli.bulk_display import LiveDisplay
+from wfctl.engine.statistics import NodeStatistics
+
 WFCTL = Path(sys.executable).parent / "wfctl"
 
 SPEC = "dag:\n  first: [seconds]\nwfctl:\n  functions:\n    seconds: {retry-attempts: 0}\n"
@@ -99,6 +103,33 @@ def test_the_table_fits_and_nothing_of_it_is_left(folder, columns) -> None:
         "[seconds] a word of the handler",
         "100 lines in out.jsonl: 99 answered, 1 failed (out.errors.jsonl)",
     ]
+
+
+def test_a_narrow_terminal_shows_every_number_but_the_size_of_batches(folder) -> None:
+    seen, _ = on_terminal(folder, *WORDS, columns=40)
+    frames = [click.unstyle(frame).splitlines() for frame in seen.split("\x1b[J") if "node " in frame]
+    shown = [line for frame in frames for line in frame[: frame.index(next(x for x in frame if x[:4] == "node")) + 3]]
+    assert not [line for line in shown if len(line) >= 40 or "…" in line]
+    heads = {tuple(line.split()) for frame in frames for line in frame if line.startswith("node ")}
+    assert heads == {("node", "done", "queue", "rate", "errors")}
+    assert any("failed" in line for frame in frames for line in frame[:2])
+
+
+def test_a_table_on_a_terminal_that_was_made_narrower_is_drawn_over_whole() -> None:
+    ours, theirs = pty.openpty()
+    node = NodeStatistics(node="n", queued=0, running=0, done=1, failed=0, retried=0, batches=1, worker_pids=())
+    moment = Progress(elapsed_s=1, done=1, failed=0, done_before=0, total=2, is_estimate=False, nodes=(node,))
+    with os.fdopen(theirs, "w") as stream:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        display = LiveDisplay(stream)
+        display.update(moment)
+        lines = click.unstyle(os.read(ours, 65536).decode()).removeprefix("\x1b[J").splitlines()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 20, 0, 0))
+        display.update(moment)
+        again = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert len(lines) == 3
+    assert again.startswith(f"\x1b[{sum(-(-len(line) // 20) for line in lines)}F\x1b[J")
 
 
 def test_colour_marks_the_node_that_failed_unless_nobody_wants_it(folder) -> None:

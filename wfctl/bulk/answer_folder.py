@@ -25,6 +25,7 @@ RUN_FILE = ".wfctl-run.json"
 FAILURES = "errors.jsonl"
 """Name of the side file of failures; no answer's file ends like that."""
 _FAILED = ".error.json"
+_FAILED_STEM = _FAILED.removesuffix(".json")
 _PART = ".part"
 _BY_TYPE = {
     "text/html": ".html",
@@ -218,11 +219,15 @@ class AnswerFolder:
 
 
 def placed(stem: str) -> tuple[str, str]:
-    """Return folder and name for a stem; a name that is too long for the disk is cut and told apart by its hash."""
+    """Return folder and name for a stem.
+
+    A name that is too long for the disk is cut and told apart by its hash. So is one whose answer would be called like
+    the failure of another input: "x.error" beside "x".
+    """
     parent, _, name = stem.rpartition("/")
     raw = os.fsencode(name)
-    if len(raw) <= _LONGEST:
+    if len(raw) <= _LONGEST and not name.endswith(_FAILED_STEM):
         return parent, name
-    import hashlib  # only where one is so long
+    import hashlib  # only where one is like that
 
     return parent, f"{os.fsdecode(raw[:100])}-{hashlib.sha256(raw).hexdigest()[:16]}"

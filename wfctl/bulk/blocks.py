@@ -15,7 +15,8 @@ from wfctl.errors import UnreadableInputError, WfctlError
 BLOCK = 256 * 1024
 MAX_LINE = 64 * 2**20
 """Bytes of one line, row or element."""
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+"""What Windows puts before UTF-8; it is no part of the text."""
 
 Blocks = Iterator[bytes]
 
@@ -95,11 +96,11 @@ def _unmarked(blocks: Blocks) -> Blocks:
     start = b""
     for block in blocks:
         start += block
-        if not _BOM.startswith(start) or len(start) == len(_BOM):
-            yield start.removeprefix(_BOM)
+        if not BOM.startswith(start) or len(start) == len(BOM):
+            yield start.removeprefix(BOM)
             yield from blocks
             return
-    yield start.removeprefix(_BOM)
+    yield start.removeprefix(BOM)
 
 
 class Lines:

@@ -4,8 +4,8 @@ Invariant: only names are looked at here. The order is the same on every machine
 in a folder or matches a pattern by name. Memory holds the names of one folder at a time.
 """
 
-import glob
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from wfctl.archive.read_sources import SPEC_NAMES, is_unpacked
 from wfctl.bulk.item import Form
+from wfctl.bulk.patterns import has_magic, paths_matching
 from wfctl.errors import UnreadableInputError
 
 STDIN = "-"
 STDIN_NAME = "standard input"
 LINE_ENDINGS = (".jsonl", ".ndjson")
 _FORMS = {".csv": Form.ROWS, **dict.fromkeys(LINE_ENDINGS, Form.LINES)}
-_MAGIC = "*?["
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +87,8 @@ class Inputs:
             if word == STDIN or os.path.exists(word):  # noqa: PTH110
                 yield word
         elif is_pattern(word):
-            for path in sorted(glob.iglob(word, recursive=True)):  # noqa: PTH207 - names as they were written
-                if not os.path.isdir(path) and not self._is_left_out(path):  # noqa: PTH112
+            for path in paths_matching(word):
+                if _is_to_be_read(path) and not self._is_left_out(path):
                     yield path
         else:
             yield from self._below_folder(word)
@@ -104,11 +104,22 @@ class Inputs:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from self._below_folder(entry.path)
-            elif entry.is_file():
+            elif entry.is_file(follow_symlinks=False) or _is_to_be_read(entry.path):
                 yield entry.path
 
     def _is_left_out(self, path: str) -> bool:
         return bool(self.left_out) and os.path.abspath(path) in self.left_out  # noqa: PTH100 - links are not followed
+
+
+def _is_to_be_read(path: str) -> bool:
+    """Whether a name that was found is an input: no folder, and no pipe or device, which nobody meant.
+
+    A link that leads nowhere, or in a circle, is one: it fails, instead of being missed without a word.
+    """
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
+    except OSError:
+        return True
 
 
 def form_of(path: str) -> Form:
@@ -118,7 +129,7 @@ def form_of(path: str) -> Form:
 
 def is_pattern(word: str) -> bool:
     """Whether a word is a pattern that the shell did not expand; a file that has such a name is a file."""
-    return any(char in word for char in _MAGIC) and not os.path.lexists(word)
+    return has_magic(word) and not os.path.lexists(word)
 
 
 def is_stream(word: str) -> bool:
@@ -156,7 +167,7 @@ def _folder_of(word: str) -> str:
     path = Path(word)
     if not is_pattern(word):
         return str(path.parent)
-    return str(Path(*takewhile(lambda part: not any(char in part for char in _MAGIC), path.parts[:-1])))
+    return str(Path(*takewhile(lambda part: not has_magic(part), path.parts[:-1])))
 
 
 def _below(path: str, base: str) -> str:

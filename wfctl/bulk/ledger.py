@@ -16,6 +16,7 @@ from wfctl.bulk.line_file import TakenOutputError
 from wfctl.bulk.sink import not_written
 
 _VERSION = 1
+_DIGEST = "digest"
 
 
 class OtherRunError(TakenOutputError):
@@ -78,9 +79,9 @@ def read_charter(path: Path, output: Path) -> Charter:
 def refuse_other_inputs(now: Charter, before: Charter, output: Path) -> None:
     """Raise ``OtherRunError`` where inputs or options differ from those of the run before."""
     differences = _differences("option", before.options, now.options)
-    if now.inputs.get("digest") != before.inputs.get("digest"):
+    if now.inputs.get(_DIGEST) != before.inputs.get(_DIGEST):
         # Words alone may differ, seen from another folder.
-        differences += _differences("inputs,", before.inputs, now.inputs)
+        differences += _differences("inputs,", before.inputs, now.inputs) or ["the inputs have changed"]
     _refuse(differences, output)
 
 
@@ -90,7 +91,7 @@ def refuse_other_workflow(now: Charter, before: Charter, output: Path) -> None:
 
 
 def _differences(what: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name) and name != _DIGEST]
     return [f"{what} {name}: {_shown(before.get(name))} then, {_shown(now.get(name))} now" for name in names]
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-from wfctl.bulk.blocks import Lines, StopReading, open_blocks, unreadable
+from wfctl.bulk.blocks import BOM, Lines, StopReading, open_blocks, unreadable
 from wfctl.bulk.inputs import InputFile, Inputs
 from wfctl.bulk.item import Form, Item, Skips
 from wfctl.bulk.records import CHUNK, CHUNK_BYTES, element_items, json_fault, line_items, row_items
@@ -32,6 +32,8 @@ class Reading:
         self._file: InputFile | None = None
         self._stop = StopReading()
         self._begun: Generator[list[Item], None, None] | None = None
+        self._asked: tuple[int, bool] = (0, False)
+        """The last number that was asked for, and whether it is done: the output counts what it is asked."""
 
     @property
     def number(self) -> int:
@@ -112,14 +114,23 @@ class Reading:
 
     def is_next_done(self) -> bool:
         """Whether the next record is done already."""
-        return self._skips is not None and self._skips(self._number + 1, _numbered(self._number + 1))
+        return self._is_done(self._number + 1)
+
+    def _is_done(self, number: int) -> bool:
+        if self._skips is None:
+            return False
+        if self._asked[0] != number:
+            self._asked = number, self._skips(number, _numbered(number))
+        return self._asked[1]
 
     def record(self, place: int, position: int, body: bytes | None, fault: str | None = None) -> Item | None:
         """Return the next record as an item, ``None`` if it is done already."""
         self._number = number = self._number + 1
-        if self._skips is not None and self._skips(number, _numbered(number)):
+        if self._is_done(number):
             return None
-        name = f"{self._file.name}:{place}" if self._names_records and self._file is not None else None
+        name = None
+        if self._names_records and self._file is not None:
+            name = f"{self._file.name}:{place}" if place else self._file.name
         if fault is not None:
             body = None
         return Item(number, name, _numbered(number), self._before + position, body, JSON_TYPE, fault)
@@ -138,6 +149,7 @@ class Reading:
         self._before += len(body)
         content_type = self._inputs.content_type or (sniff(body) if file.path is None else guess(file.name))
         if fault is None and self._inputs.content_type is None and content_type == JSON_TYPE:
+            body = body.removeprefix(BOM)
             broken = json_fault(body)
             fault = broken and f'"{file.name}" is not JSON: {broken}'
         return Item(number, file.name, file.stem, self._before, None if fault else body, content_type, fault)

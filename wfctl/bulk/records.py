@@ -23,6 +23,7 @@ CHUNK_BYTES = 1024 * 1024
 _scan = json.JSONDecoder().raw_decode
 _NUMERIC = re.compile(r"[0-9.eE+-]*")
 _SPACE = re.compile(r"[ \t\r\n]*")
+_NO_ELEMENT = re.compile(r"[ \t\r\n,]*\Z")
 
 
 class Numbering(Protocol):
@@ -71,6 +72,8 @@ def json_fault(body: bytes) -> str | None:
         json.loads(text)  # has the words for what is wrong
     except RecursionError:
         return None
+    except UnicodeDecodeError as error:
+        return f"byte {error.start + 1} is not UTF-8"
     except ValueError as error:
         return str(error)
     return None
@@ -113,7 +116,7 @@ def row_items(lines: Lines, numbering: Numbering, name: str) -> Iterator[list[It
             if row:
                 body, fault = _row_object(header, row)
         except (csv.Error, TooLongError) as error:
-            row, fault = [""], str(error)
+            row, fault = [""], _row_fault(error)
         item = numbering.record(first, lines.position, body, fault and f"row at line {first}: {fault}") if row else None
         if item is not None:
             items.append(item)
@@ -129,13 +132,35 @@ def _header(rows: Iterator[list[str]], name: str) -> list[str]:
     try:
         header = next((row for row in rows if row), None)
     except (csv.Error, TooLongError) as error:
-        raise UnreadableInputError(f'the header row of "{name}" cannot be read: {error}') from error
+        raise UnreadableInputError(f'the header row of "{name}" cannot be read: {_row_fault(error)}') from error
     if header is None:
         raise UnreadableInputError(f'"{name}" has no header row', hint="its first row names the columns")
+    if _is_no_utf8("".join(header)):
+        raise UnreadableInputError(f'the header row of "{name}" is not UTF-8', hint="convert the file, with iconv say")
     twice = next((column for column in header if header.count(column) > 1), None)
     if twice is not None:
         raise UnreadableInputError(f'the header row of "{name}" names the column "{twice}" twice')
     return header
+
+
+def _is_no_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _row_fault(error: Exception) -> str:
+    match str(error):
+        case message if "new-line character" in message:
+            return "a carriage return stands in it that ends no line"
+        case message if "field larger" in message:
+            return f"a field is longer than {MAX_LINE // 2**20} MiB; is a quotation mark not closed?"
+        case "unexpected end of data":
+            return "the file ends inside a quoted field"
+        case message:
+            return message
 
 
 def _row_object(header: list[str], row: list[str]) -> tuple[bytes | None, str | None]:
@@ -156,6 +181,11 @@ class _Text:
         self._is_over = False
         self.buffer = ""
         self.at = 0
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the next element may have to be waited for."""
+        return _NO_ELEMENT.match(self.buffer, self.at) is not None
 
     def more(self) -> bool:
         """Read about as much as there is left, so that long elements are not looked at again and again."""
@@ -223,7 +253,7 @@ def element_items(blocks: Blocks, numbering: Numbering, name: str) -> Iterator[l
             size += item.size
         if fault is not None:
             break
-        if items and (text.at >= len(text.buffer) or len(items) >= CHUNK or size >= CHUNK_BYTES):
+        if items and (text.is_drained or len(items) >= CHUNK or size >= CHUNK_BYTES):
             yield items
             items, size = [], 0
     if items:

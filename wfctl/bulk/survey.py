@@ -37,26 +37,44 @@ def survey(inputs: Inputs, *, wants_digest: bool, wants_unique_stems: bool) -> S
     """Look at every file that will be read.
 
     Raises ``UnreadableInputError`` for a word that names nothing, a device without an end, or, where each input gets
-    a file of its own, one file that is named twice.
+    a file of its own, one file that is named twice or called like the number of a record.
     """
     files = total = whole = 0
     digest = hashlib.new(_DIGEST) if wants_digest and not inputs.is_stream else None
+    numbered: InputFile | None = None
     seen: set[str] | None = set() if wants_unique_stems and len(inputs.words) > 1 else None
     for file in inputs.files():
         found = _stat(file)
         files += 1
         total += 0 if found is None else found.st_size
         whole += file.form is Form.WHOLE
+        if file.form is Form.WHOLE and file.stem.isdecimal():
+            numbered = file
         if seen is not None:
             _refuse_twice(file, seen)
-        if digest is not None and found is not None and file.path is not None:
-            digest.update(f"{file.stem}\0{file.form.value}\0{found.st_size}\0".encode("utf-8", "surrogateescape"))
-            content = f"{found.st_mtime_ns}" if file.form is Form.WHOLE else digest_of_file(file.path)
-            digest.update(f"{content}\0".encode())
+        if digest is not None and file.path is not None:
+            digest.update(f"{file.stem}\0{file.form.value}\0{_mark(file, found)}\0".encode("utf-8", "surrogateescape"))
     count = whole if whole == files else None
+    if wants_unique_stems and numbered is not None and count is None:
+        raise UnreadableInputError(
+            f'the answer of "{numbered.name}" could be called like that of a record, which has its number for a name',
+            hint="write to a .jsonl file",
+        )
     return Survey(
         files=files, total_bytes=total, count=count, digest=f"{_DIGEST}:{digest.hexdigest()}" if digest else None
     )
+
+
+def _mark(file: InputFile, found: os.stat_result | None) -> str:
+    """Return what a file is known by; one that cannot be read is known as such, for it has a number too."""
+    if found is None or file.path is None:
+        return "unreadable"
+    if file.form is Form.WHOLE:
+        return f"{found.st_size}\0{found.st_mtime_ns}"
+    try:
+        return f"{found.st_size}\0{digest_of_file(file.path)}"
+    except UnreadableInputError:
+        return "unreadable"
 
 
 def _stat(file: InputFile) -> os.stat_result | None:

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TextIO
 
 import click
@@ -23,8 +23,11 @@ _JSON_S = 1.0
 _BETWEEN_S = 0.1
 _BAR, _ROOM, _TEXT = 40, 10, 60
 """Columns of the bar, at most and at least, and of the text beside it, so that the bar keeps its length."""
-_NUMBERS = 42
-"""Columns of a row beside the name."""
+_WIDE = (("done", 10), ("queue", 6), ("batch", 6), ("rate", 9), ("errors", 6))
+_NARROW = (("done", 9), ("queue", 5), ("rate", 8), ("errors", 6))
+"""Numbers of a row and their columns; a narrow terminal does without the size of batches."""
+_NAME = 6
+"""Columns that a name should have at least; a terminal that has fewer is narrow."""
 _USUAL = os.terminal_size((80, 24))
 
 
@@ -133,7 +136,8 @@ class LiveDisplay:
         self._stream = stream
         self._rates = Rates()
         self._lock = threading.Lock()
-        self._drawn = 0
+        self._drawn: list[int] = []
+        """The columns of each line that stands there."""
         self._drawn_at = 0.0
         self._last: list[str] = []
         self._has_blocks = _can_write(stream, "━─…")
@@ -158,37 +162,44 @@ class LiveDisplay:
         if not lines and not self._drawn:
             return
         # One write: a terminal must not show the half of it.
-        back = f"\x1b[{self._drawn}F" if self._drawn else ""
+        back = f"\x1b[{self._height()}F" if self._drawn else ""
         self._stream.write(f"{back}\x1b[J" + "".join(f"{line}\n" for line in lines))
         self._stream.flush()
-        self._drawn = len(lines)
+        self._drawn = [columns(click.unstyle(line)) for line in lines]
         if lines:
             self._drawn_at = time.monotonic()
 
+    def _height(self) -> int:
+        """Return how many lines the table fills now: a terminal that was made narrower has broken some in two."""
+        width = _size_of(self._stream).columns
+        return sum(max(1, -(-length // width)) for length in self._drawn)
+
     def _table(self, progress: Progress, size: os.terminal_size) -> list[str]:
         width = size.columns - 1
-        room = max(1, size.lines - 4)
+        first = self._bar(progress, width)
+        room = max(1, size.lines - 3 - len(first))
         rows = [_row(progress, self._rates, index) for index in range(len(progress.nodes))]
         hidden = len(rows) - room if len(rows) > room else 0
-        name_width = max([4, *(columns(row[0]) for row in rows)])
-        name_width = max(4, min(name_width, width - _NUMBERS))
-        head = _set(("node", "done", "queue", "batch", "rate", "errors"), name_width)
-        lines = [self._bar(progress, width), self._painted(clip(head, width), bold=True)]
+        numbers = _WIDE if width - _room_of(_WIDE) >= _NAME else _NARROW
+        name_width = max([4, *(columns(row["node"]) for row in rows)])
+        name_width = max(4, min(name_width, width - _room_of(numbers)))
+        head = _set({name: name for name in ("node", *dict(numbers))}, name_width, numbers)
+        lines = [*first, self._painted(clip(head, width), bold=True)]
         for row, node in zip(rows[:room], progress.nodes, strict=False):
-            text = clip(_set(row, name_width), width)
+            text = clip(_set(row, name_width, numbers), width)
             lines.append(self._painted(text, fg="red") if node.failed else text)
         if hidden:
             lines.append(clip(f"and {hidden} more", width))
         return lines
 
-    def _bar(self, progress: Progress, width: int) -> str:
+    def _bar(self, progress: Progress, width: int) -> list[str]:
         text = summary(progress, self._rates)
         length = min(_BAR, width - max(_TEXT, columns(text)) - 1)
         if not progress.total or length < _ROOM:
-            return clip(text, width)
+            return _wrapped(text, width)
         filled = min(length, length * progress.done // progress.total)
         full, empty = ("━", "─") if self._has_blocks else ("#", "-")
-        return f"{self._painted(full * filled, fg='green')}{empty * (length - filled)} {text}"
+        return [f"{self._painted(full * filled, fg='green')}{empty * (length - filled)} {text}"]
 
     def _painted(self, text: str, *, fg: str | None = None, bold: bool | None = None) -> str:
         return click.style(text, fg=fg, bold=bold) if self._has_colour and text else text
@@ -218,23 +229,38 @@ def _waiting_most(progress: Progress, rates: Rates) -> str:
     return f'; {node.queued:,} wait for "{harmless(node.node)}" (batches of {batch:.1f})'
 
 
-def _row(progress: Progress, rates: Rates, index: int) -> tuple[str, ...]:
+def _row(progress: Progress, rates: Rates, index: int) -> dict[str, str]:
     node = progress.nodes[index]
     batch = rates.batch_of_node(index)
-    return (
-        harmless(node.node),
-        f"{node.done:,}",
-        f"{node.queued:,}",
-        "-" if batch is None else f"{batch:.1f}",
-        rate(rates.of_node(index)),
-        f"{node.failed:,}",
-    )
+    return {
+        "node": harmless(node.node),
+        "done": f"{node.done:,}",
+        "queue": f"{node.queued:,}",
+        "batch": "-" if batch is None else f"{batch:.1f}",
+        "rate": rate(rates.of_node(index)),
+        "errors": f"{node.failed:,}",
+    }
 
 
-def _set(row: tuple[str, ...], name_width: int) -> str:
-    name = clip(row[0], name_width)
+def _room_of(numbers: Sequence[tuple[str, int]]) -> int:
+    return sum(1 + room for _, room in numbers)
+
+
+def _set(row: Mapping[str, str], name_width: int, numbers: Sequence[tuple[str, int]]) -> str:
+    name = clip(row["node"], name_width)
     padded = name + " " * (name_width - columns(name))
-    return f"{padded}  {row[1]:>9} {row[2]:>6} {row[3]:>6} {row[4]:>9} {row[5]:>6}"
+    return f"{padded}{''.join(f' {row[number]:>{room}}' for number, room in numbers)}"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break a summary between its parts, so that a narrow terminal shows all of it."""
+    lines: list[str] = []
+    for part in text.split(", "):
+        if lines and columns(lines[-1]) + columns(part) + 3 <= width:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return [clip(line + ("," if line is not lines[-1] else ""), width) for line in lines]
 
 
 def rate(per_second: float) -> str:

@@ -65,7 +65,7 @@ class Bulk:
     def _refuse_contradictions(self) -> None:
         pairs = {
             "--each or --format": self.each and self.form is not None,
-            "--on-error or --max-errors": self.on_error is not None and self.max_errors is not None,
+            "--on-error stop or --max-errors": self.on_error == "stop" and self.max_errors is not None,
             "--resume or --overwrite": self.resumes and self.overwrites,
         }
         for pair, are_both in pairs.items():

@@ -46,7 +46,7 @@ class Fetching:
             "trust": self.is_trusted,
             "sha256": self.sha256,
             "cache": cache_folder(),
-            "on_fetch": FetchTeller(notice, is_watched=sys.stderr.isatty()),
+            "on_fetch": FetchTeller(notice, is_watched=sys.stderr is not None and sys.stderr.isatty()),
         }
 
 

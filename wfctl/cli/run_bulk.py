@@ -220,11 +220,13 @@ def _ended(run: BulkRun, output: Output, told: BulkCommand, *, failed: int) -> E
 
 
 def _of(done: int, failed: int) -> str:
+    if not done:
+        return "nothing to answer"
     return f"{done - failed:,} answered, {failed:,} failed" if failed else "all answered"
 
 
 def _how_to_go_on(told: BulkCommand, output: Output) -> str:
-    if isinstance(output, StreamOutput) or STDIN in told.sources:
+    if isinstance(output, StreamOutput) or Inputs(words=told.sources).is_stream:
         return ""
     return f'; the same command with --resume goes on with "{output.path}"'
 

@@ -15,8 +15,8 @@ Archives are fetched only from where --allow-url allows it, and run only if thei
 BULK RUNS. A run is on many inputs if INPUT or OUTPUT says so:
   FILE.jsonl     each line is an input, as it stands (.ndjson is the same)
   FILE.csv       each row is an input: a JSON object, keys from the header
-  FOLDER         each file in it, and in folders below, but for hidden ones
-  'PATTERN'      each file that matches; ** stands for any folders
+  FOLDER         each file in it, and in folders below; none hidden, no linked folder
+  'PATTERN'      each file that matches; ** stands for any folders, but for linked ones
   FILE FILE ...  each file; one that ends in .jsonl or .csv gives its records
   FILE --each    each element of a JSON array
   - --format F   standard input as a stream of lines (jsonl) or rows (csv)
