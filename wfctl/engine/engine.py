@@ -33,6 +33,9 @@ from wfctl.plan import ExecutionPlan
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
+_MANY = 16
+"""Runs of one turn of the loop that are not made to wait for its end."""
+
 OnOutput = Callable[[str, str, str], None]
 """Takes node, stream (``stdout`` or ``stderr``) and one line of what user code printed."""
 
@@ -70,6 +73,8 @@ class Engine:
         self._broken: BaseException | None = None
         self._is_open = False
         self._turn_will_end = False
+        self._last_handed_out = 0
+        self._many = max(_MANY, *(node.settings.batch_size for node in plan.nodes))
         self._opened: asyncio.Future[None] | None = None
         """Waited for while the first workers start."""
 
@@ -170,7 +175,12 @@ class Engine:
                 self._end_turn()
             else:
                 self._turn_will_end = True
+                self._last_handed_out = run.number
                 self._loop.call_soon(self._end_turn)
+        elif run.number - self._last_handed_out >= self._many:
+            # So many that workers can begin while the rest of them arrive.
+            self._last_handed_out = run.number
+            self._hand_out()
         return run
 
     def withdraw(self, run: Run) -> None:
@@ -264,6 +274,9 @@ class Engine:
 
     def _end_turn(self) -> None:
         self._turn_will_end = False
+        self._hand_out()
+
+    def _hand_out(self) -> None:
         try:
             self._carry_out(events.turn_ended(self._state, self._loop.time()))
         except Exception as error:  # noqa: BLE001 - supervisor: a callback of the loop has no caller
