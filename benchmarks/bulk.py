@@ -27,10 +27,10 @@ RECORDS_A_SECOND = 50_000
 RECORD = '"' + "x" * 98 + '"'
 MANY = 64
 _FEW = 10
-_LONGER = 5
+_LONGER = 20
 """A run in which memory is looked at takes so many times the records: filling its buffers must not be what is seen."""
 _SAMPLE_S = 0.1
-_SETTLED, _ENDING = 0.3, 0.9
+_SETTLED, _ENDING = 0.6, 0.9
 """Parts of a run between which its memory should not grow: everything is loaded, and nothing ends yet."""
 
 

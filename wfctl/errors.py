@@ -157,6 +157,20 @@ class DeadlineExceededError(RunError):
 
     code = "deadline-exceeded"
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        node: str,
+        attempts: int,
+        status: int = 504,
+        hint: str | None = None,
+        was_waiting: bool = False,
+    ) -> None:
+        super().__init__(message, node=node, attempts=attempts, status=status, hint=hint)
+        self.was_waiting = was_waiting
+        """Whether the last attempt was still waiting for a worker: no verdict on the input, then."""
+
     def __str__(self) -> str:
         return self.message
 

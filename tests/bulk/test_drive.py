@@ -244,6 +244,24 @@ def test_a_node_that_loads_no_more_ends_the_run_and_fails_no_input():
     assert not sink.failed_numbers
 
 
+def test_one_input_that_hangs_fails_alone_though_others_wait_behind_it_in_vain():
+    sink, replies = CountingSink(), iter([None])
+    hanging = NodeScript(lambda calls: next(replies, [CallAnswer(call.call_id, body=b"y") for call in calls]))
+    plan = plan_of("a", default=WorkerSettings(max_batch_delay_ms=0, retry_attempts=0, timeout_ms=200))
+    outcome = drive(items(100), sink, plan=plan, scripts={"a": hanging})
+    assert sink.numbers == list(range(1, 101))
+    assert sink.failed_numbers == [1]
+    assert (outcome.done, outcome.failed) == (100, 1)
+
+
+def test_an_input_that_waits_in_vain_again_and_again_is_failed_in_the_end():
+    sink = CountingSink()
+    plan = plan_of("a", default=WorkerSettings(max_batch_delay_ms=0, retry_attempts=0, timeout_ms=50))
+    outcome = drive(items(3), sink, plan=plan, scripts={"a": NodeScript(lambda calls: None)}, window=3)
+    assert sink.numbers == [1, 2, 3]
+    assert outcome.failed == 3
+
+
 def test_a_cancelled_run_leaves_a_whole_beginning():
     plan = plan_of("a", default=QUICK)
 

@@ -356,3 +356,15 @@ def test_what_a_worker_says_of_a_call_taken_back_is_not_said_of_the_same_call_se
     (send,) = floor.tell(events.calls_answered, silent.worker, told)
     assert [call.call_id for call in send.calls] == list(withdraw.call_ids)
     assert len(floor.answer(send)) == len(withdraw.call_ids)
+
+
+def test_who_timed_out_behind_another_batch_was_waiting_and_is_said_to():
+    floor = fast(retry_attempts=0, timeout_ms=1000)
+    floor.submit()
+    floor.submit(2)
+    runs = []
+    while not runs:
+        runs = [command.run for command in floor.wake() if isinstance(command, SettleRun)]
+    assert [run.error.was_waiting for run in runs] == [False, True, True]
+    assert "the handler did not answer" in runs[0].error.message
+    assert "no worker was free for it" in runs[1].error.message

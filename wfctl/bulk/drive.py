@@ -21,7 +21,7 @@ from wfctl.bulk.progress import Extent, Progress
 from wfctl.bulk.sink import Record, Sink
 from wfctl.engine.core.records import Run
 from wfctl.engine.engine import Engine
-from wfctl.errors import OverloadedError, RunError, UnloadableError, WfctlError
+from wfctl.errors import DeadlineExceededError, OverloadedError, RunError, UnloadableError, WfctlError
 
 if TYPE_CHECKING:
     from wfctl.engine.core.outcome import RunResult
@@ -30,6 +30,8 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _SPAN = 8
 """Windows that may lie between the oldest input without an answer and the newest."""
 _TICK_S = 0.25
+_MOST_WAITS = 3
+"""Times that an input may wait in vain for a worker before that is its failure."""
 _PACE_S = 0.02
 _PATIENCE_S = 2.0
 """For a reader or a writer that is told to end; a pipe that nobody empties has no end."""
@@ -62,7 +64,7 @@ class Outcome:
 class _Slot:
     """The place of one input in the order of the output."""
 
-    __slots__ = ("_drive", "has_failed", "item", "record", "run")
+    __slots__ = ("_drive", "has_failed", "item", "record", "run", "waits")
 
     def __init__(self, drive: "Drive", item: Item) -> None:
         self._drive = drive
@@ -70,6 +72,8 @@ class _Slot:
         self.run: Run | None = None
         self.record: Record | None = None
         self.has_failed = False
+        self.waits = 0
+        """How often it was given up while it waited for a worker that was held up by others."""
 
     def settled(self, run: Run) -> None:
         """Take the end of the run; the engine calls this once."""
@@ -90,6 +94,8 @@ class Drive:
         self._behind = WriteBehind(sink, on_written=self._pump, on_failure=self._fail)
         self._order: deque[_Slot] = deque()
         """From the oldest input without a record in the output to the newest at work."""
+        self._again: deque[_Slot] = deque()
+        """Inputs in ``_order`` that are to be sent once more, for nothing was said of them."""
         self._at_work = 0
         self._failures_settled = self._failures_paced = 0
         self._done = self._failed = self._position = 0
@@ -125,6 +131,11 @@ class Drive:
         if error is None:
             self._sample = result = self._engine.result(run)
             slot.record = self._sink.answered(item, result)
+        elif isinstance(error, DeadlineExceededError) and error.was_waiting and slot.waits < _MOST_WAITS:
+            slot.waits += 1
+            self._again.append(slot)
+            self._come_to_rest(slot)
+            return
         elif isinstance(error, RunError) and not isinstance(error, UnloadableError):
             self._note_failure(slot, error)
         elif isinstance(error, OverloadedError):
@@ -133,11 +144,14 @@ class Drive:
         else:  # no verdict on the input: the engine itself, or a node for all inputs to come, is going down
             self._fail(error)
             return
-        self._at_work -= 1
-        self._is_refused = False
         self._ahead.held_bytes -= item.size
         self._behind.held_bytes += len(slot.record or b"")
         item.parts = ()
+        self._come_to_rest(slot)
+
+    def _come_to_rest(self, slot: _Slot) -> None:
+        self._at_work -= 1
+        self._is_refused = False
         slot.run = None
         if not self._pump_is_due:
             # Once for all that is settled in this turn, so that what goes in goes in together.
@@ -151,13 +165,13 @@ class Drive:
 
     def _take_back(self, slot: _Slot, error: OverloadedError) -> None:
         """Have an input wait again that was refused because a queue is full: that is no fault of its own."""
-        self._order.pop()
         self._at_work -= 1
+        slot.run = None
         if not self._at_work:
             self._fail(error)  # nothing is there to make room: the engine takes no more
             return
         self._is_refused = True
-        self._ahead.waiting.appendleft(slot.item)
+        self._again.appendleft(slot)
 
     # Going on
 
@@ -191,6 +205,8 @@ class Drive:
     def _submit(self) -> None:
         waiting, order, terms = self._ahead.waiting, self._order, self._terms
         limit, span = self._pace.limit, _SPAN * terms.window
+        while self._again and self._at_work < limit and not self._is_refused:
+            self._send(self._again.popleft())
         while (
             waiting
             and self._at_work < limit
@@ -206,8 +222,13 @@ class Drive:
                 self._note_failure(slot, item.fault)
                 self._behind.held_bytes += len(slot.record or b"")
             else:
-                self._at_work += 1
-                slot.run = self._engine.submit(item.parts, _NO_HEADERS, slot.settled)
+                self._send(slot)
+
+    def _send(self, slot: _Slot) -> None:
+        self._at_work += 1
+        run = self._engine.submit(slot.item.parts, _NO_HEADERS, slot.settled)
+        if not run.is_settled:
+            slot.run = run
 
     def _emit(self) -> None:
         order, put = self._order, self._behind.put

@@ -180,6 +180,7 @@ def expire_attempt(state: CoreState, attempt: Attempt, now: float, commands: lis
     """End a live attempt whose time is up: try again, or fail the run."""
     run, node, number, worker = attempt.run, attempt.node, attempt.number, attempt.worker
     run.attempts[node.index] = None
+    was_waiting = worker is None or _is_ahead(attempt)
     if worker is not None:
         _withdraw(attempt, commands)
     if (worker is None or node.isolates) and _may_retry(state, run, node, number):
@@ -189,7 +190,7 @@ def expire_attempt(state: CoreState, attempt: Attempt, now: float, commands: lis
             _enqueue_again(state, attempt, now)
         return
     node.failed += 1
-    fail_run(state, run, _out_of_time(node, number, was_waiting=worker is None), commands)
+    fail_run(state, run, _out_of_time(node, number, was_waiting=was_waiting), commands)
 
 
 def _out_of_time(node: NodeState, number: int, *, was_waiting: bool) -> RunError:
@@ -203,6 +204,7 @@ def _out_of_time(node: NodeState, number: int, *, was_waiting: bool) -> RunError
         attempts=number,
         status=504,
         hint='raise "timeout-ms", or give the node more workers',
+        was_waiting=was_waiting,
     )
 
 
@@ -253,8 +255,17 @@ def release(run: Run, commands: list[Command]) -> None:
 
 def _withdraw(attempt: Attempt, commands: list[Command]) -> None:
     worker = attempt.worker
-    if worker is not None and worker.calls and next(iter(worker.calls.values())).batch_id != attempt.batch_id:
+    if worker is not None and _is_ahead(attempt):
         commands.append(WithdrawCalls(worker.worker_id, (attempt.call_id,)))
+
+
+def _is_ahead(attempt: Attempt) -> bool:
+    """Whether it waits at a worker behind another batch, as far as is known."""
+    worker = attempt.worker
+    if worker is None or not worker.calls:
+        return False
+    oldest: Attempt = next(iter(worker.calls.values()))
+    return oldest.batch_id != attempt.batch_id
 
 
 def forget_run(state: CoreState, run: Run) -> None:
