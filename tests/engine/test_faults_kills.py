@@ -8,6 +8,7 @@ import json
 import os
 import random
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -95,7 +96,9 @@ async def test_a_fork_server_killed_while_it_starts_is_started_again(tmp_path, m
         spoilt = "import os\nif os.path.exists(MARK):\n  os.unlink(MARK)\n  os.kill(os.getpid(), 9)\n"
         (tmp_path / "slow" / "torch.py").write_text(sound + spoilt.replace("MARK", repr(str(tmp_path / "once"))))
         (tmp_path / "once").touch()
+        pids = pids_of(engine)
         os.kill(engine.backend.statistics().fork_server_pid, signal.SIGKILL)
+        await wait_gone(*pids)
         assert isinstance(await ask(engine), bytes)
         assert not (tmp_path / "once").exists()
 
@@ -105,14 +108,17 @@ async def test_with_no_file_to_be_opened_starts_fail_and_go_on_once_there_is(tmp
     plan = write_flow(tmp_path, "a > b", WorkerSettings(**PATIENT))
     async with opened(plan) as engine:
         assert isinstance(await ask(engine), bytes)
+        worker = os.pidfd_open(*pids_of(engine))
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
         try:
             os.kill(engine.backend.statistics().fork_server_pid, signal.SIGKILL)
+            select.select([worker], [], [])
             assert isinstance(await ask(engine, deadline_s=0.5), DeadlineExceededError)
             assert "Too many open files" in engine._state.nodes[0].last_failure
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            os.close(worker)
         assert isinstance(await ask(engine), bytes)
 
 
