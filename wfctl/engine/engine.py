@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import inf
 from types import MappingProxyType
+from typing import TypeVarTuple
 
 from wfctl.engine.backend import WorkerBackend, WorkerId
 from wfctl.engine.call import NO_HEADERS, CallAnswer, Headers, Part, RequestIds, random_digits
@@ -32,6 +33,7 @@ from wfctl.errors import InternalError, OverloadedError, WfctlError, WorkerError
 from wfctl.plan import ExecutionPlan
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_Details = TypeVarTuple("_Details")
 
 _MANY = 16
 """Runs of one turn of the loop that are not made to wait for its end."""
@@ -185,10 +187,7 @@ class Engine:
 
     def withdraw(self, run: Run) -> None:
         """Forget a run nobody waits for any more; harmless for a settled one."""
-        try:
-            self._carry_out(events.run_cancelled(self._state, run, self._loop.time()))
-        except Exception as error:  # noqa: BLE001 - supervisor: who gives up must not be held up
-            self._break(error)
+        self._react(events.run_cancelled, run, self._loop.time())
         self._note_drained()
 
     def result(self, run: Run) -> RunResult:
@@ -208,26 +207,27 @@ class Engine:
 
     def worker_answered(self, worker: WorkerId, answers: Sequence[CallAnswer]) -> None:
         """Take the answers to one or more calls."""
-        try:
-            self._carry_out(events.calls_answered(self._state, worker, answers, self._loop.time()))
-        except Exception as error:  # noqa: BLE001 - supervisor: the backend's reader must not swallow it
-            self._break(error)
+        self._react(events.calls_answered, worker, answers, self._loop.time())
 
     def worker_lost(self, worker: WorkerId, reason: str, running: int | None = None) -> None:
         """Learn that a ready worker is gone."""
-        try:
-            self._carry_out(events.worker_lost(self._state, worker, reason, self._loop.time(), running))
-        except Exception as error:  # noqa: BLE001 - as above
-            self._break(error)
+        self._react(events.worker_lost, worker, reason, self._loop.time(), running)
 
     def worker_printed(self, node: str, stream: str, line: str) -> None:
         """Pass on a line that user code printed."""
         try:
             self._on_output(node, stream, line)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - supervisor: the backend's reader must not swallow it
             self._break(error)
 
     # Acting
+
+    def _react(self, event: Callable[[CoreState, *_Details], list[Command]], *details: *_Details) -> None:
+        """Let the core take an event and carry out what follows; an exception of ours stops the engine."""
+        try:
+            self._carry_out(event(self._state, *details))
+        except Exception as error:  # noqa: BLE001 - supervisor: who tells has no use for it, and would swallow it
+            self._break(error)
 
     def _carry_out(self, commands: list[Command]) -> None:
         ahead = iter(commands)
@@ -277,10 +277,7 @@ class Engine:
         self._hand_out()
 
     def _hand_out(self) -> None:
-        try:
-            self._carry_out(events.turn_ended(self._state, self._loop.time()))
-        except Exception as error:  # noqa: BLE001 - supervisor: a callback of the loop has no caller
-            self._break(error)
+        self._react(events.turn_ended, self._loop.time())
 
     def _start_worker(self, command: StartWorker) -> None:
         task = self._loop.create_task(self._await_worker(command.node, command.worker))
@@ -327,10 +324,7 @@ class Engine:
         # The loop may call a clock tick early; the core must not be asked twice for the same moment.
         now = max(self._loop.time(), self._timer_at)
         self._timer, self._timer_at = None, inf
-        try:
-            self._carry_out(events.time_passed(self._state, now))
-        except Exception as error:  # noqa: BLE001 - supervisor: a callback of the loop has no caller
-            self._break(error)
+        self._react(events.time_passed, now)
 
     def _note_drained(self) -> None:
         if self._drained is not None and not self._state.runs and not self._drained.done():
