@@ -63,23 +63,6 @@ def succeed(state: CoreState, attempt: Attempt, answer: CallAnswer, now: float, 
             _deliver(state, run, child, Part(node.name, body), now)
 
 
-def hand_down(state: CoreState, attempt: Attempt, answer: CallAnswer, heir: NodeState, now: float) -> None:
-    """Do what ``succeed`` does, at two thirds of the cost, for a node whose output all goes to its ``heir``.
-
-    Whoever calls this sees to ``state.wake_at``, once for any number of answers.
-    """
-    run = attempt.run
-    attempt.received = now
-    attempt.started_ns = answer.started_ns
-    attempt.finished_ns = answer.finished_ns
-    attempt.input = b""
-    del attempt.run
-    state.last_call = call_id = state.last_call + 1
-    run.attempts[heir.index] = following = Attempt(call_id, answer.body, run, heir, 1, now)
-    following.ids = state.ids
-    heir.queue.append(following)
-
-
 def _deliver(state: CoreState, run: Run, child: NodeState, part: Part, now: float) -> None:
     """Keep what one of several parents gives, and go on once all have."""
     if run.inboxes is None:

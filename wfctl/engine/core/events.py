@@ -21,7 +21,6 @@ from wfctl.engine.core.attempts import (
     fail_unloadable,
     forget_run,
     give_back,
-    hand_down,
     refuse,
     release,
     succeed,
@@ -179,7 +178,7 @@ def _take_answers(
 ) -> CallAnswer | None:
     """Take each answer to its attempt; returns the last that a handler gave."""
     node, calls = worker.node, worker.calls
-    index, heir = node.index, node.heir
+    index = node.index
     last = None
     returned: list[Attempt] = []
     for answer in answers:
@@ -192,12 +191,7 @@ def _take_answers(
         else:
             last = answer
             node.done += 1
-            if heir is not None:
-                hand_down(state, attempt, answer, heir, now)
-            else:
-                succeed(state, attempt, answer, now, commands)
-    if heir is not None:
-        state.wake_at = min(state.wake_at, now + heir.timeout_s)
+            succeed(state, attempt, answer, now, commands)
     if last is not None:
         node.crashes = 0
     if returned:

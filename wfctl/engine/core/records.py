@@ -79,7 +79,6 @@ class NodeState:
         "failing_since",
         "free",
         "grows_after",
-        "heir",
         "index",
         "is_adaptive",
         "is_entry",
@@ -116,8 +115,6 @@ class NodeState:
         self.children: tuple[NodeState, ...] = ()
         self.affected: tuple[NodeState, ...] = (self,)
         """The node and its children: whose queues an answer of this node can change."""
-        self.heir: NodeState | None = None
-        """The only child, if this node is its only parent and it never waits for other runs."""
         self.ancestors: tuple[tuple[NodeState, tuple[NodeState, ...]], ...] = ()
         """Each ancestor, nearest first, with the nodes between it and this one on a shortest way; of adaptive nodes."""
         self.leaf_index = -1

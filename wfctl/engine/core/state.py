@@ -88,9 +88,6 @@ class CoreState:
             node.is_adaptive = plan.is_adaptive and node.batch_size > 1 and node.delay_s > 0
             if node.is_adaptive:
                 node.ancestors = _ways_to(node, parents)
-        for node in self.nodes:
-            if len(node.children) == 1 and node.children[0].parent_count == 1 and not node.children[0].is_adaptive:
-                node.heir = node.children[0]
 
 
 def _ways_to(
