@@ -5,7 +5,7 @@ Invariant: a failed run leaves nothing in any queue. Nothing here looks at a clo
 
 from wfctl.engine.call import CallAnswer, CallError, Input, Part
 from wfctl.engine.core.commands import Command, SettleRun, WithdrawCalls
-from wfctl.engine.core.records import Attempt, NodeState, Run
+from wfctl.engine.core.records import Attempt, NodeState, Run, WorkerSlot
 from wfctl.engine.core.state import CoreState
 from wfctl.errors import DeadlineExceededError, RunError, UnloadableError, WfctlError
 
@@ -163,9 +163,7 @@ def expire_attempt(state: CoreState, attempt: Attempt, now: float, commands: lis
     """End a live attempt whose time is up: try again, or fail the run."""
     run, node, number, worker = attempt.run, attempt.node, attempt.number, attempt.worker
     run.attempts[node.index] = None
-    was_waiting = worker is None or _is_ahead(attempt)
-    if worker is not None:
-        _withdraw(attempt, commands)
+    was_waiting = worker is None or _withdraw(attempt, worker, commands)
     if (worker is None or node.isolates) and _may_retry(state, run, node, number):
         if worker is None:
             enqueue(state, run, node, attempt.input, number + 1, now)
@@ -230,25 +228,19 @@ def release(run: Run, commands: list[Command]) -> None:
             continue
         attempts[index] = None
         if attempt.worker is not None:
-            _withdraw(attempt, commands)
+            _withdraw(attempt, attempt.worker, commands)
         else:
             # Linear in the bounded queue; cheaper than keeping dead entries in mind at every dispatch.
             (attempt.node.alone if attempt.is_alone else attempt.node.queue).remove(attempt)
 
 
-def _withdraw(attempt: Attempt, commands: list[Command]) -> None:
-    worker = attempt.worker
-    if worker is not None and _is_ahead(attempt):
+def _withdraw(attempt: Attempt, worker: WorkerSlot, commands: list[Command]) -> bool:
+    """Take back what waits at its worker behind another batch, as far as is known; returns whether it does."""
+    oldest = next(iter(worker.calls.values()), attempt)
+    is_ahead = oldest.batch_id != attempt.batch_id
+    if is_ahead:
         commands.append(WithdrawCalls(worker.worker_id, (attempt.call_id,)))
-
-
-def _is_ahead(attempt: Attempt) -> bool:
-    """Whether it waits at a worker behind another batch, as far as is known."""
-    worker = attempt.worker
-    if worker is None or not worker.calls:
-        return False
-    oldest: Attempt = next(iter(worker.calls.values()))
-    return oldest.batch_id != attempt.batch_id
+    return is_ahead
 
 
 def forget_run(state: CoreState, run: Run) -> None:

@@ -112,8 +112,7 @@ def _hand_out(source: deque[Attempt], worker: WorkerSlot, count: int, now: float
 def _hand_out_singles(source: deque[Attempt], worker: WorkerSlot, now: float) -> list[Attempt]:
     """Hand out batches of one, as many as the worker may hold."""
     node, held, batch_id = worker.node, worker.calls, worker.last_batch
-    count = len(source)
-    count = min(count, node.credit - len(held))
+    count = min(len(source), node.credit - len(held))
     if not held:
         node.free.pop()
     calls: list[Attempt] = []
