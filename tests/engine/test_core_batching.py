@@ -24,7 +24,7 @@ def core(edges="a", *, is_adaptive=False, **settings):
 
 
 def attempts(node, times):
-    run = Run(1, (), NO_HEADERS, lambda run: None)
+    run = Run(1, NO_HEADERS, lambda run: None)
     return deque(Attempt(number, (), run, node, 1, time) for number, time in enumerate(times))
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _SPAN = 8
 """Windows that may lie between the oldest input without an answer and the newest."""
-_TICK_S = 0.25
 _MOST_WAITS = 3
 """Times that an input may wait in vain for a worker before that is its failure."""
 _PACE_S = 0.02

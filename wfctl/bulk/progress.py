@@ -25,18 +25,6 @@ class Progress:
     nodes: tuple[NodeStatistics, ...]
     is_last: bool = False
 
-    @property
-    def rate(self) -> float:
-        """Inputs a second in this run."""
-        return (self.done - self.done_before) / self.elapsed_s if self.elapsed_s > 0 else 0.0
-
-    @property
-    def left_s(self) -> float | None:
-        """Seconds until the end at this rate."""
-        if self.total is None or self.rate <= 0:
-            return None
-        return max(0, self.total - self.done) / self.rate
-
 
 class Extent:
     """What is known of the whole, and the total that follows."""

@@ -98,8 +98,7 @@ class Host:
         started_ns = monotonic_ns()
         outputs, error = self._called(rows)
         finished_ns = monotonic_ns()
-        is_list = type(outputs) is list and len(outputs) == len(calls)  # the usual case
-        if error is None and not is_list and (complaint := complaint_about(outputs, len(calls))):
+        if error is None and (complaint := complaint_about(outputs, len(calls))):
             error = CallError(complaint[0], status=UNAVAILABLE, traceback_text=complaint[1], is_of_batch=True)
         if error is not None:
             pieces.begin()

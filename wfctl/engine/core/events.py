@@ -73,7 +73,7 @@ def run_submitted(  # noqa: PLR0917 - keywords cost time on the hottest path
 ) -> tuple[Run, list[Command]]:
     """Begin a run, or refuse it; ``turn_ended`` must follow, once for any number of runs."""
     state.last_run = number = state.last_run + 1
-    run = Run(number, parts, headers, on_settled)
+    run = Run(number, headers, on_settled)
     commands: list[Command] = []
     refusal = _refusal(state, now, commands)
     if refusal is not None:

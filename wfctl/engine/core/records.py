@@ -5,7 +5,6 @@ Invariant: data only; who may change what, and when, is decided in the modules b
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
 from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING
@@ -15,6 +14,8 @@ from wfctl.engine.call import Call, CallAnswer, Headers, Input, Part
 from wfctl.plan import NodePlan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wfctl.errors import WfctlError
 
 
@@ -282,15 +283,11 @@ class Run:
         "number",
         "on_settled",
         "open_leaves",
-        "parts",
         "retries",
     )
 
-    def __init__(
-        self, number: int, parts: Sequence[Part], headers: Headers, on_settled: "Callable[[Run], None]"
-    ) -> None:
+    def __init__(self, number: int, headers: Headers, on_settled: "Callable[[Run], None]") -> None:
         self.number = number
-        self.parts = parts
         self.headers = headers
         self.on_settled = on_settled
         """The engine's own; the core never calls it."""
