@@ -12,10 +12,9 @@ from pathlib import Path
 
 from wfctl.bulk.failures import derive_failures
 from wfctl.bulk.item import Item
-from wfctl.bulk.ledger import part_of
 from wfctl.bulk.line_file import FLUSH_S, TakenOutputError
 from wfctl.bulk.lines import error_line, told, told_error, told_fault
-from wfctl.bulk.sink import Record, not_written
+from wfctl.bulk.sink import PART, Record, not_written, part_of
 from wfctl.engine.core.outcome import RunResult
 from wfctl.errors import WfctlError
 from wfctl.file_lock import is_held_now
@@ -26,7 +25,6 @@ FAILURES = "errors.jsonl"
 """Name of the side file of failures; no answer's file ends like that."""
 _FAILED = ".error.json"
 _FAILED_STEM = _FAILED.removesuffix(".json")
-_PART = ".part"
 _BY_TYPE = {
     "text/html": ".html",
     "text/csv": ".csv",
@@ -96,7 +94,7 @@ class FolderSink:
         if parent != self._made:
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103
             self._made = parent
-        part = os.path.join(folder, f".{name}{_PART}")  # noqa: PTH118
+        part = os.path.join(folder, f".{name}{PART}")  # noqa: PTH118
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
             rest = memoryview(record.content)
@@ -197,7 +195,7 @@ class AnswerFolder:
             below.sort()
             for name in sorted(names):
                 path = Path(folder, name)
-                if name.startswith(".") and name.endswith(_PART) and name != f".{FAILURES}{_PART}":
+                if name.startswith(".") and name.endswith(PART) and name != part_of(self.failures_path).name:
                     path.unlink(missing_ok=True)
                 elif name.endswith(_FAILED) and self._is_ours(str(path)):
                     yield path.read_bytes()

@@ -10,15 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from wfctl.bulk.lines import FIRST_ERROR, NUMBERED
-from wfctl.bulk.sink import not_written
-
-_PART = ".part"
+from wfctl.bulk.sink import not_written, part_of
 
 
 def derive_failures(lines: Iterable[bytes], target: Path) -> int:
     """Write the failed ones of ``lines`` to ``target`` and return how many there are."""
     count = 0
-    part = target.with_name(f".{target.name}{_PART}")
+    part = part_of(target)
     try:
         with part.open("wb") as stream:
             for line in lines:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wfctl.bulk.line_file import TakenOutputError
-from wfctl.bulk.sink import not_written
+from wfctl.bulk.sink import not_written, part_of
 
 _VERSION = 1
 _DIGEST = "digest"
@@ -57,11 +57,6 @@ def write_charter(charter: Charter, path: Path) -> None:
         with suppress(OSError):
             part.unlink()
         raise not_written(path, error) from error
-
-
-def part_of(path: Path) -> Path:
-    """Return where a side-car is written before it gets its name."""
-    return path.with_name(f".{path.name}.part")
 
 
 def read_charter(path: Path, output: Path) -> Charter:

@@ -15,6 +15,9 @@ from wfctl.bulk.lines import answer_line, error_line, told_error, told_fault
 from wfctl.engine.core.outcome import RunResult
 from wfctl.errors import Blame, WfctlError
 
+PART = ".part"
+"""Ending of a file that is not yet whole."""
+
 
 class NotWrittenError(WfctlError):
     """An output takes no more: the disk is full, say."""
@@ -85,6 +88,11 @@ class LineSink:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+
+
+def part_of(path: Path) -> Path:
+    """Return where a file is written before it gets its name."""
+    return path.with_name(f".{path.name}{PART}")
 
 
 def not_written(name: str | Path, error: OSError) -> NotWrittenError:

@@ -11,6 +11,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from wfctl.bulk.blocks import unreadable
 from wfctl.bulk.inputs import InputFile, Inputs
 from wfctl.bulk.item import Form
 from wfctl.errors import UnreadableInputError
@@ -114,4 +115,4 @@ def digest_of_file(path: Path) -> str:
                 digest.update(stream.read(_PIECE))
             return digest.hexdigest()
     except OSError as error:
-        raise UnreadableInputError(f'"{path}" cannot be read: {(error.strerror or "").lower()}') from error
+        raise unreadable(path, error) from error
