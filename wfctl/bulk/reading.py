@@ -11,7 +11,7 @@ from pathlib import Path
 from wfctl.bulk.blocks import BOM, Lines, StopReading, open_blocks, unreadable
 from wfctl.bulk.inputs import InputFile, Inputs
 from wfctl.bulk.item import Form, Item, Skips
-from wfctl.bulk.records import CHUNK, CHUNK_BYTES, element_items, json_fault, line_items, row_items
+from wfctl.bulk.records import Chunk, element_items, json_fault, line_items, row_items
 from wfctl.errors import UnreadableInputError
 from wfctl.service.inputs import JSON_TYPE, guess, sniff
 
@@ -67,26 +67,20 @@ class Reading:
             yield items
 
     def _all(self) -> Iterator[list[Item]]:
-        whole: list[Item] = []
-        size = 0
+        whole = Chunk()
         for file in self._inputs.files():
             self._file = file
             if file.form is not Form.WHOLE:
-                if whole:
-                    yield whole
-                    whole, size = [], 0
+                if whole.items:
+                    yield whole.take()
                 yield from self._records(file)
                 continue
-            item = self._whole(file)
-            if item is not None:
-                whole.append(item)
-                size += item.size
+            whole.add(self._whole(file))
             is_last = self._limit is not None and self._number >= self._limit
-            if whole and (len(whole) >= CHUNK or size >= CHUNK_BYTES or is_last):
-                yield whole
-                whole, size = [], 0
-        if whole:
-            yield whole
+            if whole.is_due(is_drained=is_last):
+                yield whole.take()
+        if whole.items:
+            yield whole.take()
 
     # Inputs inside a file
 

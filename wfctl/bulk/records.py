@@ -18,7 +18,7 @@ from wfctl.errors import UnreadableInputError
 
 CHUNK = 256
 """Items that are handed on together, at most."""
-CHUNK_BYTES = 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
 
 _scan = json.JSONDecoder().raw_decode
 _NUMERIC = re.compile(r"[0-9.eE+-]*")
@@ -36,10 +36,32 @@ class Numbering(Protocol):
         """Whether the next item is done already, so that reading it would be in vain."""
 
 
+class Chunk:
+    """Items that will be handed on together."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self._size = 0
+
+    def add(self, item: Item | None) -> None:
+        """Take an item, ``None`` for one that is left out."""
+        if item is not None:
+            self.items.append(item)
+            self._size += item.size
+
+    def is_due(self, *, is_drained: bool) -> bool:
+        """Whether it goes on now: it is full, or the next item may have to be waited for."""
+        return bool(self.items) and (is_drained or len(self.items) >= CHUNK or self._size >= _CHUNK_BYTES)
+
+    def take(self) -> list[Item]:
+        """Return the items and begin anew."""
+        items, self.items, self._size = self.items, [], 0
+        return items
+
+
 def line_items(lines: Lines, numbering: Numbering) -> Iterator[list[Item]]:
     """Make an item of every line that is not empty."""
-    items: list[Item] = []
-    size = 0
+    chunk = Chunk()
     for line in lines:
         if line is None:
             item = numbering.record(lines.number, lines.position, None, too_long("line", lines.number))
@@ -51,14 +73,11 @@ def line_items(lines: Lines, numbering: Numbering) -> Iterator[list[Item]]:
             item = numbering.record(
                 lines.number, lines.position, body, fault and f"line {lines.number} is not JSON: {fault}"
             )
-        if item is not None:
-            items.append(item)
-            size += item.size
-        if items and (lines.is_drained or len(items) >= CHUNK or size >= CHUNK_BYTES):
-            yield items
-            items, size = [], 0
-    if items:
-        yield items
+        chunk.add(item)
+        if chunk.is_due(is_drained=lines.is_drained):
+            yield chunk.take()
+    if chunk.items:
+        yield chunk.take()
 
 
 def json_fault(body: bytes) -> str | None:
@@ -105,8 +124,7 @@ def row_items(lines: Lines, numbering: Numbering, name: str) -> Iterator[list[It
     csv.field_size_limit(MAX_LINE)
     rows = csv.reader(_RowLines(lines), strict=True)
     header = _header(rows, name)
-    items: list[Item] = []
-    size = 0
+    chunk = Chunk()
     while True:
         body, fault, first = None, None, lines.number + 1
         try:
@@ -118,14 +136,11 @@ def row_items(lines: Lines, numbering: Numbering, name: str) -> Iterator[list[It
         except (csv.Error, TooLongError) as error:
             row, fault = [""], _row_fault(error)
         item = numbering.record(first, lines.position, body, fault and f"row at line {first}: {fault}") if row else None
-        if item is not None:
-            items.append(item)
-            size += item.size
-        if items and (lines.is_drained or len(items) >= CHUNK or size >= CHUNK_BYTES):
-            yield items
-            items, size = [], 0
-    if items:
-        yield items
+        chunk.add(item)
+        if chunk.is_due(is_drained=lines.is_drained):
+            yield chunk.take()
+    if chunk.items:
+        yield chunk.take()
 
 
 def _header(rows: Iterator[list[str]], name: str) -> list[str]:
@@ -232,8 +247,8 @@ class _Text:
 def element_items(blocks: Blocks, numbering: Numbering, name: str) -> Iterator[list[Item]]:
     """Make an item of every element of the array that the whole text is."""
     text = _Text(blocks)
-    place = position = size = 0
-    items: list[Item] = []
+    place = position = 0
+    chunk = Chunk()
     try:
         first = text.next_char()
     except (ValueError, TooLongError):
@@ -248,16 +263,13 @@ def element_items(blocks: Blocks, numbering: Numbering, name: str) -> Iterator[l
             break
         position += len(body or b"") + 1
         item = numbering.record(place, position, body, fault and f"element {place} is not JSON: {fault}")
-        if item is not None:
-            items.append(item)
-            size += item.size
+        chunk.add(item)
         if fault is not None:
             break
-        if items and (text.is_drained or len(items) >= CHUNK or size >= CHUNK_BYTES):
-            yield items
-            items, size = [], 0
-    if items:
-        yield items
+        if chunk.is_due(is_drained=text.is_drained):
+            yield chunk.take()
+    if chunk.items:
+        yield chunk.take()
 
 
 def _element(text: _Text, place: int) -> tuple[bytes | None, str | None]:
