@@ -169,7 +169,7 @@ class DeadlineExceededError(RunError):
     ) -> None:
         super().__init__(message, node=node, attempts=attempts, status=status, hint=hint)
         self.was_waiting = was_waiting
-        """Whether the last attempt was still waiting for a worker: no verdict on the input, then."""
+        """Whether the last attempt waited for a worker all or most of its time: no verdict on the input, then."""
 
     def __str__(self) -> str:
         return self.message

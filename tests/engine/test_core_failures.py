@@ -368,3 +368,15 @@ def test_who_timed_out_behind_another_batch_was_waiting_and_is_said_to():
     assert [run.error.was_waiting for run in runs] == [False, True, True]
     assert "the handler did not answer" in runs[0].error.message
     assert "no worker was free for it" in runs[1].error.message
+
+
+@pytest.mark.parametrize(("waited_s", "was_waiting"), [(0.9, True), (0.4, False)])
+def test_who_got_its_worker_when_most_of_its_time_was_gone_was_waiting(waited_s, was_waiting):
+    floor = Floor(retry_attempts=0, timeout_ms=1000)
+    _, (first,) = floor.submit()
+    run, _ = floor.submit()
+    floor.took(first, waited_s)
+    while not run.is_settled:
+        floor.wake()
+    assert run.error.was_waiting == was_waiting
+    assert ("no worker was free for it" in run.error.message) == was_waiting

@@ -163,7 +163,7 @@ def expire_attempt(state: CoreState, attempt: Attempt, now: float, commands: lis
     """End a live attempt whose time is up: try again, or fail the run."""
     run, node, number, worker = attempt.run, attempt.node, attempt.number, attempt.worker
     run.attempts[node.index] = None
-    was_waiting = worker is None or _withdraw(attempt, worker, commands)
+    was_waiting = worker is None or _withdraw(attempt, worker, commands) or _came_late(attempt)
     if (worker is None or node.isolates) and _may_retry(state, run, node, number):
         if worker is None:
             enqueue(state, run, node, attempt.input, number + 1, now)
@@ -172,6 +172,12 @@ def expire_attempt(state: CoreState, attempt: Attempt, now: float, commands: lis
         return
     node.failed += 1
     fail_run(state, run, _out_of_time(node, number, was_waiting=was_waiting), commands)
+
+
+def _came_late(attempt: Attempt) -> bool:
+    """Whether most of its time was gone when its worker got it; only of what may be sent again."""
+    node = attempt.node
+    return node.isolates and attempt.sent - attempt.enqueued > node.timeout_s / 2
 
 
 def _out_of_time(node: NodeState, number: int, *, was_waiting: bool) -> RunError:
