@@ -33,18 +33,19 @@ def dispatch(state: CoreState, node: NodeState, now: float, commands: list[Comma
         # One worker and batches of one is the usual case: whatever it may hold goes in one go.
         worker = worker_for(node)
         if worker is not None and queue:
-            sends.append(SendCalls(worker.worker_id, _hand_out_singles(queue, worker, now)))
+            count = min(len(queue), node.credit - len(worker.calls))
+            _hand_out(queue, worker, count, 1, now, _calls_for(sends, worker))
     while queue or alone:
         worker = worker_for(node)
         if worker is None:
             break
         if alone or node.batch_size == 1:
-            _hand_out(alone or queue, worker, 1, now, _calls_for(sends, worker))
+            _hand_out(alone or queue, worker, 1, 1, now, _calls_for(sends, worker))
         else:
             count = _due(state, node, worker, now)
             if not count:
                 break
-            _hand_out(queue, worker, count, now, _calls_for(sends, worker))
+            _hand_out(queue, worker, count, count, now, _calls_for(sends, worker))
     commands += sends
     if sends and node.response_timeout_s < node.timeout_s:
         state.wake_at = min(state.wake_at, now + node.response_timeout_s)
@@ -90,44 +91,28 @@ def worker_for(node: NodeState) -> WorkerSlot | None:
     return best
 
 
-def _hand_out(source: deque[Attempt], worker: WorkerSlot, count: int, now: float, calls: list[Attempt]) -> None:
-    """Hand out one batch."""
+def _hand_out(  # noqa: PLR0917 - keywords cost time on the hottest path
+    source: deque[Attempt], worker: WorkerSlot, count: int, size: int, now: float, calls: list[Attempt]
+) -> None:
+    """Hand out ``count`` calls, in batches of ``size``: all of them, or 1."""
     node, held = worker.node, worker.calls
     if not held:
         node.free.pop()
-    worker.last_batch = batch_id = worker.last_batch + 1
-    is_shared = count > 1
+    step = size == 1
+    batch_id = worker.last_batch + 1 - step
+    is_shared = size > 1
     for _ in range(count):
         attempt = source.popleft()
+        batch_id += step
         attempt.worker = worker
         attempt.batch_id = batch_id
         attempt.is_shared = is_shared
         attempt.sent = now
         held[attempt.call_id] = attempt
         calls.append(attempt)
-    node.batches += 1
-    node.sent += count
-
-
-def _hand_out_singles(source: deque[Attempt], worker: WorkerSlot, now: float) -> list[Attempt]:
-    """Hand out batches of one, as many as the worker may hold."""
-    node, held, batch_id = worker.node, worker.calls, worker.last_batch
-    count = min(len(source), node.credit - len(held))
-    if not held:
-        node.free.pop()
-    calls: list[Attempt] = []
-    for _ in range(count):
-        attempt = source.popleft()
-        batch_id += 1
-        attempt.worker = worker
-        attempt.batch_id = batch_id
-        attempt.sent = now
-        held[attempt.call_id] = attempt
-        calls.append(attempt)
     worker.last_batch = batch_id
-    node.batches += count
+    node.batches += count // size
     node.sent += count
-    return calls
 
 
 def measure(node: NodeState, answer: "CallAnswer") -> None:
