@@ -1,12 +1,10 @@
 """A bulk run: a file with a record on each line in, a file of answers out, as a whole process.
 
-Where ``wfctl run`` does not take such a file yet, ``predict_many`` stands in; the row says which it was. A rate leaves
-out what a run of a few records takes, that is the start.
+A rate leaves out what a run of a few records takes, that is the start.
 """
 
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -14,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import wfctl
 from benchmarks.fit import fitted
 from benchmarks.load import request_of
 from benchmarks.measure import FULL, ROOT, Effort, row, script
@@ -61,19 +58,6 @@ class Bulk:
         self._record = record
 
     @cached_property
-    def is_built(self) -> bool:
-        """Whether ``wfctl run`` does it by itself."""
-        records, answers = self._written(_FEW), self._new_answers()
-        done = subprocess.run(self._command(records, answers, by_itself=True), check=False, capture_output=True)
-        # One run on the whole file would hand the file itself through a workflow that does nothing, spaces included.
-        return done.returncode == 0 and _lines(answers) == _FEW and answers.read_bytes() != records.read_bytes()
-
-    @property
-    def what(self) -> str:
-        """What stands behind the figures."""
-        return "wfctl run" if self.is_built else "predict_many"
-
-    @cached_property
     def start_s(self) -> float:
         """Seconds of a run of a few records."""
         return min(self.run(_FEW).seconds for _ in range(min(3, self._effort.rounds)))
@@ -85,7 +69,7 @@ class Bulk:
     def run(self, count: int) -> BulkRun:
         """Run so many records; every answer must be there."""
         records, answers = self._written(count), self._new_answers()
-        argv = self._command(records, answers, by_itself=self.is_built)
+        argv = [script("wfctl"), "run", str(records), "-w", str(self._folder), "-o", str(answers)]
         memory: list[tuple[float, float]] = []
         started = time.perf_counter()
         with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
@@ -107,11 +91,6 @@ class Bulk:
         if not path.exists():
             path.write_text(f"{self._record} \n" * count)
         return path
-
-    def _command(self, records: Path, answers: Path, *, by_itself: bool) -> list[str]:
-        if by_itself:
-            return [script("wfctl"), "run", str(records), "-w", str(self._folder), "-o", str(answers)]
-        return [sys.executable, "-m", "benchmarks.bulk", str(self._folder), str(records), str(answers)]
 
 
 def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
@@ -153,18 +132,6 @@ def run(effort: Effort = FULL) -> None:
         long = bulk.run(_LONGER * count)
     over_http = statistics.median(each.rate for each in taken)
     text = f"{rate / over_http:.2f}x ({rate:,.0f} / {over_http:,.0f} per s)"
-    row(f"{count:,} records, {bulk.what} / HTTP", text, "at least 1.2x")
+    row(f"{count:,} records, wfctl run / HTTP", text, "at least 1.2x")
     grows = f"{long.slope_mb_a_minute:+.2f} MB a minute"
     row(f"  growth of memory over {_LONGER * count:,}, all processes", grows, "under 1 MB a minute")
-
-
-def main() -> None:
-    """Stand in for ``wfctl run``: FOLDER, file of records, file of answers."""
-    folder, records, answers = sys.argv[1:]
-    with wfctl.open_deployment(folder) as flow, Path(records).open("rb") as lines, Path(answers).open("wb") as out:
-        found = flow.predict_many(map(bytes.strip, lines), content_type="application/json")
-        out.writelines(answer.body + b"\n" for answer in found)
-
-
-if __name__ == "__main__":
-    main()
