@@ -25,6 +25,7 @@ from wfctl.cli.console import answer, say
 from wfctl.cli.exits import Exit
 from wfctl.cli.notice import Notice, shown_if_slow
 from wfctl.cli.printable import printable
+from wfctl.cli.run_input import no_input
 from wfctl.cli.run_output import expect_folder_of, kept_for_the_answer, show_differences, show_line, show_logs
 from wfctl.cli.sizes import columns, human_size
 from wfctl.errors import WfctlError
@@ -114,9 +115,7 @@ def _show_line(notice: Notice, watch: _Watch, node: str, stream: str, line: str)
 def _refuse_workflows(sources: tuple[str, ...]) -> None:
     for source in sources:
         if source != STDIN and is_workflow(source):
-            raise click.UsageError(
-                f'"{source}" is a workflow, not an input: name it with -w, and an INPUT to run it on'
-            )
+            raise no_input(source)
     if sources.count(STDIN) > 1:
         raise click.UsageError("standard input can be read once")
 

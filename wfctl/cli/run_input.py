@@ -50,6 +50,11 @@ def _refuse_broken_json(path: Path, body: bytes) -> None:
         ) from error
 
 
+def no_input(source: str) -> click.UsageError:
+    """Return the error for a workflow that stands where an input should."""
+    return click.UsageError(f'"{source}" is a workflow, not an input: name it with -w, and an INPUT to run it on')
+
+
 def _field(word: str) -> Part:
     """Turn ``name=text`` or ``name=@file`` into a form field.
 
@@ -67,7 +72,7 @@ def _field(word: str) -> Part:
 
 def _read(path: Path) -> bytes:
     if path.is_dir() or path.suffix == _WAR:
-        raise click.UsageError(f'"{path}" is a workflow, not an input: name it with -w, and an INPUT to run it on')
+        raise no_input(str(path))
     if path.is_char_device() and not path.samefile("/dev/stdin"):
         raise UnreadableInputError(f'"{path}" is a device, which has no end', hint="INPUT is a file or a pipe")
     try:
