@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import stat
 import subprocess
@@ -11,6 +10,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from fakes.terminal import on_terminal
 from started import Cli
 
 from wfctl.render.formats import ENDINGS
@@ -167,34 +167,10 @@ def test_hostile_names_reach_no_terminal(cli: Cli, folder: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal of its own")
 @pytest.mark.parametrize(("env", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_colour_and_width_are_the_terminals(folder: Path, env: dict[str, str], is_coloured: bool) -> None:
-    text = _on_terminal(folder, env)
+    text, code = on_terminal(folder, "render", columns=80, env=env)
+    assert code == 0
     assert ("\x1b[" in text) is is_coloured
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\r\n", "\n")
-    assert plain == PICTURE
-
-
-def _on_terminal(folder: Path, env: dict[str, str]) -> str:
-    """Return what ``wfctl render`` writes to a terminal of 80 columns."""
-    import fcntl
-    import struct
-    import termios
-
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    lent = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}}
-    with subprocess.Popen(
-        [sys.executable, "-m", "wfctl", "render"], cwd=folder, stdout=theirs, env={**lent, **env}
-    ) as started:
-        os.close(theirs)
-        parts = []
-        try:
-            while part := os.read(ours, 65_536):
-                parts.append(part)
-        except OSError:  # Linux says so when the other side has closed
-            pass
-        os.close(ours)
-        assert started.wait(60) == 0
-    return b"".join(parts).decode()
+    assert re.sub(r"\x1b\[[0-9;]*m", "", text) == PICTURE
 
 
 def test_rendering_imports_neither_torch_nor_rich(folder: Path) -> None:

@@ -1,18 +1,11 @@
 """What a person sees: the real command line on a real terminal of a given width."""
 
-import fcntl
-import os
-import pty
-import struct
-import subprocess
-import sys
-import termios
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
 import click
 import pytest
+from fakes.terminal import on_terminal
 
 SPEC = "models:\n  m1: {url: m1.mar}\ndag:\n  pre: [m1, a_name_that_nobody_wrote_down_anywhere_at_all_in_this_folder]\n"
 
@@ -25,35 +18,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def on_terminal(folder: Path, *words: str, columns: int, env: Mapping[str, str] | None = None) -> str:
-    """Run ``wfctl`` with a terminal as its standard output and error, and return what reached it."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    lent = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "GITHUB_ACTIONS", "COLUMNS"}}
-    program = subprocess.Popen(
-        [sys.executable, "-m", "wfctl", *words],
-        cwd=folder,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**lent, "TERM": "xterm-256color", **(env or {})},
-    )
-    os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            seen += chunk
-    except OSError:  # how Linux says that nobody holds the other end any more
-        pass
-    finally:
-        os.close(ours)
-    program.wait(timeout=60)
-    return seen.decode("utf-8").replace("\r\n", "\n")
-
-
 @pytest.mark.parametrize("columns", [40, 80, 120])
 def test_findings_fit_the_terminal_and_are_coloured(folder: Path, columns: int) -> None:
-    seen = on_terminal(folder, "validate", columns=columns)
+    seen, _ = on_terminal(folder, "validate", columns=columns)
     assert "\x1b[31m\x1b[1merror[WF304]\x1b[0m" in seen
     lines = click.unstyle(seen).splitlines()
     frame = lines[: lines.index("")]
@@ -62,27 +29,27 @@ def test_findings_fit_the_terminal_and_are_coloured(folder: Path, columns: int) 
 
 
 def test_no_color_is_obeyed(folder: Path) -> None:
-    seen = on_terminal(folder, "validate", columns=80, env={"NO_COLOR": "1"})
+    seen, _ = on_terminal(folder, "validate", columns=80, env={"NO_COLOR": "1"})
     assert "error[WF304]: " in seen
     assert "\x1b" not in seen
 
 
 def test_pages_are_set_in_type_on_a_terminal(folder: Path) -> None:
-    seen = on_terminal(folder, "rule", "WF301", columns=60)
+    seen, _ = on_terminal(folder, "rule", "WF301", columns=60)
     assert "\x1b[" in seen
     text = click.unstyle(seen)
     assert text.startswith("WF301 cyclic-edge (error)\n")
     assert "```" not in text
     assert all(len(line.rstrip()) <= 60 for line in text.splitlines())
-    assert "\x1b[3" not in on_terminal(folder, "rule", "WF301", columns=60, env={"NO_COLOR": "1"})
+    assert "\x1b[3" not in on_terminal(folder, "rule", "WF301", columns=60, env={"NO_COLOR": "1"})[0]
 
 
 def test_examples_of_a_page_stand_without_rows_of_empty_lines(folder: Path) -> None:
-    lines = [line.strip() for line in click.unstyle(on_terminal(folder, "rule", "WF304", columns=80)).splitlines()]
+    lines = [line.strip() for line in click.unstyle(on_terminal(folder, "rule", "WF304", columns=80)[0]).splitlines()]
     assert lines[lines.index("Bad") + 1 :][:2] == ["", "models:"]
     assert all(one or other for one, other in pairwise(lines))
 
 
 def test_the_list_of_rules_fits_the_terminal(folder: Path) -> None:
-    text = click.unstyle(on_terminal(folder, "rule", columns=70))
+    text = click.unstyle(on_terminal(folder, "rule", columns=70)[0])
     assert all(len(line) <= 70 for line in text.splitlines())

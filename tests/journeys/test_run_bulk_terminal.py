@@ -6,19 +6,16 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import termios
 from pathlib import Path
 
 import click
 import pytest
+from fakes.terminal import on_terminal
 
 from wfctl.bulk.progress import Progress
 from wfctl.cli.bulk_display import LiveDisplay
 from wfctl.engine.statistics import NodeStatistics
-
-WFCTL = Path(sys.executable).parent / "wfctl"
 
 SPEC = "dag:\n  first: [seconds]\nwfctl:\n  functions:\n    seconds: {retry-attempts: 0}\n"
 HANDLER = """
@@ -35,27 +32,6 @@ HANDLER = """
                 raise ValueError("five")
         return data and [row["body"] for row in data]
 """
-
-
-def on_terminal(folder: Path, *words: str, columns: int, rows: int = 40, **env: str) -> tuple[str, int]:
-    """Run ``wfctl`` with a terminal as its standard output and error, and return what reached it."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    lent = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS"}}
-    argv = [str(WFCTL), "run", *words]
-    with subprocess.Popen(
-        argv, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env={**lent, "TERM": "xterm-256color", **env}
-    ) as program:
-        os.close(theirs)
-        seen = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                seen += chunk
-        except OSError:  # how Linux says that nobody holds the other end any more
-            pass
-        finally:
-            os.close(ours)
-        return seen.decode().replace("\r\n", "\n"), program.wait(timeout=60)
 
 
 def left_on_screen(seen: str) -> list[str]:
@@ -87,7 +63,7 @@ WORDS = ("-w", "flow", "in.jsonl", "-o", "out.jsonl")
 
 @pytest.mark.parametrize("columns", [50, 80, 120])
 def test_the_table_fits_and_nothing_of_it_is_left(folder, columns) -> None:
-    seen, code = on_terminal(folder, *WORDS, columns=columns)
+    seen, code = on_terminal(folder, "run", *WORDS, columns=columns)
     assert code == 3
     frames = [click.unstyle(frame) for frame in seen.split("\x1b[J")]
     tables = [frame.splitlines() for frame in frames if "node " in frame]
@@ -106,7 +82,7 @@ def test_the_table_fits_and_nothing_of_it_is_left(folder, columns) -> None:
 
 
 def test_a_narrow_terminal_shows_every_number_but_the_size_of_batches(folder) -> None:
-    seen, _ = on_terminal(folder, *WORDS, columns=40)
+    seen, _ = on_terminal(folder, "run", *WORDS, columns=40)
     frames = [click.unstyle(frame).splitlines() for frame in seen.split("\x1b[J") if "node " in frame]
     shown = [line for frame in frames for line in frame[: frame.index(next(x for x in frame if x[:4] == "node")) + 3]]
     assert not [line for line in shown if len(line) >= 40 or "…" in line]
@@ -133,15 +109,15 @@ def test_a_table_on_a_terminal_that_was_made_narrower_is_drawn_over_whole() -> N
 
 
 def test_colour_marks_the_node_that_failed_unless_nobody_wants_it(folder) -> None:
-    seen, _ = on_terminal(folder, *WORDS, columns=90)
+    seen, _ = on_terminal(folder, "run", *WORDS, columns=90)
     assert "\x1b[31mseconds " in seen
-    plain, _ = on_terminal(folder, *WORDS, "--overwrite", columns=90, NO_COLOR="1")
+    plain, _ = on_terminal(folder, "run", *WORDS, "--overwrite", columns=90, env={"NO_COLOR": "1"})
     assert "\x1b[31m" not in plain
     assert "\x1b[32m" not in plain
 
 
 def test_a_low_screen_shows_as_many_nodes_as_fit(folder) -> None:
-    seen, _ = on_terminal(folder, *WORDS, columns=80, rows=5)
+    seen, _ = on_terminal(folder, "run", *WORDS, columns=80, rows=5)
     frames = [click.unstyle(frame).splitlines() for frame in seen.split("\x1b[J") if "node " in frame]
     assert all("and 1 more" in frame[3] for frame in frames)
 
@@ -149,7 +125,7 @@ def test_a_low_screen_shows_as_many_nodes_as_fit(folder) -> None:
 @pytest.mark.parametrize("env", [{"TERM": "dumb"}, {}])
 def test_where_nothing_can_be_drawn_over_there_are_plain_lines(folder, env) -> None:
     words = WORDS if env else (*WORDS, "--progress", "plain")
-    seen, _ = on_terminal(folder, *words, columns=80, **env)
+    seen, _ = on_terminal(folder, "run", *words, columns=80, env=env)
     lines = [line for line in click.unstyle(seen).splitlines() if " of about 100 " in line]
     assert lines
     assert re.fullmatch(r".*\d+ of about 100 \(\d+%\), [\d.]+/s, \d+:\d\d left, 1 failed.*", lines[-1])
@@ -159,7 +135,7 @@ def test_where_nothing_can_be_drawn_over_there_are_plain_lines(folder, env) -> N
 def test_answers_on_the_terminal_are_not_drawn_over_and_harmless(flow, tmp_path) -> None:
     flow("dag:\n  only: []\n", "def only(data, context):\n    return data and ['\\u202e\\x9b2J' for _ in data]\n")
     (tmp_path / "in.jsonl").write_text("1\n2\n")
-    seen, code = on_terminal(tmp_path, "-w", "flow", "in.jsonl", columns=80)
+    seen, code = on_terminal(tmp_path, "run", "-w", "flow", "in.jsonl", columns=80)
     assert code == 0
     assert "\u202e" not in seen
     assert "\x1b[J" not in seen
