@@ -22,9 +22,10 @@ def gated(tmp_path, plan_settings, edges="a > b", **more):
 
 async def warm_up(engine, workers: int = 1):
     """Show the engine that the node is fast, so that it hands calls ahead."""
-    for _ in range(30):
-        await asyncio.gather(*(ask(engine) for _ in range(2 * workers)))
-    assert engine._state.nodes[0].credit > 8
+    node = engine._state.nodes[0]
+    async with asyncio.timeout(60):  # on a busy machine the first answers are slow, and the average forgets slowly
+        while node.credit <= node.batch_size:
+            await asyncio.gather(*(ask(engine) for _ in range(2 * workers)))
 
 
 @on_a_loop
