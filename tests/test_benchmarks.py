@@ -1,4 +1,4 @@
-"""The benchmarks work at all; what they measure is not looked at here."""
+"""The parts that the benchmarks are made of: listener, load, relay, fit."""
 
 import asyncio
 import socket
@@ -17,17 +17,6 @@ from benchmarks.servers import serving
 from benchmarks.workflows import write_fan_out, write_functions
 
 ROOT = Path(__file__).parent.parent
-SERVED = ("stages", "round-trip", "noop", "growth", "fan-out", "megabyte", "mlp", "mlp-objects", "bulk")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [*SERVED, "start", "memory"])
-def test_benchmark_prints_its_figures(name):
-    argv = [sys.executable, "-m", "benchmarks", "--trial", name]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=110)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"## {name}\n")
-    assert "promised: " in done.stdout or "us per call with" in done.stdout
 
 
 def test_unknown_benchmark_is_refused():
