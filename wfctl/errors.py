@@ -152,6 +152,13 @@ def _raised_in(text: str) -> str:
     return next((line.strip() for line in lines[begin:] if line.strip() and not line.startswith(" ")), "")
 
 
+class BadInputError(RunError):
+    """An input is not what it was said to be, and no handler has seen it; ``message`` says what is wrong with it."""
+
+    code = "bad-input"
+    blame = Blame.USER
+
+
 class DeadlineExceededError(RunError):
     """A node used up ``timeout-ms`` in each of its attempts."""
 

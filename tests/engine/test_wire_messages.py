@@ -33,6 +33,7 @@ ERRORS = st.builds(
     traceback_text=st.none() | TEXT,
     is_final=st.booleans(),
     is_of_batch=st.booleans(),
+    is_of_input=st.booleans(),
 )
 ANSWERS = st.builds(
     CallAnswer,

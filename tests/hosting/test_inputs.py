@@ -3,7 +3,7 @@ from fakes.calls import call_of
 from hosted_nodes import call
 
 from wfctl.engine.call import Part
-from wfctl.hosting.inputs import headers_of, row_of
+from wfctl.hosting.inputs import NotJsonError, headers_of, row_of, row_or_refusal
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,25 @@ def test_of_parts_with_one_name_the_last_wins():
 def test_headers_hold_the_bare_type_under_each_name():
     headers = headers_of(call(Part("body", b"", "text/plain; charset=utf-8"), Part("m1", b""), **{"X-Id": "7"}))
     assert headers == {"X-Id": "7", "body": {"content-type": "text/plain"}, "m1": {"content-type": ""}}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"{", "Expecting property name"),
+        (b"\xff", "byte 1 is not UTF-8"),
+        (b"1 2", "Extra data"),
+        (b"", "Expecting value"),
+    ],
+)
+def test_what_must_be_json_and_is_none_is_refused_with_the_reason(body, reason):
+    given = call(Part("body", body, "application/json; charset=utf-8", must_be_json=True))
+    with pytest.raises(NotJsonError, match=reason):
+        row_of(given)
+    refusal = row_or_refusal(given)
+    assert (refusal.status, refusal.is_final, refusal.is_of_input) == (400, True, True)
+
+
+@pytest.mark.parametrize("body", [b'{"a": [1, NaN]}', b" 1 ", b'"\xc3\xbc"\n', b"[" * 5000 + b"]" * 5000])
+def test_what_must_be_json_and_is_or_is_nested_too_deep_to_tell_is_taken(body):
+    assert row_of(call(Part("body", body, "application/json", must_be_json=True)))

@@ -64,6 +64,38 @@ def test_a_failed_input_is_kept_with_its_reason_and_once_more_beside(echo, wfctl
     assert "5 lines in out.jsonl: 3 answered, 2 failed (out.errors.jsonl)" in done.stderr.decode()
 
 
+def test_what_is_no_json_fails_alone_in_its_batch_and_no_handler_sees_it(flow, wfctl, tmp_path) -> None:
+    spec = "dag:\n  one: [both]\n  two: [both]\nwfctl:\n  entries: many\n  functions:\n    one: {batch-size: 8, max-batch-delay: 50}\n"
+    handler = """
+        def one(data, context):
+            for row in data or ():
+                print(type(row["body"]).__name__)
+            return [b"1" for _ in data or ()]
+
+        two = one
+
+        def both(data, context):
+            return [b"ok" for _ in data or ()]
+    """
+    folder = flow(spec, handler)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "b.json").write_text("{")
+    (tmp_path / "in.jsonl").write_bytes(b'1\n{"a":\n\xff\n"x" 2\n' + b"[" * 5000 + b"]" * 5000 + b"\n[NaN]\n")
+    done = wfctl("run", "-w", folder, "in.jsonl", "in", "-o", "out.jsonl")
+    assert done.returncode == 3, done.stderr.decode()
+    lines = told((tmp_path / "out.jsonl").read_bytes())
+    faults = {line["number"]: line["error"] for line in lines if "error" in line}
+    assert [line["status"] for line in lines] == [200, 400, 400, 400, 200, 200, 400]
+    assert {error["code"] for error in faults.values()} == {"bad-input"}
+    assert faults[2]["message"] == "line 2 is not JSON: Expecting value: line 1 column 6 (char 5)"
+    assert faults[3]["message"] == "line 3 is not JSON: byte 1 is not UTF-8"
+    assert faults[4]["message"] == "line 4 is not JSON: Extra data: line 1 column 5 (char 4)"
+    assert faults[7]["message"].startswith('"in/b.json" is not JSON: Expecting property name')
+    seen = [line.rpartition(" ")[2] for line in done.stderr.decode().splitlines() if line.endswith(("int", "list"))]
+    assert sorted(seen) == ["int", "int", "list", "list"]
+    assert done.stderr.decode().count("bytearray") == 2, "nested deeper than is decoded: the handler's to refuse"
+
+
 def test_rows_elements_and_files_are_inputs_too(echo, wfctl, tmp_path) -> None:
     (tmp_path / "t.csv").write_text("name,age\nbo,3\n")
     (tmp_path / "array.json").write_text('[1, {"a": 2}]')

@@ -21,7 +21,14 @@ from wfctl.bulk.progress import Extent, Progress
 from wfctl.bulk.sink import Record, Sink
 from wfctl.engine.core.records import Run
 from wfctl.engine.engine import Engine
-from wfctl.errors import DeadlineExceededError, OverloadedError, RunError, UnloadableError, WfctlError
+from wfctl.errors import (
+    BadInputError,
+    DeadlineExceededError,
+    OverloadedError,
+    RunError,
+    UnloadableError,
+    WfctlError,
+)
 
 if TYPE_CHECKING:
     from wfctl.engine.core.outcome import RunResult
@@ -135,6 +142,8 @@ class Drive:
             self._again.append(slot)
             self._come_to_rest(slot)
             return
+        elif isinstance(error, BadInputError) and item.text is not None:
+            self._note_failure(slot, item.not_json(error.message))
         elif isinstance(error, RunError) and not isinstance(error, UnloadableError):
             self._note_failure(slot, error)
         elif isinstance(error, OverloadedError):

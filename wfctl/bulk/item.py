@@ -29,7 +29,7 @@ Skips = Callable[[int, str], bool]
 class Item:
     """One input: what is sent, or why nothing can be."""
 
-    __slots__ = ("fault", "name", "number", "parts", "position", "size", "stem")
+    __slots__ = ("fault", "name", "number", "parts", "position", "size", "stem", "text")
 
     def __init__(  # noqa: PLR0917 - keywords cost time where there are millions
         self,
@@ -40,6 +40,7 @@ class Item:
         body: bytes | None,
         content_type: str,
         fault: str | None = None,
+        text: int | str | None = None,
     ) -> None:
         self.number = number
         """Counts from 1 over all inputs of the run."""
@@ -49,10 +50,19 @@ class Item:
         """What the answer's file is called, without its ending."""
         self.position = position
         """Bytes of all inputs up to and with this one; tells how far the run is."""
-        self.parts: tuple[Part, ...] = () if body is None else (Part("body", body, content_type),)
+        self.text = text
+        """Its line or its file, where it must be JSON: that is seen by the worker, which has to decode it anyway."""
+        self.parts: tuple[Part, ...] = ()
+        if body is not None:
+            self.parts = (Part("body", body, content_type, must_be_json=text is not None),)
         self.size = 0 if body is None else len(body)
         self.fault = fault
         """Why it cannot be sent."""
+
+    def not_json(self, reason: str) -> str:
+        """Say that it is no JSON."""
+        text = f"line {self.text}" if isinstance(self.text, int) else f'"{self.text}"'
+        return f"{text} is not JSON: {reason}"
 
     def __repr__(self) -> str:
         return f"Item({self.number}, {self.name!r}, {self.fault or f'{self.size} bytes'})"

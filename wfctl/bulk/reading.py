@@ -11,7 +11,7 @@ from pathlib import Path
 from wfctl.bulk.blocks import BOM, Lines, StopReading, open_blocks, unreadable
 from wfctl.bulk.inputs import InputFile, Inputs
 from wfctl.bulk.item import Form, Item, Skips
-from wfctl.bulk.records import Chunk, element_items, json_fault, line_items, row_items
+from wfctl.bulk.records import Chunk, element_items, line_items, row_items
 from wfctl.errors import UnreadableInputError
 from wfctl.service.inputs import JSON_TYPE, guess, sniff
 
@@ -32,8 +32,6 @@ class Reading:
         self._file: InputFile | None = None
         self._stop = StopReading()
         self._begun: Generator[list[Item], None, None] | None = None
-        self._asked: tuple[int, bool] = (0, False)
-        """The last number that was asked for, and whether it is done: the output counts what it is asked."""
 
     @property
     def number(self) -> int:
@@ -106,28 +104,20 @@ class Reading:
             case _:
                 yield from element_items(blocks, self, file.name)
 
-    def is_next_done(self) -> bool:
-        """Whether the next record is done already."""
-        return self._is_done(self._number + 1)
-
-    def _is_done(self, number: int) -> bool:
-        if self._skips is None:
-            return False
-        if self._asked[0] != number:
-            self._asked = number, self._skips(number, _numbered(number))
-        return self._asked[1]
-
-    def record(self, place: int, position: int, body: bytes | None, fault: str | None = None) -> Item | None:
+    def record(
+        self, place: int, position: int, body: bytes | None, fault: str | None = None, *, is_checked: bool = True
+    ) -> Item | None:
         """Return the next record as an item, ``None`` if it is done already."""
         self._number = number = self._number + 1
-        if self._is_done(number):
+        if self._skips is not None and self._skips(number, _numbered(number)):
             return None
         name = None
         if self._names_records and self._file is not None:
             name = f"{self._file.name}:{place}" if place else self._file.name
         if fault is not None:
             body = None
-        return Item(number, name, _numbered(number), self._before + position, body, JSON_TYPE, fault)
+        text = None if is_checked else place
+        return Item(number, name, _numbered(number), self._before + position, body, JSON_TYPE, fault, text)
 
     # Files that are one input
 
@@ -142,11 +132,10 @@ class Reading:
             body, fault = b"", error.message
         self._before += len(body)
         content_type = self._inputs.content_type or (sniff(body) if file.path is None else guess(file.name))
+        text = None
         if fault is None and self._inputs.content_type is None and content_type == JSON_TYPE:
-            body = body.removeprefix(BOM)
-            broken = json_fault(body)
-            fault = broken and f'"{file.name}" is not JSON: {broken}'
-        return Item(number, file.name, file.stem, self._before, None if fault else body, content_type, fault)
+            body, text = body.removeprefix(BOM), file.name
+        return Item(number, file.name, file.stem, self._before, None if fault else body, content_type, fault, text)
 
     def _read(self, file: InputFile) -> bytes:
         if file.path is not None and _size_of(file.path) <= MAX_FILE and file.path.is_file():

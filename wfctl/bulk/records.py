@@ -29,11 +29,13 @@ _NO_ELEMENT = re.compile(r"[ \t\r\n,]*\Z")
 class Numbering(Protocol):
     """Makes items of one file: numbers them, and leaves out those that are done."""
 
-    def record(self, place: int, position: int, body: bytes | None, fault: str | None = None) -> Item | None:
-        """Return the next item, ``None`` if it is done already; ``place`` says where in the file it stands."""
+    def record(
+        self, place: int, position: int, body: bytes | None, fault: str | None = None, *, is_checked: bool = True
+    ) -> Item | None:
+        """Return the next item, ``None`` if it is done already; ``place`` says where in the file it stands.
 
-    def is_next_done(self) -> bool:
-        """Whether the next item is done already, so that reading it would be in vain."""
+        One that is not ``is_checked`` is a line of text that may or may not be JSON.
+        """
 
 
 class Chunk:
@@ -68,34 +70,12 @@ def line_items(lines: Lines, numbering: Numbering) -> Iterator[list[Item]]:
         elif not line or line.isspace():
             item = None
         else:
-            body = line.rstrip(b"\r")
-            fault = None if numbering.is_next_done() else json_fault(body)
-            item = numbering.record(
-                lines.number, lines.position, body, fault and f"line {lines.number} is not JSON: {fault}"
-            )
+            item = numbering.record(lines.number, lines.position, line.rstrip(b"\r"), is_checked=False)
         chunk.add(item)
         if chunk.is_due(is_drained=lines.is_drained):
             yield chunk.take()
     if chunk.items:
         yield chunk.take()
-
-
-def json_fault(body: bytes) -> str | None:
-    """Say why bytes are no JSON; ``None`` if they are, also where they are nested beyond what is decoded."""
-    try:
-        text = body.decode()
-        begin = len(text) - len(text.lstrip(" \t\r\n"))
-        _, end = _scan(text, begin)
-        if end == len(text) or not text[end:].strip(" \t\r\n"):
-            return None
-        json.loads(text)  # has the words for what is wrong
-    except RecursionError:
-        return None
-    except UnicodeDecodeError as error:
-        return f"byte {error.start + 1} is not UTF-8"
-    except ValueError as error:
-        return str(error)
-    return None
 
 
 def too_long(what: str, number: int) -> str:

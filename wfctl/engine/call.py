@@ -39,15 +39,20 @@ class Pieces:
 class Part:
     """One parameter of a call: a form field, ``body``, or a parent's output under the parent's name."""
 
-    __slots__ = ("body", "content_type", "name")
+    __slots__ = ("body", "content_type", "must_be_json", "name")
 
-    def __init__(self, name: str, body: Payload, content_type: str | None = None) -> None:
+    def __init__(
+        self, name: str, body: Payload, content_type: str | None = None, *, must_be_json: bool = False
+    ) -> None:
         self.name = name
         self.body = body
         """A bytearray is given away: the handler gets that very one and may change it."""
         self.content_type = content_type
         """``None`` between nodes (the handler gets a bytearray); a string, possibly empty, at the entry,
         where the worker decodes by it."""
+        self.must_be_json = must_be_json
+        """Whether a body of JSON's type that is none fails the call; else the handler gets its bytes, as in the
+        original."""
 
     def __repr__(self) -> str:
         return f"Part({self.name!r}, {len(self.body)} bytes, {self.content_type!r})"
@@ -199,10 +204,11 @@ class CallError:
     """Why a call failed.
 
     ``is_final`` marks a handler's own verdict about this input (a 4xx): an answer, never retried. ``is_of_batch``
-    marks what was raised for a whole batch: which of its calls is to blame is not known.
+    marks what was raised for a whole batch: which of its calls is to blame is not known. ``is_of_input`` marks what no
+    handler has seen: the input is not what it was said to be.
     """
 
-    __slots__ = ("is_final", "is_of_batch", "message", "status", "traceback_text")
+    __slots__ = ("is_final", "is_of_batch", "is_of_input", "message", "status", "traceback_text")
 
     def __init__(
         self,
@@ -212,6 +218,7 @@ class CallError:
         traceback_text: str | None = None,
         is_final: bool = False,
         is_of_batch: bool = False,
+        is_of_input: bool = False,
     ) -> None:
         self.message = message
         self.status = status
@@ -219,3 +226,4 @@ class CallError:
         """Python traceback cut to the user's frames."""
         self.is_final = is_final
         self.is_of_batch = is_of_batch
+        self.is_of_input = is_of_input

@@ -17,7 +17,7 @@ from wfctl.handlers.streaming import STREAM_HEADER, IntermediateResponses
 from wfctl.hosting.device_advice import told_of_gpus
 from wfctl.hosting.entry_point import Entry, load_entry
 from wfctl.hosting.failures import UNAVAILABLE, last_line_of, verdict_on
-from wfctl.hosting.inputs import ValueReader, headers_of, row_of
+from wfctl.hosting.inputs import NotJsonError, ValueReader, headers_of, row_of, row_or_refusal
 from wfctl.hosting.objects import to_body
 from wfctl.hosting.outputs import UnsupportedOutputError, complaint_about, to_bytes, to_json
 from wfctl.hosting.real_ts import import_real_ts
@@ -89,7 +89,20 @@ class Host:
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Call the handler once for the whole batch and return one answer per call, in the same order."""
-        return self._answered(calls, list(map(row_of, calls)))
+        try:
+            rows = list(map(row_of, calls))
+        except NotJsonError:
+            return self._answered_where_read(calls, list(map(row_or_refusal, calls)))
+        return self._answered(calls, rows)
+
+    def _answered_where_read(self, calls: Sequence[Call], read: list[dict[str, Any] | CallError]) -> list[CallAnswer]:
+        """Call the handler once for all calls that have a row; the others fail by themselves."""
+        good = [(call, row) for call, row in zip(calls, read, strict=True) if not isinstance(row, CallError)]
+        answers = iter(self._answered([call for call, _ in good], [row for _, row in good]) if good else ())
+        return [
+            _failed(call, row) if isinstance(row, CallError) else next(answers)
+            for call, row in zip(calls, read, strict=True)
+        ]
 
     def _answered(self, calls: Sequence[Call], rows: list[dict[str, Any]]) -> list[CallAnswer]:
         context, pieces = self._context, self._pieces
@@ -160,13 +173,7 @@ class ObjectHost(Host):
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Rebuild the values and call the handler once for all calls that have theirs."""
-        read = [self._reader.row_of(call) for call in calls]
-        good = [(call, row) for call, row in zip(calls, read, strict=True) if not isinstance(row, CallError)]
-        answers = iter(self._answered([call for call, _ in good], [row for _, row in good]) if good else ())
-        return [
-            _failed(call, row) if isinstance(row, CallError) else next(answers)
-            for call, row in zip(calls, read, strict=True)
-        ]
+        return self._answered_where_read(calls, [self._reader.row_of(call) for call in calls])
 
 
 def _plain(

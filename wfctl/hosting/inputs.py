@@ -1,7 +1,7 @@
 """A call's parameters as the handler gets them: one dictionary per request, decoded by content type at the entry.
 
-Invariant: never raises for what a client sent, and what cannot be decoded is handed over as raw bytes; nor for what
-another node sent, and a value that cannot be rebuilt is the error of its call.
+Invariant: what a client sent and cannot be decoded is handed over as raw bytes, or is the error of its call where it
+must be JSON; and so is a value of another node that cannot be rebuilt.
 """
 
 import json
@@ -13,13 +13,27 @@ from wfctl.hosting.object_pickles import UnreadableValueError
 from wfctl.hosting.objects import from_body
 from wfctl.plan import NodePlan
 
+_BAD_REQUEST = 400
+
+
+class NotJsonError(Exception):
+    """An input that must be JSON and is none, with the reason."""
+
 
 def row_of(call: Call) -> dict[str, Any]:
-    """Return the row of one request; of parts with one name the last wins."""
+    """Return the row of one request; of parts with one name the last wins. Raises ``NotJsonError``."""
     given = call.input
     if type(given) is bytearray:  # the usual case: the output of the only parent, in a worker
         return {"body": given}
     return {part.name: _value_of(part) for part in call.parts}
+
+
+def row_or_refusal(call: Call) -> dict[str, Any] | CallError:
+    """Return the row of one request, or why it is none."""
+    try:
+        return row_of(call)
+    except NotJsonError as reason:
+        return CallError(str(reason), status=_BAD_REQUEST, is_final=True, is_of_input=True)
 
 
 class ValueReader:
@@ -62,9 +76,16 @@ def _value_of(part: Part) -> Any:
                 return json.loads(part.body.decode("utf-8"))
             if bare.startswith("text"):
                 return part.body.decode("utf-8")
-        except (ValueError, RecursionError):
+        except RecursionError:
             pass
+        except ValueError as reason:
+            if part.must_be_json:
+                raise NotJsonError(_fault_of(reason)) from reason
     return part.body if type(part.body) is bytearray else bytearray(part.body)
+
+
+def _fault_of(error: ValueError) -> str:
+    return f"byte {error.start + 1} is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def _bare(content_type: str) -> str:

@@ -7,7 +7,7 @@ from wfctl.engine.call import CallAnswer, CallError, Input, Part
 from wfctl.engine.core.commands import Command, SettleRun, WithdrawCalls
 from wfctl.engine.core.records import Attempt, NodeState, Run, WorkerSlot
 from wfctl.engine.core.state import CoreState
-from wfctl.errors import DeadlineExceededError, RunError, UnloadableError, WfctlError
+from wfctl.errors import BadInputError, DeadlineExceededError, RunError, UnloadableError, WfctlError
 
 MOST_DEATHS = 3
 """Workers that one call may cost before it is to blame."""
@@ -130,7 +130,8 @@ def fail_attempt(state: CoreState, attempt: Attempt, failure: CallError, now: fl
         _enqueue_again(state, attempt, now)
         return
     node.failed += 1
-    error = RunError(
+    kind = BadInputError if failure.is_of_input else RunError
+    error = kind(
         failure.message,
         node=node.name,
         attempts=number,

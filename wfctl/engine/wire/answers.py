@@ -87,7 +87,8 @@ def _extra_of(answer: CallAnswer) -> bytes:
         extra["headers"] = dict(answer.headers)
     if answer.error is not None:
         error = answer.error
-        extra["error"] = [error.message, error.status, error.traceback_text, error.is_final, error.is_of_batch]
+        marks = error.is_final, error.is_of_batch, error.is_of_input
+        extra["error"] = [error.message, error.status, error.traceback_text, *marks]
     return json.dumps(extra).encode("ascii")
 
 
@@ -96,13 +97,14 @@ def _add_extra(answer: CallAnswer, extra: Mapping[str, Any]) -> None:
     answer.content_type = None if kind is None else str(kind)
     answer.headers = {str(name): str(value) for name, value in extra.get("headers", {}).items()}
     if "error" in extra:
-        message, status, traceback_text, is_final, is_of_batch = extra["error"]
+        message, status, traceback_text, is_final, is_of_batch, is_of_input = extra["error"]
         answer.error = CallError(
             str(message),
             status=int(status),
             traceback_text=None if traceback_text is None else str(traceback_text),
             is_final=bool(is_final),
             is_of_batch=bool(is_of_batch),
+            is_of_input=bool(is_of_input),
         )
 
 

@@ -13,8 +13,8 @@ from wfctl.engine.wire.frames import Buffer, Frame, FrameError, FrameKind, encod
 
 _CALL = struct.Struct("<QBIQ")
 """call id, flags, size of the headers, size of the body or number of parts"""
-_PART = struct.Struct("<IiQ")
-"""size of the name, size of the content type or -1, size of the body"""
+_PART = struct.Struct("<IiQ?")
+"""size of the name, size of the content type or -1, size of the body, whether it must be JSON"""
 _ID = struct.Struct("<Q")
 _AS_JSON, _BEGINS_BATCH, _IS_BODY = 1, 2, 4
 _NO_TYPE = -1
@@ -53,9 +53,9 @@ def encode_calls(calls: Sequence[Call]) -> list[Buffer]:
 def _part_record(part: Part) -> bytes:
     name = part.name.encode("utf-8", "surrogatepass")
     if part.content_type is None:
-        return _PART.pack(len(name), _NO_TYPE, len(part.body)) + name
+        return _PART.pack(len(name), _NO_TYPE, len(part.body), part.must_be_json) + name
     kind = part.content_type.encode("utf-8", "surrogatepass")
-    return _PART.pack(len(name), len(kind), len(part.body)) + name + kind
+    return _PART.pack(len(name), len(kind), len(part.body), part.must_be_json) + name + kind
 
 
 def decode_calls(frame: Frame, ids: RequestIds) -> list[list[Call]]:
@@ -101,7 +101,7 @@ def _parts_at(
     size = len(content)
     parts: list[Part] = []
     for _ in range(count):
-        name_size, type_size, body_size = _PART.unpack_from(content, at)
+        name_size, type_size, body_size, must_be_json = _PART.unpack_from(content, at)
         begin, at = at + _PART.size, at + _PART.size + name_size
         name = content[begin:at].decode("utf-8", "surrogatepass")
         kind = None
@@ -110,7 +110,8 @@ def _parts_at(
             at += type_size
         begin, body_at = body_at, body_at + body_size
         is_all = begin == meta_size and body_at == size and meta_size - at < _ALIGNED
-        parts.append(Part(name, _body(content, begin) if is_all else content[begin:body_at], kind))
+        body = _body(content, begin) if is_all else content[begin:body_at]
+        parts.append(Part(name, body, kind, must_be_json=must_be_json))
     return tuple(parts), at, body_at
 
 
