@@ -124,14 +124,15 @@ def failure_of(body: bytes) -> type[BaseException] | None:
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_a_damaged_body_gives_a_value_or_the_one_exception(data):
-    body = bytearray(bytes(to_body([np.arange(9_000), "text", {1, 2}, bytes(5)])))
+    value = data.draw(st.sampled_from([[np.arange(9_000), "text", {1, 2}, bytes(5)], torch.arange(200).view(20, 10)]))
+    body = bytearray(bytes(to_body(value)))
     for at in data.draw(st.lists(st.integers(0, len(body) - 1) | st.integers(0, 200), max_size=4)):
         body[at] = data.draw(st.integers(0, 255))
     cut = data.draw(st.sampled_from([None, 0, 3, 16, 40, 200, len(body) - 1]))
     assert failure_of(bytes(body[:cut])) in {None, UnreadableValueError}
 
 
-@pytest.mark.parametrize("body", [b"", b"wo", b"{}", bytes(16), b"wo\x03\x00" + bytes(12), bytes(to_body(1)) + b"x"])
+@pytest.mark.parametrize("body", [b"", b"wo", b"{}", bytes(16), b"wo\x04\x00" + bytes(12), bytes(to_body(1)) + b"x"])
 def test_what_is_no_body_is_said_to_be_none(body):
     with pytest.raises(UnreadableValueError):
         from_body(body)
@@ -235,9 +236,9 @@ def test_pieces_are_as_long_as_what_is_written_of_them():
     ],
 )
 def test_a_tensor_of_any_kind_arrives(tensor):
-    found = sent({"tensor": tensor})["tensor"]
-    assert (found.dtype, found.shape, found.layout) == (tensor.dtype, tensor.shape, tensor.layout)
-    assert tensor.is_meta or torch.equal(found.to_dense(), tensor.to_dense())
+    for found in (sent({"tensor": tensor})["tensor"], sent(tensor)):
+        assert (found.dtype, found.shape, found.layout) == (tensor.dtype, tensor.shape, tensor.layout)
+        assert tensor.is_meta or torch.equal(found.to_dense(), tensor.to_dense())
 
 
 def test_gradients_stay_behind():
@@ -438,8 +439,10 @@ def test_a_pickle_made_by_hand_reaches_no_function(function):
         from_body(head + text, is_plain=True)
 
 
-def test_the_type_of_a_tensor_is_one_that_torch_survives():
-    body = bytes(to_body(torch.zeros(4, dtype=torch.int8))).replace(b"\x8c\x04int8", b"\x8c\x04qint")
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_the_type_of_a_tensor_is_one_that_torch_survives(is_alone):
+    tensor = torch.zeros(4, dtype=torch.int8)
+    body = bytes(to_body(tensor if is_alone else [tensor])).replace(b"int8", b"qint")
     with pytest.raises(UnreadableValueError, match='there is no tensor of type "qint"'):
         from_body(body, is_plain=True)
 

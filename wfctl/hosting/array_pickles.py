@@ -33,10 +33,8 @@ Buffer = bytes | bytearray | memoryview
 
 def reduced_tensor(tensor: Any) -> Any:
     """Return how a tensor is pickled: ``NotImplemented`` for torch's own way."""
-    name = str(tensor.dtype).removeprefix("torch.")
-    if tensor.layout is not sys.modules["torch"].strided or name not in TENSOR_TYPES:
-        return NotImplemented
-    if tensor.is_nested or tensor.is_meta:
+    name = type_of(tensor)
+    if name is None:
         return NotImplemented
     dense = _dense(tensor)
     parts = (_buffer_of(dense, dense.data_ptr(), dense.nbytes), name, tuple(dense.shape))
@@ -44,11 +42,27 @@ def reduced_tensor(tensor: Any) -> Any:
     return (rebuilt_tensor, parts, more, None, None, set_attributes) if more else (rebuilt_tensor, parts)
 
 
+def type_of(tensor: Any) -> str | None:
+    """Return the name of the type of a tensor's numbers; ``None`` for one that is more than type, shape and bytes."""
+    name = str(tensor.dtype).removeprefix("torch.")
+    if tensor.layout is not sys.modules["torch"].strided or name not in TENSOR_TYPES:
+        return None
+    return None if tensor.is_nested or tensor.is_meta else name
+
+
+def small_bytes_of(tensor: Any) -> bytes | None:
+    """Return the numbers of a tensor that has a type; ``None`` for a large one."""
+    if tensor.nbytes > INSIDE:
+        return None
+    dense = _dense(tensor)
+    return ctypes.string_at(dense.data_ptr(), dense.nbytes)
+
+
 def _dense(tensor: Any) -> Any:
     """Return the tensor's values in the memory of this machine, one behind the other."""
     if tensor.requires_grad:
         tensor = tensor.detach()
-    if tensor.device.type != "cpu":
+    if not tensor.is_cpu:
         tensor = tensor.cpu()
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
@@ -72,7 +86,7 @@ def rebuilt_tensor(data: Buffer, name: str, shape: tuple[int, ...]) -> Any:
     dtype = getattr(torch, name)
     # torch refuses to look at no bytes at all.
     flat = torch.frombuffer(data, dtype=dtype) if len(data) else torch.empty(0, dtype=dtype)
-    return flat.view(shape)
+    return flat if shape == flat.shape else flat.view(shape)
 
 
 def set_attributes(tensor: Any, attributes: dict[str, Any]) -> None:

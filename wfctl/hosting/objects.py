@@ -1,27 +1,29 @@
 """Values as bodies and back: what travels between the workers of one workflow under ``payload: object``.
 
 A body is a head, the sizes of its buffers, a pickle, and the buffers, each at a multiple of 64. A value that is bytes
-lies behind the head as it is. What arrives is the receiver's own and may be changed; large tensors and arrays lie in
-the memory of the body, all others have their own.
+lies behind the head as it is; a small tensor lies there as shape, type and numbers. What arrives is the receiver's own
+and may be changed; large tensors and arrays lie in the memory of the body, all others have their own.
 Invariant: knows no node and no handler; whatever a body holds, reading it gives the value or ``UnreadableValueError``.
 """
 
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from ctypes import addressof, c_char
 from typing import Any
 
 from wfctl.engine.call import Pieces
+from wfctl.hosting.array_pickles import rebuilt_tensor, small_bytes_of, type_of
 from wfctl.hosting.failures import last_line_of
 from wfctl.hosting.object_pickles import UnreadableValueError, pickled, unpickled
 from wfctl.hosting.outputs import UnsupportedOutputError
 
 Body = bytes | bytearray
 _HEAD = struct.Struct("<2sBxIQ")
-"""magic, kind, number of buffers, size of what follows the sizes: the pickle, or the bytes"""
+"""magic, kind, number of buffers or dimensions, size of what follows their sizes: the pickle, the bytes or the type"""
 _SIZE = struct.Struct("<Q")
 _MAGIC = b"wo"
-_PICKLE, _BYTES, _BYTEARRAY = range(3)
+_PICKLE, _BYTES, _BYTEARRAY, _TENSOR = range(4)
 _ALIGNED = 64
 _NEEDED = 16
 """Bytes that an address must be a multiple of; no number is larger."""
@@ -37,6 +39,8 @@ def to_body(value: Any) -> bytes | Pieces:
         return _with_bytes(value)
     buffers: list[memoryview] = []
     try:
+        if type(value) is getattr(sys.modules.get("torch"), "Tensor", None) and (body := _with_numbers(value)):
+            return body
         text = pickled(value, buffers)
     except KeyboardInterrupt:
         raise
@@ -53,6 +57,19 @@ def to_body(value: Any) -> bytes | Pieces:
 def _with_bytes(value: bytes | bytearray) -> bytes | Pieces:
     head = _HEAD.pack(_MAGIC, _BYTES if type(value) is bytes else _BYTEARRAY, 0, len(value))
     return _joined(head, value)
+
+
+def _with_numbers(tensor: Any) -> bytes | None:
+    """Return the body of a small tensor that is nothing else; a third of the time that a pickle takes."""
+    name = type_of(tensor)
+    if name is None or tensor.__dict__:
+        return None
+    numbers = small_bytes_of(tensor)
+    if numbers is None:
+        return None
+    shape = tensor.shape
+    head = _HEAD.pack(_MAGIC, _TENSOR, len(shape), len(name))
+    return b"".join((head, *map(_SIZE.pack, shape), name.encode(), numbers))
 
 
 def _joined(head: bytes, rest: bytes | bytearray) -> bytes | Pieces:
@@ -76,10 +93,12 @@ def from_body(body: Body, *, is_plain: bool = False) -> Any:
         magic, kind, count, size = _HEAD.unpack_from(body)
     except struct.error as reason:
         raise UnreadableValueError("it has no head") from reason
-    if magic != _MAGIC or kind not in {_PICKLE, _BYTES, _BYTEARRAY}:
+    if magic != _MAGIC or kind not in {_PICKLE, _BYTES, _BYTEARRAY, _TENSOR}:
         raise UnreadableValueError("it begins with no head")
     if kind == _PICKLE:
         return _unpickled(body, count, size, is_plain=is_plain)
+    if kind == _TENSOR:
+        return _tensor_in(body, count, size)
     if count or len(body) != _HEAD.size + size:
         raise UnreadableValueError("its sizes do not add up")
     if kind == _BYTES:
@@ -87,6 +106,18 @@ def from_body(body: Body, *, is_plain: bool = False) -> Any:
     own = _owned(body)
     del own[: _HEAD.size]  # moves nothing
     return own
+
+
+def _tensor_in(body: Body, dimensions: int, size: int) -> Any:
+    begin = _HEAD.size + dimensions * _SIZE.size
+    at = begin + size
+    if at > len(body):
+        raise UnreadableValueError("its sizes do not add up")
+    shape = tuple(each for (each,) in _SIZE.iter_unpack(body[_HEAD.size : begin]))
+    try:
+        return rebuilt_tensor(bytearray(memoryview(body)[at:]), body[begin:at].decode("ascii"), shape)
+    except (ValueError, RuntimeError, OverflowError, TypeError) as reason:
+        raise UnreadableValueError(f"its tensor cannot be rebuilt: {last_line_of(reason)}") from reason
 
 
 def _owned(body: Body) -> bytearray:
