@@ -83,6 +83,10 @@ def test_a_worker_leads_a_session_and_minds_no_interrupt(tmp_path):
     assert (interrupt, terminate, children) == (signal.SIG_IGN, signal.SIG_DFL, signal.SIG_DFL)
 
 
+def test_a_worker_interrupts_nobody_when_it_has_work_again(tmp_path):
+    assert answers_of(tmp_path, "os.sched_getscheduler(0)") == [os.SCHED_BATCH]
+
+
 def test_a_worker_has_only_its_own_files_open(tmp_path):
     (files,) = answers_of(
         tmp_path, "[os.readlink(f'/proc/self/fd/{fd}') for fd in range(30) if os.path.exists(f'/proc/self/fd/{fd}')]"
