@@ -1,8 +1,8 @@
 """The engine of one plan: carries out what the core decides, on one event loop.
 
-Owns the timer, the futures of the runs and the tasks that start workers. Invariant: nothing polls, and every
-decision is taken in ``engine/core``. An exception of ours fails the runs in flight and surfaces when the engine
-is closed; it is never only logged.
+Owns the timer, the futures of the runs and the tasks that start workers. Invariant: nothing polls, but for a moment
+after calls went to a fast node, and every decision is taken in ``engine/core``. An exception of ours fails the runs in
+flight and surfaces when the engine is closed; it is never only logged.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from wfctl.engine.core.commands import (
 from wfctl.engine.core.outcome import RunResult, run_result
 from wfctl.engine.core.records import Run
 from wfctl.engine.core.state import CoreState
+from wfctl.engine.short_wait import SHORT_S, ShortWait
 from wfctl.engine.statistics import EngineStatistics, statistics_of
 from wfctl.errors import InternalError, OverloadedError, WfctlError, WorkerError
 from wfctl.plan import ExecutionPlan
@@ -75,6 +76,7 @@ class Engine:
         self._broken: BaseException | None = None
         self._is_open = False
         self._turn_will_end = False
+        self._short_wait = ShortWait(self._loop)
         self._last_handed_out = 0
         self._many = max(_MANY, *(node.settings.batch_size for node in plan.nodes))
         self._opened: asyncio.Future[None] | None = None
@@ -235,6 +237,8 @@ class Engine:
             for command in ahead:
                 if isinstance(command, SendCalls):
                     self._backend.send_calls(command.worker, command.calls)
+                    if command.calls[0].node.batch_time_s < SHORT_S:
+                        self._short_wait.begin()
                 elif isinstance(command, SettleRun):
                     command.run.on_settled(command.run)
                     self._note_drained()
