@@ -24,7 +24,7 @@ RECORDS_A_SECOND = 50_000
 RECORD = '"' + "x" * 98 + '"'
 MANY = 64
 _FEW = 10
-_LONGER = 20
+_LONGER = 40
 """A run in which memory is looked at takes so many times the records: filling its buffers must not be what is seen."""
 _SAMPLE_S = 0.1
 _SETTLED, _ENDING = 0.6, 0.9

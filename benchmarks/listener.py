@@ -19,7 +19,7 @@ from wfctl.engine.call import Part
 from wfctl.engine.core.records import Run
 from wfctl.engine.engine import Engine
 from wfctl.errors import WfctlError
-from wfctl.service.collector import collecting_seldom
+from wfctl.service.own_process import only_handing_on
 
 _HEAD = re.compile(r"POST /[!-~]* HTTP/1\.1\r\n((?:[-!#$%&'*+.^_`|~0-9A-Za-z]+:[ \t]*[\t -~]*\r\n)+)\r\n")
 _FIELD = re.compile(r"([^:]+):[ \t]*([^\r]*?)[ \t]*\r\n")
@@ -212,7 +212,7 @@ async def _serve_relay(widths: str) -> None:
 def main() -> None:
     """Serve what the command line names."""
     what, which = sys.argv[1:]
-    with collecting_seldom():
+    with only_handing_on():
         asyncio.run({"engine": _serve_engine, "relay": _serve_relay}[what](which))
 
 

@@ -29,8 +29,8 @@ from wfctl.cli.run_input import no_input
 from wfctl.cli.run_output import expect_folder_of, kept_for_the_answer, show_differences, show_line, show_logs
 from wfctl.cli.sizes import columns, human_size
 from wfctl.errors import WfctlError
-from wfctl.service.collector import collecting_seldom
 from wfctl.service.deployment import Deployment
+from wfctl.service.own_process import only_handing_on
 from wfctl.service.prepare import Prepared, Request, prepare
 
 
@@ -71,7 +71,7 @@ def _driven(run: BulkRun, told: BulkCommand, output: Output, request: Request, n
             with shown_if_slow(notice):
                 opened = stack.enter_context(deployment)
             if not told.is_inline:
-                stack.enter_context(collecting_seldom())
+                stack.enter_context(only_handing_on())
             show_differences(opened)
             outcome = opened.call(run.drive(opened.engine, watch.update))
     except KeyboardInterrupt:

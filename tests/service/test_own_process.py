@@ -2,7 +2,7 @@
 
 import gc
 
-from wfctl.service.collector import collecting_seldom
+from wfctl.service.own_process import only_handing_on
 
 
 def collections_while(made: int) -> int:
@@ -20,7 +20,7 @@ def collections_while(made: int) -> int:
 def test_a_thousand_objects_in_flight_are_not_looked_at_and_afterwards_all_is_as_before():
     before = gc.get_threshold(), gc.get_freeze_count()
     assert collections_while(5_000) > 3
-    with collecting_seldom():
+    with only_handing_on():
         assert collections_while(5_000) == 0
         assert collections_while(50_000) > 0, "circles of others are still found"
     assert (gc.get_threshold(), gc.get_freeze_count()) == before
