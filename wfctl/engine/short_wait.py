@@ -7,7 +7,8 @@ again for so long costs no more processor time than to go to sleep and be woken.
 import asyncio
 import os
 
-_MOMENT_S = 40e-6
+_MOMENT_S = 60e-6
+"""As long as a worker takes to wake up and to answer with code that has not been run for a while."""
 SHORT_S = 40e-6
 """A handler that takes longer is waited for asleep."""
 
@@ -33,4 +34,5 @@ class ShortWait:
     def _look(self) -> None:
         self._is_awake = self._loop.time() < self._until
         if self._is_awake:
+            os.sched_yield()  # the worker may have been woken on this very processor
             self._loop.call_soon(self._look)  # and until then the loop looks at its sockets without sleep
