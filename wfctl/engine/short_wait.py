@@ -6,6 +6,7 @@ again for so long costs no more processor time than to go to sleep and be woken.
 
 import asyncio
 import os
+from time import monotonic
 
 _MOMENT_S = 60e-6
 """As long as a worker takes to wake up and to answer with code that has not been run for a while."""
@@ -26,13 +27,13 @@ class ShortWait:
     def begin(self) -> None:
         """Stay awake for a moment from now on."""
         if self._has_room:
-            self._until = self._loop.time() + _MOMENT_S
+            self._until = monotonic() + _MOMENT_S
             if not self._is_awake:
                 self._is_awake = True
                 self._loop.call_soon(self._look)
 
     def _look(self) -> None:
-        self._is_awake = self._loop.time() < self._until
+        self._is_awake = monotonic() < self._until
         if self._is_awake:
             os.sched_yield()  # the worker may have been woken on this very processor
             self._loop.call_soon(self._look)  # and until then the loop looks at its sockets without sleep
