@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test test-extra test-gpu lint bench clean
+.PHONY: setup demo test test-extra test-gpu fuzz lint bench clean
 
 setup: $(READY)
 
@@ -27,6 +27,10 @@ test-extra: setup
 # What needs a CUDA device, in an environment that has torch for it: PYTHON names its interpreter.
 test-gpu:
 	$(PYTHON) -m pytest -q tests/gpu
+
+# A longer run of the tests that hold the reader of HTTP to an independent one.
+fuzz: setup
+	WFCTL_FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest -q tests/web/test_http1_beside_h11.py
 
 lint: setup
 	$(BIN)/ruff check --quiet wfctl tests samples benchmarks

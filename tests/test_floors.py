@@ -32,6 +32,7 @@ FLOORS = {
     "engine": 5,
     "service": 6,
     "bulk": 7,  # many inputs on one engine; stands on service
+    "web": 7,  # the front end; stands on service
     "cli": 8,
     "__main__": 9,
     "__init__": 9,
