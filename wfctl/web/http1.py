@@ -87,9 +87,9 @@ class RequestReader:
         """See that what came may become a head."""
         buffer, limits = self._buffer, self._limits
         if _BARE_END.search(buffer, self._searched) or buffer[0] <= ord(" "):
-            raise _fault(bytes(buffer))
+            raise _fault(bytes(buffer), limits)
         if len(buffer) > limits.line and b"\r\n" not in buffer[: limits.line]:
-            raise RequestError(414, f"the first line is longer than {limits.line} bytes")
+            raise _too_long(limits)
         if len(buffer) > limits.head:
             raise _too_many(limits)
         self._searched = max(0, len(buffer) - len(_END) + 1)
@@ -119,9 +119,9 @@ class RequestReader:
 def _head_in(text: bytes, limits: Limits) -> Head:
     line = _LINE.match(text)
     if line is None or not _FIELDS.fullmatch(text, line.end()):
-        raise _fault(text)
+        raise _fault(text, limits)
     if line.end() > limits.line + 2:
-        raise RequestError(414, f"the first line is longer than {limits.line} bytes")
+        raise _too_long(limits)
     fields = _FIELD.findall(text[line.end() : -2].decode("latin-1"))
     if len(text) > limits.head or len(fields) > limits.fields:
         raise _too_many(limits)
@@ -179,8 +179,14 @@ def _too_many(limits: Limits) -> RequestError:
     return RequestError(431, f"the fields are more than {limits.fields}, or longer than {limits.head} bytes")
 
 
-def _fault(text: bytes) -> RequestError:
+def _too_long(limits: Limits) -> RequestError:
+    return RequestError(414, f"the first line is longer than {limits.line} bytes")
+
+
+def _fault(text: bytes, limits: Limits) -> RequestError:
     """Say what is wrong with a head."""
+    if b"\r\n" not in text[: limits.line + 2] and len(text) > limits.line:
+        return _too_long(limits)
     if _BARE_END.search(text):
         return RequestError(400, "lines end in a carriage return and a line feed")
     first, _, rest = text.partition(b"\r\n")

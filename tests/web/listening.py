@@ -1,0 +1,128 @@
+"""A listener on a real socket before an application that answers when it is told to."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import asynccontextmanager, suppress
+
+from wfctl.web.connection import Connection
+from wfctl.web.messages import Head, Limits, RequestError, Response
+from wfctl.web.patience import Patience
+
+
+class Asked:
+    """One request as the application got it."""
+
+    def __init__(self, head: Head, body: bytes, reply: Callable[[Response], None]) -> None:
+        self.head, self.body, self.reply = head, body, reply
+        self.is_forgotten = False
+
+    def forget(self) -> None:
+        self.is_forgotten = True
+
+    def answer(self, body: bytes = b"", status: int = 200) -> None:
+        self.reply(Response(status, body or self.body))
+
+
+class HeldApp:
+    """Keeps every request until the test answers it; ``/now`` is answered at once with its body."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.refusals: dict[str, Response] = {}
+        self._change = asyncio.Event()
+
+    def admit(self, head: Head) -> Response | None:
+        return self.refusals.get(head.target)
+
+    def begin(self, head: Head, body: bytearray, reply: Callable[[Response], None]) -> Callable[[], None]:
+        asked = Asked(head, bytes(body), reply)
+        if head.target == "/now":
+            asked.answer()
+        else:
+            self.asked.append(asked)
+        self._change.set()
+        return asked.forget
+
+    def refuse(self, error: RequestError) -> Response:
+        self._change.set()
+        return Response(error.status, error.message.encode())
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait until something is so that changes with what is asked."""
+        async with asyncio.timeout(10):
+            while not is_so():
+                self._change.clear()
+                await self._change.wait()
+
+
+class Listener:
+    """Where the application can be reached."""
+
+    def __init__(self, app: HeldApp, port: int) -> None:
+        self.app, self.port = app, port
+        self.connections: set[Connection] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+        self._ended = asyncio.Event()
+
+    def ended(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        self._ended.set()
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self._writers.append(writer)
+        return reader, writer
+
+    async def leave(self) -> None:
+        """Close every client."""
+        for each in self._writers:
+            each.close()
+        await asyncio.gather(*(each.wait_closed() for each in self._writers), return_exceptions=True)
+
+    async def until_all_ended(self) -> None:
+        """Wait until the server has forgotten every connection."""
+        async with asyncio.timeout(10):
+            while self.connections:
+                self._ended.clear()
+                await self._ended.wait()
+
+
+@asynccontextmanager
+async def listening(*, limits: Limits | None = None, **seconds: float):
+    """Listen; the seconds are those of ``Patience``."""
+    app, patience = HeldApp(), Patience(**seconds)
+    listener = Listener(app, 0)
+
+    def connection() -> Connection:
+        made = Connection(app, limits=limits or Limits(), patience=patience, on_end=listener.ended)
+        listener.connections.add(made)
+        return made
+
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+    listener.port = server.sockets[0].getsockname()[1]
+    try:
+        yield listener
+    finally:
+        await listener.leave()
+        server.close()
+
+
+async def answer_of(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """Read one response; raises ``IncompleteReadError`` at the end of the stream."""
+    async with asyncio.timeout(10):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        line, *fields = head.rstrip().split("\r\n")
+        told = dict(field.split(": ", 1) for field in fields)
+        status = int(line.split(" ")[1])
+        body = b"" if status == 100 else await reader.readexactly(int(told.get("content-length", "0")))
+        return status, told, body
+
+
+async def reset(writer: asyncio.StreamWriter) -> None:
+    """Leave as a program does that is killed with unread answers: by a reset."""
+    raw: socket.socket = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    writer.transport.abort()
+    with suppress(OSError):
+        await writer.wait_closed()

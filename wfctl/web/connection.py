@@ -1,0 +1,277 @@
+"""One connection: requests are begun as they come and answered in their order.
+
+Acts for ``http1``: everything here happens on the event loop and waits for nothing. Invariant: a request is begun once
+all of it is there; at most ``PIPELINED`` are at work, and beyond that nothing is read; every phase in which a client
+may keep us waiting ends by itself; behind a refusal nothing is read that could be taken for a request.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from typing import Protocol, cast
+
+from wfctl.web.http1 import RequestReader
+from wfctl.web.messages import Body, Head, Limits, RequestError, Response
+from wfctl.web.patience import Patience, Timer
+from wfctl.web.replies import CONTINUE, UnsafeFieldError, encode_response
+
+PIPELINED = 16
+"""Requests of one connection that are at work at a time."""
+
+Reply = Callable[[Response], None]
+
+
+class App(Protocol):
+    """What answers requests."""
+
+    def admit(self, head: Head) -> Response | None:
+        """Look at a head before its body is taken; returns the refusal, if it is refused."""
+
+    def begin(self, head: Head, body: bytearray, reply: Reply) -> Callable[[], None]:
+        """Begin to answer; ``reply`` is called once, on the loop, possibly before this returns.
+
+        Returns what is to be called when nobody waits for the answer any more.
+        """
+
+    def refuse(self, error: RequestError) -> Response:
+        """Put a refusal into the words of this server."""
+
+
+class _Exchange:
+    """A request at work, and its answer once there is one."""
+
+    __slots__ = ("forget", "head", "response")
+
+    def __init__(self, head: Head | None, response: Response | None = None) -> None:
+        self.head = head
+        self.response = response
+        self.forget: Callable[[], None] | None = None
+
+
+class Connection(asyncio.Protocol):
+    """The server's end of one connection."""
+
+    def __init__(self, app: App, *, limits: Limits, patience: Patience, on_end: Callable[["Connection"], None]) -> None:
+        self._app = app
+        self._patience = patience
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._timer = Timer(self._loop, self._time_is_up)
+        self._reader = RequestReader(limits)
+        self._transport: asyncio.Transport | None = None
+        self._exchanges: deque[_Exchange] = deque()
+        """From the oldest whose answer is not written to the newest."""
+        self._head: Head | None = None
+        """Admitted, and its body is on its way."""
+        self._is_over = False
+        """Whether no further request is taken."""
+        self._is_refused = False
+        """Whether it is over because of something that cannot be trusted."""
+        self._is_draining = self._has_ended = self._is_clogged = self._is_paused = False
+        self._waits_since = 0.0
+
+    def __repr__(self) -> str:
+        return f"Connection({len(self._exchanges)} at work{', over' if self._is_over else ''})"
+
+    # What the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first request."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the client; those behind a refusal are thrown away."""
+        if self._is_over:
+            return
+        if self._reader.is_between_requests:
+            self._waits_since = self._loop.time()
+        self._reader.feed(data)
+        self._go_on()
+
+    def eof_received(self) -> bool:
+        """Learn that the client sends no more; what it asked for is answered all the same."""
+        self._has_ended = True
+        self._go_on()
+        return not self._is_refused or bool(self._exchanges)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what is at work for the client."""
+        del exc
+        self._transport = None
+        self._is_over = True
+        self._timer.cancel()
+        for exchange in self._exchanges:
+            if exchange.response is None and exchange.forget is not None:
+                exchange.forget()
+        self._exchanges.clear()
+        self._on_end(self)
+
+    def pause_writing(self) -> None:
+        """Begin nothing new for a client that does not take its answers."""
+        self._is_clogged = True
+        self._wait()
+
+    def resume_writing(self) -> None:
+        """Go on with a client that takes its answers again."""
+        self._is_clogged = False
+        self._wait()
+        self._go_on()
+
+    # What the server tells
+
+    def drain(self) -> None:
+        """Answer what has come, and what is coming, and close."""
+        self._is_draining = True
+        if self._head is None and self._reader.is_between_requests:
+            self._is_over = True
+            self._emit()
+
+    # Requests
+
+    def _go_on(self) -> None:
+        try:
+            while self._has_room and (found := self._reader.next()) is not None:
+                if isinstance(found, Head):
+                    self._take_head(found)
+                elif self._head is not None:
+                    self._begin(self._head, found)
+            if self._has_ended and self._has_room:
+                self._is_over = True
+                self._reader.end()
+        except RequestError as error:
+            self._refuse(self._app.refuse(error))
+        self._emit()
+
+    @property
+    def _has_room(self) -> bool:
+        return not (self._is_over or self._is_clogged) and len(self._exchanges) < PIPELINED
+
+    def _take_head(self, head: Head) -> None:
+        self._head = head
+        self._waits_since = self._loop.time()
+        refusal = self._app.admit(head)
+        if refusal is not None:
+            self._refuse(refusal)
+
+    def _begin(self, head: Head, body: bytearray) -> None:
+        self._head = None
+        self._is_over = not head.keeps_alive or self._is_draining
+        exchange = _Exchange(head)
+        self._exchanges.append(exchange)
+        exchange.forget = self._app.begin(head, body, lambda response: self._answer(exchange, response))
+
+    def _refuse(self, response: Response) -> None:
+        """Answer with a refusal, behind the answers to what came before it, and read nothing more."""
+        self._is_over = self._is_refused = True
+        self._exchanges.append(_Exchange(self._head, response))
+        self._head = None
+
+    # Answers
+
+    def _answer(self, exchange: _Exchange, response: Response) -> None:
+        if self._transport is None or exchange.response is not None:
+            return
+        exchange.response = response
+        if exchange is self._exchanges[0]:
+            self._emit()
+            if self._is_paused or not self._reader.is_between_requests or self._has_ended:
+                self._loop.call_soon(self._go_on)  # now there is room; and not ever deeper in this call
+
+    def _emit(self) -> None:
+        """Write the answers whose turn it is, and see what can be waited for then."""
+        transport, exchanges = self._transport, self._exchanges
+        if transport is None or transport.is_closing():
+            return
+        was_busy = bool(exchanges)
+        while exchanges and exchanges[0].response is not None:
+            exchange = exchanges.popleft()
+            for each in self._encoded(exchange, exchange.response, is_last=self._is_over and not exchanges):
+                transport.write(each)
+        if exchanges:
+            self._timer.set(self._due)
+        elif self._is_over:
+            self._end(transport)
+            return
+        elif was_busy or not self._reader.is_between_requests:
+            self._invite(transport)
+            if was_busy and self._head is None and self._reader.is_between_requests:
+                self._waits_since = self._loop.time()
+            self._timer.set(self._due)
+        self._pause_or_resume(transport)
+
+    def _encoded(self, exchange: _Exchange, response: Response | None, *, is_last: bool) -> list[Body]:
+        try:
+            return encode_response(response or Response(500), exchange.head, keeps_alive=not is_last)
+        except UnsafeFieldError as error:
+            refusal = self._app.refuse(RequestError(500, f"the answer cannot be sent: {error}"))
+            return encode_response(refusal, exchange.head, keeps_alive=not is_last)
+
+    def _invite(self, transport: asyncio.Transport) -> None:
+        """Let the client send a body that it waits to send; not before the answers that it has to read first."""
+        head = self._head
+        if head is not None and head.expects_continue:
+            head.expects_continue = False
+            transport.write(CONTINUE)
+
+    def _pause_or_resume(self, transport: asyncio.Transport) -> None:
+        wants_pause = not self._has_room and not self._is_over
+        if wants_pause != self._is_paused:
+            self._is_paused = wants_pause
+            if wants_pause:
+                transport.pause_reading()
+            elif not self._has_ended:
+                transport.resume_reading()
+
+    def _end(self, transport: asyncio.Transport) -> None:
+        if not self._is_refused or self._has_ended or not transport.can_write_eof():
+            transport.close()
+            return
+        transport.write_eof()
+        if self._is_paused:
+            self._is_paused = False
+            transport.resume_reading()
+        self._wait()
+
+    # Patience
+
+    def _wait(self) -> None:
+        """Begin to wait for the client."""
+        self._waits_since = self._loop.time()
+        self._timer.set(self._due)
+
+    @property
+    def _due(self) -> float:
+        """When the client has kept us waiting for too long."""
+        patience = self._patience
+        if self._is_clogged:
+            return self._waits_since + patience.write_s
+        if self._exchanges:
+            return inf
+        if self._is_refused:
+            return self._waits_since + patience.linger_s
+        if self._head is not None:
+            return self._waits_since + patience.body_s
+        is_idle = self._reader.is_between_requests
+        return self._waits_since + (patience.idle_s if is_idle else patience.head_s)
+
+    def _time_is_up(self) -> None:
+        transport, patience = self._transport, self._patience
+        if transport is None:
+            return
+        if self._loop.time() < self._due:  # another phase has begun meanwhile
+            self._timer.set(self._due)
+            return
+        if self._is_clogged or self._is_refused:
+            transport.abort()
+        elif self._head is not None:
+            self._refuse_late(f"the body did not come within {patience.body_s:g} s")
+        elif not self._reader.is_between_requests:
+            self._refuse_late(f"the head did not come within {patience.head_s:g} s")
+        else:
+            transport.close()
+
+    def _refuse_late(self, words: str) -> None:
+        self._refuse(self._app.refuse(RequestError(408, words)))
+        self._emit()
