@@ -54,7 +54,7 @@ DOORS = {
     "packaging": ("archive/requirements",),
     "zipfile": ("archive/",),
     "tarfile": ("archive/",),
-    "http": ("store/fetch",),
+    "http": ("store/fetch", "web/replies"),
     "urllib.request": (),
     "ssl": ("store/fetch",),
     "multiprocessing": (),

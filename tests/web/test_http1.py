@@ -91,6 +91,7 @@ def test_a_connection_lives_as_long_as_the_client_says(version, connection, keep
 def test_fields_that_come_twice_are_one_list_and_bytes_are_kept():
     ((head, _),) = read(b"GET /%00?q=\\ HTTP/1.1\r\nHost: h\r\nAccept: a\r\naccept: b\r\nX: caf\xe9\r\n\r\n")
     assert head.headers["accept"] == "a, b"
+    assert (head.sent["Accept"], head.sent["accept"]) == ("a", "b")
     assert head.headers["x"].encode("latin-1") == b"caf\xe9"
     assert head.target == "/%00?q=\\"
 

@@ -129,7 +129,7 @@ def _head_in(text: bytes, limits: Limits) -> Head:
     if len(headers) != len(fields):
         headers = _joined(fields)
     method, target, version = line.groups()
-    head = Head(method.decode("ascii"), target.decode("ascii"), int(version), headers)
+    head = Head(method.decode("ascii"), target.decode("ascii"), int(version), headers, fields)
     _frame(head, headers)
     return head
 

@@ -4,7 +4,7 @@ Hot records: plain slotted classes, made once per request. Invariant: values onl
 known in ``http1``, and what they mean to an application is known elsewhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 Body = bytes | bytearray
@@ -25,9 +25,16 @@ class RequestError(Exception):
 class Head:
     """A request without its body."""
 
-    __slots__ = ("expects_continue", "headers", "keeps_alive", "length", "method", "target", "version")
+    __slots__ = ("_fields", "expects_continue", "headers", "keeps_alive", "length", "method", "target", "version")
 
-    def __init__(self, method: str, target: str, version: int, headers: dict[str, str]) -> None:
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        version: int,
+        headers: dict[str, str],
+        fields: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self.method = method
         """As it was sent: methods are case-sensitive."""
         self.target = target
@@ -36,12 +43,18 @@ class Head:
         """0 for HTTP/1.0, 1 for HTTP/1.1."""
         self.headers = headers
         """Name in lower case -> value; values of fields that came more than once are joined by a comma."""
+        self._fields = fields
         self.length: int | None = 0
         """Bytes of the body; ``None`` for one that comes in chunks."""
         self.keeps_alive = False
         """Whether the client wants to send another request."""
         self.expects_continue = False
         """Whether the client waits for leave to send the body."""
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """The fields as handlers see them: names in the client's case, and of those that came twice the last."""
+        return {name: value.strip(" \t") for name, value in self._fields}
 
     def __repr__(self) -> str:
         return f"Head({self.method!r}, {self.target!r}, HTTP/1.{self.version}, {len(self.headers)} fields)"
