@@ -93,9 +93,10 @@ async def listening(*, limits: Limits | None = None, **seconds: float):
     """Listen; the seconds are those of ``Patience``."""
     app, patience = HeldApp(), Patience(**seconds)
     listener = Listener(app, 0)
+    place = memoryview(bytearray(65536))
 
     def connection() -> Connection:
-        made = Connection(app, limits=limits or Limits(), patience=patience, on_end=listener.ended)
+        made = Connection(app, place, limits=limits or Limits(), patience=patience, on_end=listener.ended)
         listener.connections.add(made)
         return made
 

@@ -49,11 +49,21 @@ class _Exchange:
         self.forget: Callable[[], None] | None = None
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """The server's end of one connection."""
 
-    def __init__(self, app: App, *, limits: Limits, patience: Patience, on_end: Callable[["Connection"], None]) -> None:
+    def __init__(
+        self,
+        app: App,
+        place: memoryview,
+        *,
+        limits: Limits,
+        patience: Patience,
+        on_end: Callable[["Connection"], None],
+    ) -> None:
         self._app = app
+        self._place = place
+        """What is received into; all connections may share it, for it is used up in the turn in which it is filled."""
         self._patience = patience
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
@@ -81,14 +91,18 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._wait()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return the place for the next bytes."""
+        del sizehint
+        return self._place
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take bytes of the client; those behind a refusal are thrown away."""
-        if self._is_over:
-            return
-        if self._reader.is_between_requests:
-            self._waits_since = self._loop.time()
-        self._reader.feed(data)
-        self._go_on()
+        if not self._is_over:
+            if self._reader.is_between_requests:
+                self._waits_since = self._loop.time()
+            self._reader.feed(self._place[:nbytes])
+            self._go_on()
 
     def eof_received(self) -> bool:
         """Learn that the client sends no more; what it asked for is answered all the same."""

@@ -4,6 +4,7 @@ Pure. Invariant: whatever a response holds, what is written is one response: no 
 """
 
 import re
+from functools import lru_cache
 from http import HTTPStatus
 
 from wfctl.web.messages import Body, Head, Response
@@ -29,22 +30,26 @@ def encode_response(response: Response, head: Head | None, *, keeps_alive: bool)
     Raises ``UnsafeFieldError``.
     """
     body, status = response.body, response.status
-    lines = [
-        b"HTTP/1.1 %d %b" % (status, _PHRASES.get(status, b"")),
-        b"connection: keep-alive" if keeps_alive else b"connection: close",
-    ]
-    if status not in _WITHOUT_BODY:
-        lines.append(b"content-length: %d" % len(body))
-    if response.content_type is not None:
-        lines.append(_field("content-type", response.content_type))
-    lines += [_field(name, value) for name, value in response.headers.items()]
-    begin = b"\r\n".join(lines) + b"\r\n\r\n"
-    if not body or status in _WITHOUT_BODY or (head is not None and head.method == "HEAD"):
+    begin = _beginning(status, response.content_type, keeps_alive)
+    if response.headers:
+        begin += b"".join([_field(name, value) for name, value in response.headers.items()])
+    if status in _WITHOUT_BODY:
+        return [begin + b"\r\n"]
+    begin += b"content-length: %d\r\n\r\n" % len(body)
+    if not body or (head is not None and head.method == "HEAD"):
         return [begin]
     return [begin + body] if len(body) <= _JOINED else [begin, body]
+
+
+@lru_cache(maxsize=256)
+def _beginning(status: int, content_type: str | None, keeps_alive: bool) -> bytes:
+    """Return what nearly all responses of a server begin with."""
+    connection = b"keep-alive" if keeps_alive else b"close"
+    begin = b"HTTP/1.1 %d %b\r\nconnection: %b\r\n" % (status, _PHRASES.get(status, b""), connection)
+    return begin if content_type is None else begin + _field("content-type", content_type)
 
 
 def _field(name: str, value: str) -> bytes:
     if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value) or name.lower() in _FRAMING:
         raise UnsafeFieldError(f"{name!r}: {value!r} is no field of a response")
-    return f"{name}: {value}".encode("latin-1")
+    return f"{name}: {value}\r\n".encode("latin-1")
