@@ -28,11 +28,14 @@ class HeldApp:
     """Keeps every request until the test answers it; ``/now`` is answered at once with its body."""
 
     def __init__(self) -> None:
+        self.heads: list[Head] = []
         self.asked: list[Asked] = []
         self.refusals: dict[str, Response] = {}
         self._change = asyncio.Event()
 
     def admit(self, head: Head) -> Response | None:
+        self.heads.append(head)
+        self._change.set()
         return self.refusals.get(head.target)
 
     def begin(self, head: Head, body: bytearray, reply: Callable[[Response], None]) -> Callable[[], None]:
@@ -89,8 +92,8 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(*, limits: Limits | None = None, **seconds: float):
-    """Listen; the seconds are those of ``Patience``."""
+async def listening(*, limits: Limits | None = None, buffers: int = 0, **seconds: float):
+    """Listen; the seconds are those of ``Patience``, the buffers those of the sockets on our side, in bytes."""
     app, patience = HeldApp(), Patience(**seconds)
     listener = Listener(app, 0)
     place = memoryview(bytearray(65536))
@@ -100,8 +103,11 @@ async def listening(*, limits: Limits | None = None, **seconds: float):
         listener.connections.add(made)
         return made
 
-    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
-    listener.port = server.sockets[0].getsockname()[1]
+    listens = socket.create_server(("127.0.0.1", 0))
+    if buffers:
+        listens.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffers)
+    server = await asyncio.get_running_loop().create_server(connection, sock=listens)
+    listener.port = listens.getsockname()[1]
     try:
         yield listener
     finally:

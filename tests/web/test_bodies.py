@@ -58,6 +58,19 @@ def test_odd_fields_of_a_form():
     ]
     assert refusal(b"%ff=1", form)[0] == 400
     assert refusal(b"&".join([b"a=1"] * (MOST_FIELDS + 1)), form)[0] == 413
+    assert refusal(b"&" * MOST_FIELDS + b"a=1&b=2", form)[0] == 413
+
+
+@pytest.mark.parametrize("piece", [b"%", b"%41", b"%4", b"a", b"+", b"%zz"])
+def test_a_form_takes_no_more_memory_than_a_few_times_its_size(piece):
+    times = 3_000_000 // len(piece)
+    body = b"a=" + piece * times
+    tracemalloc.start()
+    ((_, value, _),) = parts(body, "application/x-www-form-urlencoded", most=10**7)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6 * len(body)
+    assert value == piece.replace(b"+", b" ").replace(b"%41", b"A") * times
 
 
 # Forms with files
@@ -88,7 +101,7 @@ def test_names_are_read_as_browsers_and_programs_write_them():
     body = form(
         b'name="a%22b%0D%0Ac%41"\r\n\r\n1',
         b'name="a\\"b\\\\"\r\n\r\n2',
-        'name="größe"; filename="../x"\r\n\r\n3'.encode(),
+        'name="größe"; filename="..\\x"\r\n\r\n3'.encode(),
         b"NAME=x\r\n\r\n4",
     )
     assert [name for name, _, _ in parts(body, TYPE)] == ['a"b\r\nc%41', 'a"b\\', "größe", "x"]

@@ -7,7 +7,7 @@ import pytest
 from listening import answer_of, listening, reset
 
 from wfctl.web.connection import PIPELINED
-from wfctl.web.messages import Limits, Response
+from wfctl.web.messages import Limits, RequestError, Response
 
 
 def on_a_loop(test):
@@ -292,3 +292,151 @@ async def test_draining_answers_what_has_come_and_takes_no_more():
             each.answer()
         assert [(await answer_of(reader))[1]["connection"] for _ in range(2)] == ["keep-alive", "close"]
         await at.until_all_ended()
+
+
+# Applications that break, and clients that are slow and honest
+
+
+def quiet() -> list[dict]:
+    """Keep what the loop is told of exceptions, in place of printing it."""
+    told: list[dict] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    return told
+
+
+@on_a_loop
+async def test_an_answer_that_cannot_be_written_is_a_failure_in_its_own_place():
+    async with listening() as at:
+        told = quiet()
+        reader, writer = await at.connect()
+        writer.write(post("/held", b"first") + post("/held", b"second"))
+        await at.app.until(lambda: len(at.app.asked) == 2)
+        at.app.asked[0].reply(Response(200, b"first", None, {"x-retry": 5}))
+        at.app.asked[1].answer()
+        assert [(await answer_of(reader))[::2] for _ in range(2)] == [(500, b""), (200, b"second")]
+        assert len(told) == 1
+
+
+@pytest.mark.parametrize(("raised", "status"), [(RequestError(422, "no"), 422), (ValueError("ours"), 500)])
+@on_a_loop
+async def test_what_an_application_raises_is_the_answer_to_that_request(raised, status):
+    async with listening() as at:
+        quiet()
+        reader, writer = await at.connect()
+        begin = at.app.begin
+
+        def break_off(head, body, reply):
+            if head.target == "/bad":
+                raise raised
+            return begin(head, body, reply)
+
+        at.app.begin = break_off
+        writer.write(post("/held", b"1") * PIPELINED + post("/bad") + post("/now", b"2"))
+        await at.app.until(lambda: len(at.app.asked) == PIPELINED)
+        for each in at.app.asked:
+            each.answer()
+        assert [(await answer_of(reader))[0] for _ in range(PIPELINED + 2)] == [200] * PIPELINED + [status, 200]
+
+
+@on_a_loop
+async def test_who_cannot_be_judged_is_not_admitted():
+    async with listening() as at:
+        quiet()
+
+        def break_off(head):
+            if head.target == "/bad":
+                raise ValueError("the keys cannot be read")
+
+        at.app.admit = break_off
+        reader, writer = await at.connect()
+        writer.write(post("/held") * PIPELINED + post("/bad", b"secret"))
+        await at.app.until(lambda: len(at.app.asked) == PIPELINED)
+        for each in tuple(at.app.asked):
+            each.answer()
+        assert [(await answer_of(reader))[0] for _ in range(PIPELINED + 1)] == [200] * PIPELINED + [500]
+        assert await reader.read() == b""
+        assert len(at.app.asked) == PIPELINED
+
+
+@on_a_loop
+async def test_one_request_that_cannot_be_forgotten_keeps_no_other():
+    async with listening() as at:
+        quiet()
+        _, writer = await at.connect()
+        writer.write(post("/held") * 2)
+        await at.app.until(lambda: len(at.app.asked) == 2)
+        (connection,) = at.connections
+
+        def break_off():
+            raise ValueError("ours")
+
+        connection._exchanges[0].forget = break_off
+        await reset(writer)
+        await at.until_all_ended()
+        assert at.app.asked[1].is_forgotten
+
+
+@on_a_loop
+async def test_the_clock_of_a_body_begins_when_it_may_be_sent():
+    async with listening(body_s=0.3) as at:
+        reader, writer = await at.connect()
+        asks = post("/now", b"hello", "Expect: 100-continue\r\n")
+        writer.write(post("/held", b"first") + asks[:-5])
+        await at.app.until(lambda: len(at.app.asked) == 1)
+        asyncio.get_running_loop().call_later(0.5, at.app.asked[0].answer)
+        assert [(await answer_of(reader))[0] for _ in range(2)] == [200, 100]
+        writer.write(b"hello")
+        assert (await answer_of(reader))[2] == b"hello"
+
+
+@on_a_loop
+async def test_the_clock_of_a_head_begins_with_the_head():
+    async with listening(head_s=0.3) as at:
+        reader, writer = await at.connect()
+        body, ahead = post("/now", b"hello"), post("/now", b"next")
+        writer.write(body[:-2])
+        await at.app.until(lambda: bool(at.app.heads))
+        asyncio.get_running_loop().call_later(0.5, writer.write, body[-2:] + ahead[:10])
+        assert (await answer_of(reader))[2] == b"hello"
+        writer.write(ahead[10:])
+        assert (await answer_of(reader))[2] == b"next"
+
+
+@on_a_loop
+async def test_an_answer_may_take_as_long_as_its_client_takes_some_of_it():
+    async with listening(write_s=0.3) as at:
+        reader, writer = await at.connect()
+        writer.write(post("/held", b"", "Connection: close\r\n"))
+        await at.app.until(lambda: bool(at.app.asked))
+        at.app.asked[0].answer(bytes(20_000_000))
+        size = 0
+        while piece := await reader.read(400_000):
+            size += len(piece)
+            await asyncio.sleep(0.01)  # a slow client; longer in all than one has that takes nothing
+        assert size > 20_000_000
+
+
+@pytest.mark.parametrize("more", ["Connection: close\r\n", ""])
+@on_a_loop
+async def test_a_connection_that_is_closing_has_an_end_also_if_nobody_reads(more):
+    async with listening(write_s=0.3, idle_s=0.3, linger_s=0.3, buffers=4096) as at:
+        _, writer = await at.connect()
+        writer.write(post("/held", b"", more))
+        await at.app.until(lambda: bool(at.app.asked))
+        writer.transport.pause_reading()
+        at.app.asked[0].answer(bytes(60_000))
+        await at.until_all_ended()
+
+
+@on_a_loop
+async def test_a_request_sent_after_the_last_answer_does_not_cost_that_answer():
+    async with listening() as at:
+        reader, writer = await at.connect()
+        writer.write(post("/held"))
+        await at.app.until(lambda: bool(at.app.asked))
+        (connection,) = at.connections
+        connection.drain()
+        at.app.asked[0].answer(bytes(3_000_000))
+        writer.write(post("/held", b"2"))
+        assert len((await answer_of(reader))[2]) == 3_000_000
+        assert await reader.read() == b""

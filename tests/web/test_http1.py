@@ -254,6 +254,15 @@ def test_what_is_too_much_is_refused(data, status):
         assert refusal(data, SMALL)[0] == status
 
 
+@pytest.mark.parametrize("size", range(37, 44))
+def test_a_first_line_is_as_long_however_it_comes(size):
+    data = b"GET /" + b"x" * (size - 14) + b" HTTP/1.1\r\nHost: h\r\n\r\n"
+    if size <= SMALL.line:
+        assert len(read(data, range(1, len(data)), SMALL)) == len(read(data, (), SMALL)) == 1
+    else:
+        assert refusal(data, SMALL)[0] == 414
+
+
 def test_a_body_that_is_too_large_is_refused_after_its_head_and_before_it_comes():
     reader = RequestReader(SMALL)
     reader.feed(POST + b"Content-Length: 11\r\nExpect: 100-continue\r\n\r\n")

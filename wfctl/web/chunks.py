@@ -12,6 +12,8 @@ _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t -~\x80-\xff]*+")
 _END = b"\r\n"
 _LONGEST_LINE = 256
 """Bytes of a size with its extensions."""
+_MOST_TRAILERS = 8 * 1024
+"""Bytes of all trailers."""
 
 
 class ChunkReader:
@@ -36,7 +38,7 @@ class ChunkReader:
                     return None
             elif not self._take_size(buffer):
                 return None
-        while (line := _line_of(buffer, self._limits.head - self._trailers, 431)) is not None:
+        while (line := _line_of(buffer, min(self._limits.head, _MOST_TRAILERS) - self._trailers, 431)) is not None:
             self._trailers += len(line) + len(_END)
             if not line:
                 return self._body

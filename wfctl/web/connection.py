@@ -14,7 +14,7 @@ from typing import Protocol, cast
 from wfctl.web.http1 import RequestReader
 from wfctl.web.messages import Body, Head, Limits, RequestError, Response
 from wfctl.web.patience import Patience, Timer
-from wfctl.web.replies import CONTINUE, UnsafeFieldError, encode_response
+from wfctl.web.replies import CONTINUE, encode_response
 
 PIPELINED = 16
 """Requests of one connection that are at work at a time."""
@@ -78,8 +78,12 @@ class Connection(asyncio.BufferedProtocol):
         """Whether no further request is taken."""
         self._is_refused = False
         """Whether it is over because of something that cannot be trusted."""
+        self._is_ending = False
+        """Whether all is said, and only the way out is waited for."""
         self._is_draining = self._has_ended = self._is_clogged = self._is_paused = False
         self._waits_since = 0.0
+        self._unsent = 0
+        """Bytes that the client had not taken then."""
 
     def __repr__(self) -> str:
         return f"Connection({len(self._exchanges)} at work{', over' if self._is_over else ''})"
@@ -108,7 +112,7 @@ class Connection(asyncio.BufferedProtocol):
         """Learn that the client sends no more; what it asked for is answered all the same."""
         self._has_ended = True
         self._go_on()
-        return not self._is_refused or bool(self._exchanges)
+        return bool(self._exchanges) or self._is_clogged
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what is at work for the client."""
@@ -118,7 +122,10 @@ class Connection(asyncio.BufferedProtocol):
         self._timer.cancel()
         for exchange in self._exchanges:
             if exchange.response is None and exchange.forget is not None:
-                exchange.forget()
+                try:
+                    exchange.forget()
+                except Exception as error:  # noqa: BLE001 - supervisor: the others are to be forgotten all the same
+                    self._report(error)
         self._exchanges.clear()
         self._on_end(self)
 
@@ -155,7 +162,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._is_over = True
                 self._reader.end()
         except RequestError as error:
-            self._refuse(self._app.refuse(error))
+            self._refuse(self._in_words(error))
         self._emit()
 
     @property
@@ -163,24 +170,48 @@ class Connection(asyncio.BufferedProtocol):
         return not (self._is_over or self._is_clogged) and len(self._exchanges) < PIPELINED
 
     def _take_head(self, head: Head) -> None:
-        self._head = head
         self._waits_since = self._loop.time()
-        refusal = self._app.admit(head)
+        try:
+            refusal = self._app.admit(head)
+        except Exception as error:  # noqa: BLE001 - supervisor: who cannot be judged is not admitted
+            refusal = self._failure(error)
+        self._head = head
         if refusal is not None:
             self._refuse(refusal)
 
     def _begin(self, head: Head, body: bytearray) -> None:
         self._head = None
+        self._waits_since = self._loop.time()
         self._is_over = not head.keeps_alive or self._is_draining
         exchange = _Exchange(head)
         self._exchanges.append(exchange)
-        exchange.forget = self._app.begin(head, body, lambda response: self._answer(exchange, response))
+        try:
+            exchange.forget = self._app.begin(head, body, lambda response: self._answer(exchange, response))
+        except Exception as error:  # noqa: BLE001 - supervisor: a request has one answer, whatever happens to it
+            self._answer(exchange, self._failure(error))
 
     def _refuse(self, response: Response) -> None:
         """Answer with a refusal, behind the answers to what came before it, and read nothing more."""
         self._is_over = self._is_refused = True
         self._exchanges.append(_Exchange(self._head, response))
         self._head = None
+
+    def _failure(self, error: Exception) -> Response:
+        """Return the answer for what an application raised."""
+        if isinstance(error, RequestError):
+            return self._in_words(error)
+        self._report(error)
+        return Response(500)
+
+    def _in_words(self, error: RequestError) -> Response:
+        try:
+            return self._app.refuse(error)
+        except Exception as reason:  # noqa: BLE001 - supervisor: a refusal is a refusal, also without words
+            self._report(reason)
+            return Response(error.status)
+
+    def _report(self, error: Exception) -> None:
+        self._loop.call_exception_handler({"message": "an application raised", "exception": error, "protocol": self})
 
     # Answers
 
@@ -200,8 +231,10 @@ class Connection(asyncio.BufferedProtocol):
             return
         was_busy = bool(exchanges)
         while exchanges and exchanges[0].response is not None:
-            exchange = exchanges.popleft()
-            for each in self._encoded(exchange, exchange.response, is_last=self._is_over and not exchanges):
+            exchange = exchanges[0]
+            encoded = self._encoded(exchange, is_last=self._is_over and len(exchanges) == 1)
+            exchanges.popleft()
+            for each in encoded:
                 transport.write(each)
         if exchanges:
             self._timer.set(self._due)
@@ -215,18 +248,19 @@ class Connection(asyncio.BufferedProtocol):
             self._timer.set(self._due)
         self._pause_or_resume(transport)
 
-    def _encoded(self, exchange: _Exchange, response: Response | None, *, is_last: bool) -> list[Body]:
+    def _encoded(self, exchange: _Exchange, *, is_last: bool) -> list[Body]:
         try:
-            return encode_response(response or Response(500), exchange.head, keeps_alive=not is_last)
-        except UnsafeFieldError as error:
-            refusal = self._app.refuse(RequestError(500, f"the answer cannot be sent: {error}"))
-            return encode_response(refusal, exchange.head, keeps_alive=not is_last)
+            return encode_response(exchange.response or Response(500), exchange.head, keeps_alive=not is_last)
+        except Exception as error:  # noqa: BLE001 - supervisor: another answer must not come in its place
+            self._report(error)
+            return encode_response(Response(500), exchange.head, keeps_alive=not is_last)
 
     def _invite(self, transport: asyncio.Transport) -> None:
         """Let the client send a body that it waits to send; not before the answers that it has to read first."""
         head = self._head
         if head is not None and head.expects_continue:
             head.expects_continue = False
+            self._waits_since = self._loop.time()
             transport.write(CONTINUE)
 
     def _pause_or_resume(self, transport: asyncio.Transport) -> None:
@@ -239,32 +273,40 @@ class Connection(asyncio.BufferedProtocol):
                 transport.resume_reading()
 
     def _end(self, transport: asyncio.Transport) -> None:
-        if not self._is_refused or self._has_ended or not transport.can_write_eof():
-            transport.close()
-            return
-        transport.write_eof()
-        if self._is_paused:
-            self._is_paused = False
-            transport.resume_reading()
-        self._wait()
+        """Close, once the client has all there is.
+
+        What it sends meanwhile is read and thrown away: the system answers unread bytes with a reset, and then the
+        client may lose what it has not read (RFC 9112, section 9.6).
+        """
+        if not self._is_ending:
+            self._is_ending = True
+            if self._has_ended or not transport.can_write_eof():
+                transport.close()
+            else:
+                transport.write_eof()
+                if self._is_paused:
+                    self._is_paused = False
+                    transport.resume_reading()
+            self._wait()
 
     # Patience
 
     def _wait(self) -> None:
         """Begin to wait for the client."""
         self._waits_since = self._loop.time()
+        self._unsent = 0 if self._transport is None else self._transport.get_write_buffer_size()
         self._timer.set(self._due)
 
     @property
     def _due(self) -> float:
         """When the client has kept us waiting for too long."""
         patience = self._patience
-        if self._is_clogged:
+        if self._is_clogged or (self._is_ending and self._unsent):
             return self._waits_since + patience.write_s
+        if self._is_ending:
+            return self._waits_since + patience.linger_s
         if self._exchanges:
             return inf
-        if self._is_refused:
-            return self._waits_since + patience.linger_s
         if self._head is not None:
             return self._waits_since + patience.body_s
         is_idle = self._reader.is_between_requests
@@ -276,16 +318,19 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self._loop.time() < self._due:  # another phase has begun meanwhile
             self._timer.set(self._due)
-            return
-        if self._is_clogged or self._is_refused:
-            transport.abort()
+        elif self._is_clogged or self._is_ending:
+            if transport.get_write_buffer_size() < self._unsent:  # slow, but it takes what there is
+                self._wait()
+            else:
+                transport.abort()
         elif self._head is not None:
             self._refuse_late(f"the body did not come within {patience.body_s:g} s")
         elif not self._reader.is_between_requests:
             self._refuse_late(f"the head did not come within {patience.head_s:g} s")
         else:
-            transport.close()
+            self._is_over = True
+            self._end(transport)
 
     def _refuse_late(self, words: str) -> None:
-        self._refuse(self._app.refuse(RequestError(408, words)))
+        self._refuse(self._in_words(RequestError(408, words)))
         self._emit()

@@ -88,7 +88,7 @@ class RequestReader:
         buffer, limits = self._buffer, self._limits
         if _BARE_END.search(buffer, self._searched) or buffer[0] <= ord(" "):
             raise _fault(bytes(buffer), limits)
-        if len(buffer) > limits.line and b"\r\n" not in buffer[: limits.line]:
+        if len(buffer) >= limits.line + 2 and buffer.find(b"\r\n", 0, limits.line + 2) < 0:
             raise _too_long(limits)
         if len(buffer) > limits.head:
             raise _too_many(limits)
@@ -185,7 +185,7 @@ def _too_long(limits: Limits) -> RequestError:
 
 def _fault(text: bytes, limits: Limits) -> RequestError:
     """Say what is wrong with a head."""
-    if b"\r\n" not in text[: limits.line + 2] and len(text) > limits.line:
+    if len(text) >= limits.line + 2 and text.find(b"\r\n", 0, limits.line + 2) < 0:
         return _too_long(limits)
     if _BARE_END.search(text):
         return RequestError(400, "lines end in a carriage return and a line feed")

@@ -45,7 +45,7 @@ def parameters_of(value: str) -> tuple[str, dict[str, str]]:
         if match is None or match[1].lower() in found:
             raise RequestError(400, f"{value[:100]!r} cannot be read")
         quoted = match[2]
-        found[match[1].lower()] = match[3] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+        found[match[1].lower()] = match[3] if quoted is None else re.sub(r"\\([\"\\])", r"\1", quoted)
         at = match.end()
     return begin.strip(" \t").lower(), found
 
