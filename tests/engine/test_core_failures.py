@@ -10,7 +10,7 @@ from fakes.plans import plan_of
 from wfctl.engine.call import WITHDRAWN, CallAnswer, CallError
 from wfctl.engine.core import events
 from wfctl.engine.core.commands import AskProgress, KillWorker, SendCalls, SettleRun, WithdrawCalls
-from wfctl.errors import DeadlineExceededError, LoadError, RunError, UnloadableError
+from wfctl.errors import BadInputError, DeadlineExceededError, LoadError, RunError, UnloadableError
 from wfctl.spec.model import WorkerSettings
 
 
@@ -380,3 +380,12 @@ def test_who_got_its_worker_when_most_of_its_time_was_gone_was_waiting(waited_s,
         floor.wake()
     assert run.error.was_waiting == was_waiting
     assert ("no worker was free for it" in run.error.message) == was_waiting
+
+
+def test_an_input_that_no_handler_saw_says_nothing_about_the_node():
+    floor = Floor(retry_attempts=0)
+    run, (send,) = floor.submit()
+    floor.node().crashes = 2
+    floor.answer(send, status=400, error=CallError("no JSON", status=400, is_final=True, is_of_input=True))
+    assert isinstance(run.error, BadInputError)
+    assert (floor.node().crashes, floor.node().failed, floor.node().batch_time_s) == (2, 0, 0.0)

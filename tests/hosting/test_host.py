@@ -235,3 +235,17 @@ def handle(data, context):
     wrong, right = loaded.answer([call(), call()])
     assert (wrong.status, wrong.error.message) == (503, f"the handler set status {status}, which no response has")
     assert (right.status, right.body) == (200, b"two")
+
+
+def test_what_is_no_json_has_the_times_of_its_batch_and_leaves_the_handler_to_the_others(host):
+    def text(body: bytes):
+        return call(Part("body", body, "application/json", must_be_json=True))
+
+    node = host("def handle(data, context):\n    return data and [1 / row['body'] for row in data]\n")
+    good, bad = node.answer([text(b"2"), text(b"{")])
+    assert (good.error, bytes(good.body)) == (None, b"0.5")
+    assert (bad.error.is_of_input, bad.started_ns, bad.finished_ns) == (True, good.started_ns, good.finished_ns)
+    failed, _ = node.answer([text(b"0"), text(b"{")])
+    assert not failed.error.is_of_batch, "it had the handler to itself"
+    (alone,) = node.answer([text(b"{")])
+    assert (alone.error.is_of_input, alone.finished_ns) == (True, 0)

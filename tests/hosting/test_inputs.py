@@ -3,7 +3,7 @@ from fakes.calls import call_of
 from hosted_nodes import call
 
 from wfctl.engine.call import Part
-from wfctl.hosting.inputs import NotJsonError, headers_of, row_of, row_or_refusal
+from wfctl.hosting.inputs import NotJsonError, headers_of, json_fault, row_of, row_or_refusal
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,11 @@ def test_what_must_be_json_and_is_none_is_refused_with_the_reason(body, reason):
 @pytest.mark.parametrize("body", [b'{"a": [1, NaN]}', b" 1 ", b'"\xc3\xbc"\n', b"[" * 5000 + b"]" * 5000])
 def test_what_must_be_json_and_is_or_is_nested_too_deep_to_tell_is_taken(body):
     assert row_of(call(Part("body", body, "application/json", must_be_json=True)))
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"), [(b"[1]", None), (b"[" * 5000 + b"]" * 5000, None), (b"{", "Expecting"), (b"\xff", "UTF-8")]
+)
+def test_what_is_wrong_with_a_body_can_be_asked_for(body, fault):
+    found = json_fault(body)
+    assert found is None if fault is None else fault in found

@@ -217,6 +217,7 @@ def test_pieces_are_as_long_as_what_is_written_of_them():
         torch.arange(6).flip(0),
         torch.tensor([1 + 2j]).conj(),
         torch.tensor([1 + 2j]).conj().imag,
+        torch._efficientzerotensor(3),
         torch.zeros(2, 3, 4, 4).to(memory_format=torch.channels_last),
         torch.eye(3).to_sparse(),
         torch.empty(3, device="meta"),
@@ -230,6 +231,7 @@ def test_pieces_are_as_long_as_what_is_written_of_them():
         "flipped",
         "conjugate",
         "negative",
+        "zeros",
         "channels",
         "sparse",
         "meta",
@@ -239,6 +241,13 @@ def test_a_tensor_of_any_kind_arrives(tensor):
     for found in (sent({"tensor": tensor})["tensor"], sent(tensor)):
         assert (found.dtype, found.shape, found.layout) == (tensor.dtype, tensor.shape, tensor.layout)
         assert tensor.is_meta or torch.equal(found.to_dense(), tensor.to_dense())
+
+
+def test_a_tensor_that_no_library_is_there_for_is_said_to_be_unreadable(monkeypatch):
+    body = bytearray(to_body(torch.ones(3)))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UnreadableValueError, match="torch"):
+        from_body(body)
 
 
 def test_gradients_stay_behind():

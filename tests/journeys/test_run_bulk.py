@@ -96,6 +96,28 @@ def test_what_is_no_json_fails_alone_in_its_batch_and_no_handler_sees_it(flow, w
     assert done.stderr.decode().count("bytearray") == 2, "nested deeper than is decoded: the handler's to refuse"
 
 
+def test_what_is_no_json_is_told_so_also_where_a_neighbour_takes_the_worker_along(flow, wfctl, tmp_path) -> None:
+    spec = (
+        "dag:\n  only: []\nwfctl:\n  nodes: {only: {isolate: false}}\n"
+        "  functions:\n    only: {batch-size: 8, max-batch-delay: 200, retry-attempts: 0}\n"
+    )
+    handler = """
+        import os
+
+        def only(data, context):
+            if any(row["body"] == "die" for row in data or ()):
+                os._exit(3)
+            return data and [b"1" for _ in data]
+    """
+    (tmp_path / "in.jsonl").write_text('"die"\n' + "{\n" * 15)
+    done = wfctl("run", "-w", flow(spec, handler), "in.jsonl", "-o", "out.jsonl")
+    assert done.returncode == 3, done.stderr.decode()
+    died, *bad = (line["error"]["message"] for line in told((tmp_path / "out.jsonl").read_bytes()))
+    assert "the worker died" in died
+    assert len(bad) == 15
+    assert all("is not JSON" in message for message in bad)
+
+
 def test_rows_elements_and_files_are_inputs_too(echo, wfctl, tmp_path) -> None:
     (tmp_path / "t.csv").write_text("name,age\nbo,3\n")
     (tmp_path / "array.json").write_text('[1, {"a": 2}]')

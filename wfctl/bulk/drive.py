@@ -29,6 +29,7 @@ from wfctl.errors import (
     UnloadableError,
     WfctlError,
 )
+from wfctl.hosting.inputs import json_fault
 
 if TYPE_CHECKING:
     from wfctl.engine.core.outcome import RunResult
@@ -137,13 +138,13 @@ class Drive:
         if error is None:
             self._sample = result = self._engine.result(run)
             slot.record = self._sink.answered(item, result)
+        elif (fault := _fault_of(item, error)) is not None:
+            self._note_failure(slot, fault)
         elif isinstance(error, DeadlineExceededError) and error.was_waiting and slot.waits < _MOST_WAITS:
             slot.waits += 1
             self._again.append(slot)
             self._come_to_rest(slot)
             return
-        elif isinstance(error, BadInputError) and item.text is not None:
-            self._note_failure(slot, item.not_json(error.message))
         elif isinstance(error, RunError) and not isinstance(error, UnloadableError):
             self._note_failure(slot, error)
         elif isinstance(error, OverloadedError):
@@ -270,6 +271,14 @@ class Drive:
     def _fail(self, error: BaseException) -> None:
         if not self._ended.done():
             self._ended.set_exception(error)
+
+
+def _fault_of(item: Item, error: WfctlError) -> str | None:
+    """Say that an input that failed is no JSON: its worker may have found no time to say so."""
+    if item.text is None or not isinstance(error, RunError):
+        return None
+    reason = error.message if isinstance(error, BadInputError) else json_fault(item.parts[0].body)
+    return None if reason is None else item.not_json(reason)
 
 
 def progress_of(

@@ -66,7 +66,11 @@ def _dense(tensor: Any) -> Any:
         tensor = tensor.cpu()
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
-    return tensor if tensor.is_contiguous() else tensor.contiguous()
+    if not tensor.is_contiguous():
+        tensor = tensor.contiguous()
+    if not tensor.data_ptr() and tensor.nbytes:  # torch has tensors of nothing but zeros, which have no memory
+        tensor = sys.modules["torch"].zeros(tensor.shape, dtype=tensor.dtype)
+    return tensor
 
 
 def _buffer_of(owner: Any, address: int, size: int) -> bytearray | pickle.PickleBuffer:
@@ -85,7 +89,7 @@ def rebuilt_tensor(data: Buffer, name: str, shape: tuple[int, ...]) -> Any:
         raise ValueError(f'there is no tensor of type "{name}"')
     dtype = getattr(torch, name)
     # torch refuses to look at no bytes at all.
-    flat = torch.frombuffer(data, dtype=dtype) if len(data) else torch.empty(0, dtype=dtype)
+    flat = torch.frombuffer(data, dtype=dtype) if len(data) else torch.empty(0, dtype=dtype, device="cpu")
     return flat if shape == flat.shape else flat.view(shape)
 
 

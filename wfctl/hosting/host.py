@@ -98,9 +98,13 @@ class Host:
     def _answered_where_read(self, calls: Sequence[Call], read: list[dict[str, Any] | CallError]) -> list[CallAnswer]:
         """Call the handler once for all calls that have a row; the others fail by themselves."""
         good = [(call, row) for call, row in zip(calls, read, strict=True) if not isinstance(row, CallError)]
-        answers = iter(self._answered([call for call, _ in good], [row for _, row in good]) if good else ())
+        answers = self._answered([call for call, _ in good], [row for _, row in good]) if good else []
+        started_ns, finished_ns = (answers[0].started_ns, answers[0].finished_ns) if answers else (0, 0)
+        if len(answers) == 1 and answers[0].error is not None:
+            answers[0].error.is_of_batch = False  # it had the handler to itself
+        ahead = iter(answers)
         return [
-            _failed(call, row) if isinstance(row, CallError) else next(answers)
+            _failed(call, row, started_ns, finished_ns) if isinstance(row, CallError) else next(ahead)
             for call, row in zip(calls, read, strict=True)
         ]
 

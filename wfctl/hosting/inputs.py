@@ -7,7 +7,7 @@ must be JSON; and so is a value of another node that cannot be rebuilt.
 import json
 from typing import Any
 
-from wfctl.engine.call import Call, CallError, Part
+from wfctl.engine.call import Call, CallError, Part, Payload
 from wfctl.hosting.failures import UNAVAILABLE
 from wfctl.hosting.object_pickles import UnreadableValueError
 from wfctl.hosting.objects import from_body
@@ -26,6 +26,17 @@ def row_of(call: Call) -> dict[str, Any]:
     if type(given) is bytearray:  # the usual case: the output of the only parent, in a worker
         return {"body": given}
     return {part.name: _value_of(part) for part in call.parts}
+
+
+def json_fault(body: Payload) -> str | None:
+    """Say why a body is no JSON; ``None`` if it is, also where it is nested beyond what is decoded."""
+    try:
+        json.loads(body.decode("utf-8"))
+    except RecursionError:
+        return None
+    except ValueError as reason:
+        return _fault_of(reason)
+    return None
 
 
 def row_or_refusal(call: Call) -> dict[str, Any] | CallError:

@@ -116,8 +116,10 @@ def _tensor_in(body: Body, dimensions: int, size: int) -> Any:
     shape = tuple(each for (each,) in _SIZE.iter_unpack(body[_HEAD.size : begin]))
     try:
         return rebuilt_tensor(bytearray(memoryview(body)[at:]), body[begin:at].decode("ascii"), shape)
-    except (ValueError, RuntimeError, OverflowError, TypeError) as reason:
-        raise UnreadableValueError(f"its tensor cannot be rebuilt: {last_line_of(reason)}") from reason
+    except KeyboardInterrupt:
+        raise
+    except BaseException as reason:  # to import torch is to run what may be the user's code
+        raise UnreadableValueError(f"rebuilding it raised {last_line_of(reason)}") from reason
 
 
 def _owned(body: Body) -> bytearray:

@@ -129,7 +129,7 @@ def fail_attempt(state: CoreState, attempt: Attempt, failure: CallError, now: fl
     if node.isolates and not failure.is_final and _may_retry(state, run, node, number):
         _enqueue_again(state, attempt, now)
         return
-    node.failed += 1
+    node.failed += not failure.is_of_input  # the node has not seen it
     kind = BadInputError if failure.is_of_input else RunError
     error = kind(
         failure.message,

@@ -186,7 +186,8 @@ def _take_answers(
         if attempt is None or answer.status == WITHDRAWN or attempt.run.attempts[index] is not attempt:
             _note_unused(state, worker, attempt, answer, returned)
         elif answer.error is not None or answer.status >= _FIRST_ERROR_STATUS:
-            last = answer
+            if answer.error is None or not answer.error.is_of_input:
+                last = answer
             refuse(state, attempt, answer, now, commands)
         else:
             last = answer

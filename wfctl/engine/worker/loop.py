@@ -150,7 +150,7 @@ class _Desk:
                 is_borrowed = True
         if last.finished_ns - last.started_ns >= _FAST_NS:
             self._wary = _WARY
-        elif self._wary:
+        elif self._wary and last.finished_ns:  # unless no handler was called
             self._wary -= 1
         enough = max(_LEAST_HELD, len(self._batches) // _SHARE)
         if is_borrowed or len(held) >= enough or self._held_bytes >= _MOST_HELD_BYTES:
