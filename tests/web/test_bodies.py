@@ -26,6 +26,11 @@ def refusal(*args, **kwargs) -> tuple[int, str]:
     return caught.value.status, caught.value.message
 
 
+def zipped(body: bytes) -> bytes:
+    """Compress without the time: processes that collect these tests beside one another must find the same."""
+    return gzip.compress(body, mtime=0)
+
+
 @pytest.mark.parametrize("content_type", ["", "application/json", "text/plain; charset=utf-8", "multipart/mixed"])
 def test_a_plain_body_is_one_part_with_its_type(content_type):
     assert parts(b'{"a": 1}', content_type) == [("body", b'{"a": 1}', content_type)]
@@ -177,30 +182,30 @@ def test_parameters_of_a_value():
 
 @given(st.lists(st.binary(max_size=3000), min_size=1, max_size=3))
 def test_a_compressed_body_is_read_in_all_its_pieces(pieces):
-    assert parts(b"".join(map(gzip.compress, pieces)), "", "GZip") == [("body", b"".join(pieces), "")]
+    assert parts(b"".join(map(zipped, pieces)), "", "GZip") == [("body", b"".join(pieces), "")]
 
 
 def test_a_compressed_body_has_a_limit_and_takes_no_more_memory():
-    bomb = gzip.compress(bytes(50_000_000))
+    bomb = zipped(bytes(50_000_000))
     tracemalloc.start()
     assert refusal(bomb, "", "gzip", most=100_000)[0] == 413
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2_000_000
-    assert parts(gzip.compress(b"x" * 100), "", "gzip", most=100) == [("body", b"x" * 100, "")]
-    assert refusal(gzip.compress(b"x" * 101), "", "gzip", most=100)[0] == 413
+    assert parts(zipped(b"x" * 100), "", "gzip", most=100) == [("body", b"x" * 100, "")]
+    assert refusal(zipped(b"x" * 101), "", "gzip", most=100)[0] == 413
 
 
 @pytest.mark.parametrize(
     ("body", "encoding", "status"),
     [
         (b"plain", "gzip", 400),
-        (gzip.compress(b"x" * 100)[:-1], "gzip", 400),
-        (gzip.compress(b"x" * 100)[:-5] + b"12345", "gzip", 400),
-        (gzip.compress(b"x") + b"rubbish", "gzip", 400),
-        (gzip.compress(b"") * 17, "gzip", 400),
+        (zipped(b"x" * 100)[:-1], "gzip", 400),
+        (zipped(b"x" * 100)[:-5] + b"12345", "gzip", 400),
+        (zipped(b"x") + b"rubbish", "gzip", 400),
+        (zipped(b"") * 17, "gzip", 400),
         (b"x", "br", 415),
-        (gzip.compress(gzip.compress(b"x")), "gzip, gzip", 415),
+        (zipped(zipped(b"x")), "gzip, gzip", 415),
     ],
 )
 def test_a_body_that_was_not_compressed_as_it_says_is_refused(body, encoding, status):

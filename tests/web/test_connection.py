@@ -164,6 +164,7 @@ async def test_no_leave_is_given_for_a_body_that_is_there():
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000, 431),
         (post("/no", b"x"), 404),
     ],
+    ids=lambda value: ascii(value[:60]) if isinstance(value, bytes) else None,
 )
 @on_a_loop
 async def test_behind_a_refusal_nothing_is_taken_for_a_request(sent, status):

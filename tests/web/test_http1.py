@@ -173,7 +173,7 @@ CHUNKS = [
 ]
 
 
-@pytest.mark.parametrize("chunks", CHUNKS)
+@pytest.mark.parametrize("chunks", CHUNKS, ids=lambda chunks: ascii(chunks[:40]))
 def test_chunks_that_are_none_are_refused(chunks):
     data = POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunks
     with pytest.raises(RequestError) as caught:
@@ -245,6 +245,7 @@ SMALL = Limits(line=40, head=120, fields=4, body=10)
         (POST + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n", 413),
         (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"A: b\r\n" * 100, 431),
     ],
+    ids=lambda value: ascii(value[:60]) if isinstance(value, bytes) else None,
 )
 def test_what_is_too_much_is_refused(data, status):
     with pytest.raises(RequestError) as caught:
