@@ -76,8 +76,6 @@ class Connection(asyncio.BufferedProtocol):
         """Admitted, and its body is on its way."""
         self._is_over = False
         """Whether no further request is taken."""
-        self._is_refused = False
-        """Whether it is over because of something that cannot be trusted."""
         self._is_ending = False
         """Whether all is said, and only the way out is waited for."""
         self._is_draining = self._has_ended = self._is_clogged = self._is_paused = False
@@ -192,7 +190,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _refuse(self, response: Response) -> None:
         """Answer with a refusal, behind the answers to what came before it, and read nothing more."""
-        self._is_over = self._is_refused = True
+        self._is_over = True
         self._exchanges.append(_Exchange(self._head, response))
         self._head = None
 
