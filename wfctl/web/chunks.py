@@ -5,10 +5,11 @@ Invariant: memory is that of the body so far and of one line; extensions and tra
 
 import re
 
+from wfctl.web.grammar import NAME, VALUE
 from wfctl.web.messages import Limits, RequestError
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*+;[\t -~\x80-\xff]*+)?+")
-_TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t -~\x80-\xff]*+")
+_SIZE = re.compile(rf"([0-9A-Fa-f]{{1,15}})(?:[ \t]*+;{VALUE})?+".encode("ascii"))
+_TRAILER = re.compile(f"{NAME}:{VALUE}".encode("ascii"))
 _END = b"\r\n"
 _LONGEST_LINE = 256
 """Bytes of a size with its extensions."""

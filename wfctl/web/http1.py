@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 
 from wfctl.web.chunks import ChunkReader
+from wfctl.web.grammar import NAME, VALUE
 from wfctl.web.messages import Head, Limits, RequestError
 
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-_LINE = re.compile(rb"(%b) ([!-~]++) HTTP/1\.([01])\r\n" % _TOKEN)
-_FIELDS = re.compile(rb"(?:%b:[\t -~\x80-\xff]*+\r\n)*+\r\n" % _TOKEN)
+_LINE = re.compile(rf"({NAME}) ([!-~]++) HTTP/1\.([01])\r\n".encode("ascii"))
+_FIELDS = re.compile(rf"(?:{NAME}:{VALUE}\r\n)*+\r\n".encode("ascii"))
 _FIELD = re.compile(r"([^:]++):([^\r]*+)\r\n")
 _BARE_END = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
 _VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/([0-9]\.[0-9])")

@@ -6,6 +6,7 @@ Pure and strict, as ``http1`` is. Invariant: time is linear in the body, and mem
 import re
 from dataclasses import dataclass
 
+from wfctl.web.grammar import NAME
 from wfctl.web.messages import RequestError
 
 MOST_FIELDS = 1000
@@ -14,10 +15,8 @@ _LONGEST_HEAD = 16 * 1024
 """Bytes of what stands above the content of a part."""
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
-_PARAMETER = re.compile(
-    r";[ \t]*+([!#$%&'*+.^_`|~0-9A-Za-z-]++)[ \t]*+=[ \t]*+(?:\"((?:[^\"\\]|\\.)*+)\"|([^\s;\"]++))[ \t]*+"
-)
-_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\x00-\x08\x0a-\x1f\x7f]*+)")
+_PARAMETER = re.compile(rf";[ \t]*+({NAME})[ \t]*+=[ \t]*+(?:\"((?:[^\"\\]|\\.)*+)\"|([^\s;\"]++))[ \t]*+")
+_FIELD = re.compile(rf"({NAME}):([^\x00-\x08\x0a-\x1f\x7f]*+)")
 _BROWSERS = {"%22": '"', "%0D": "\r", "%0A": "\n"}
 _AS_IT_IS = frozenset({"binary", "8bit", "7bit"})
 

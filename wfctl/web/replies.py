@@ -7,13 +7,13 @@ import re
 from functools import lru_cache
 from http import HTTPStatus
 
+from wfctl.web.grammar import NAME, VALUE
 from wfctl.web.messages import Body, Head, Response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _PHRASES = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t -~\x80-\xff]*")
+_NAME, _VALUE = re.compile(NAME), re.compile(VALUE)
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 _WITHOUT_BODY = frozenset({204, 304})
 _JOINED = 64 * 1024
