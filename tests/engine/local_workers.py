@@ -1,7 +1,6 @@
 """Real workers for the tests: plans of small handlers on disk, and a listener that remembers."""
 
 import asyncio
-import functools
 import os
 import select
 import time
@@ -18,16 +17,6 @@ def echo(data, context):
         return None
     return [row["body"] for row in data]
 """
-
-
-def on_a_loop(test):
-    """Run an async test on a loop of its own, which complains about what it leaves behind."""
-
-    @functools.wraps(test)
-    def runs(*args, **settings):
-        asyncio.run(test(*args, **settings))
-
-    return runs
 
 
 class Remembering:

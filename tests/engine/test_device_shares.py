@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from local_workers import Remembering, call, on_a_loop, plan_of, write_node
+from fakes.loops import on_a_loop
+from local_workers import Remembering, call, plan_of, write_node
 
 from wfctl.engine.backend import WorkerId
 from wfctl.engine.devices import DeviceShares

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from fakes.faults import WAITS, Crowd, ask, make_gate, open_gate, opened, pids_of, wait_gone, write_flow
-from local_workers import on_a_loop
+from fakes.loops import on_a_loop
 
 from wfctl.errors import DeadlineExceededError, RunError
 from wfctl.spec.model import WorkerSettings

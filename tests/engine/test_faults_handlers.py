@@ -11,7 +11,8 @@ import signal
 
 import pytest
 from fakes.faults import OBEDIENT, ask, opened, pids_of, wait_gone, write_flow
-from local_workers import on_a_loop, process_is_there
+from fakes.loops import on_a_loop
+from local_workers import process_is_there
 
 from wfctl.errors import DeadlineExceededError, RunError
 from wfctl.spec.model import WorkerSettings

@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 from fakes.faults import JOIN, LETTER, Crowd, ask, new_id, opened, write_flow
+from fakes.loops import on_a_loop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from local_workers import on_a_loop
 
 from wfctl.engine.call import Part
 from wfctl.errors import DeadlineExceededError, RunError, WfctlError

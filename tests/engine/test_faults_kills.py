@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from fakes.faults import JOIN, LETTER, OBEDIENT, Crowd, ask, opened, pids_of, wait_gone, write_flow
-from local_workers import on_a_loop
+from fakes.loops import on_a_loop
 from local_workers import wait_gone as wait_all_gone
 
 from wfctl.errors import DeadlineExceededError, RunError

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from fakes.faults import JOIN, WAITS, Crowd, ask, make_gate, open_gate, opened, write_flow
-from local_workers import on_a_loop
+from fakes.loops import on_a_loop
 
 from wfctl.errors import DeadlineExceededError, OverloadedError
 from wfctl.spec.model import WorkerSettings

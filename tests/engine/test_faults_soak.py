@@ -1,8 +1,8 @@
 """Ten thousand requests, five in a hundred with a failure: the short form of ``tests/extra/test_soak.py``."""
 
 import pytest
+from fakes.loops import on_a_loop
 from fakes.soak import assert_flat, soak
-from local_workers import on_a_loop
 
 
 @pytest.mark.slow

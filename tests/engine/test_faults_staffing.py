@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import pytest
 from fakes.faults import OBEDIENT, WAITS, ask, make_gate, open_gate, opened, pids_of, wait_gone, write_flow
-from local_workers import on_a_loop, process_is_there
+from fakes.loops import on_a_loop
+from local_workers import process_is_there
 
 from wfctl.errors import RunError
 from wfctl.spec.model import WorkerSettings

@@ -3,7 +3,8 @@ import os
 import socket
 
 import pytest
-from local_workers import Remembering, on_a_loop
+from fakes.loops import on_a_loop
+from local_workers import Remembering
 
 from wfctl.engine.backend import WorkerId
 from wfctl.engine.call import CallAnswer

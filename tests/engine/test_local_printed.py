@@ -2,7 +2,7 @@ import asyncio
 import os
 from itertools import pairwise
 
-from local_workers import on_a_loop
+from fakes.loops import on_a_loop
 
 from wfctl.engine.local.printed import PrintedPipe
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from local_workers import on_a_loop
+from fakes.loops import on_a_loop
 
 from wfctl.engine.short_wait import ShortWait
 

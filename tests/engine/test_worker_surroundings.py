@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from local_workers import ECHO, Remembering, call, on_a_loop, plan_of, process_is_there, write_node
+from fakes.loops import on_a_loop
+from local_workers import ECHO, Remembering, call, plan_of, process_is_there, write_node
 
 from wfctl.engine.backend import WorkerId
 from wfctl.engine.local.backend import LocalBackend

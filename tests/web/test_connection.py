@@ -1,21 +1,13 @@
 """What a client sees of one connection, over real sockets."""
 
 import asyncio
-import functools
 
 import pytest
+from fakes.loops import on_a_loop
 from listening import answer_of, listening, reset
 
 from wfctl.web.connection import PIPELINED
 from wfctl.web.messages import Limits, RequestError, Response
-
-
-def on_a_loop(test):
-    @functools.wraps(test)
-    def run(*args, **kwargs):
-        asyncio.run(test(*args, **kwargs))
-
-    return run
 
 
 def post(target: str, body: bytes = b"", more: str = "") -> bytes:
