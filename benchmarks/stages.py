@@ -140,6 +140,9 @@ class EchoBackend:
         del plan
         self._listener = listener
 
+    def follow(self, plan: ExecutionPlan) -> None:
+        """Nothing is loaded here."""
+
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         """Say that it is ready."""
         return WorkerReport(worker=worker, node=node, pid=os.getpid(), load_s=0.0)

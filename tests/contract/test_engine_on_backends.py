@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -14,7 +15,7 @@ from wfctl.engine.engine import open_engine
 from wfctl.engine.inline import InlineBackend
 from wfctl.engine.local.backend import LocalBackend
 from wfctl.errors import DeadlineExceededError, LoadError, RunError
-from wfctl.spec.model import WorkerSettings
+from wfctl.spec.model import Payload, WorkerSettings
 
 every_backend = pytest.mark.parametrize("make", [InlineBackend, LocalBackend])
 
@@ -167,3 +168,82 @@ def test_a_handler_that_sets_status_0_is_called_once_for_each_attempt(make, flow
     assert error.message == "the handler set status 0, which no response has"
     assert (tmp_path / "log").read_text().count("called") == 2
     assert statistics.nodes[0].retried == 1
+
+
+def test_one_node_is_asked_by_itself_whatever_travels_between_nodes(flow):
+    give = "def handle(data, context):\n    return data and [{'n': row['body']} for row in data]"
+    take = "def handle(data, context):\n    return data and [row['body'] for row in data]"
+    plan = flow("a > b", a=give, b=take)
+    plan = replace(plan, nodes=tuple(replace(node, payload=Payload.OBJECT) for node in plan.nodes))
+
+    async def main():
+        async with open_engine(plan, LocalBackend(), on_output=lambda *_: None) as engine:
+            parts = (Part("body", b"[1]", "application/json"),)
+            return [(await asked(engine, parts, only)).body for only in ("a", "b")]
+
+    first, second = asyncio.run(main())
+    assert json.loads(first) == {"n": [1]}  # text for a client, not what node "b" would be sent
+    assert json.loads(second) == [1]  # decoded as a client's, not as what node "a" sends
+
+
+async def asked(engine, parts, only):
+    done = asyncio.get_running_loop().create_future()
+    run = engine.submit(parts, {}, done.set_result, only=only)
+    await done
+    return engine.result(run)
+
+
+def test_workers_are_added_and_let_go_while_it_runs(flow):
+    plan = flow("a", a="import os\ndef handle(data, context):\n    return data and [os.getpid() for _ in data]")
+
+    async def main():
+        async with open_engine(plan, LocalBackend(), on_output=lambda *_: None) as engine:
+            assert await engine.scale("a", 3, 3) is None
+            many = engine.statistics().nodes[0].worker_pids
+            assert await engine.scale("a", 1, 1) is None
+            few = engine.statistics().nodes[0].worker_pids
+            answer = await engine.run((Part("body", b""),))
+            return many, few, int(answer.body)
+
+    many, few, answered = asyncio.run(main())
+    assert len(set(many)) == 3
+    assert set(few) < set(many)
+    assert few == (answered,)
+
+
+def test_other_code_takes_over_without_a_failure_and_bad_code_does_not(flow, tmp_path):
+    plan = flow("a", a="def handle(data, context):\n    return data and ['old' for _ in data]")
+    code = tmp_path / "a" / "handler.py"
+
+    async def main():
+        async with open_engine(plan, LocalBackend(), on_output=lambda *_: None) as engine:
+            answers = [(await engine.run((Part("body", b""),))).body]
+            code.write_text("def handle(data, context):\n    return data and ['new' for _ in data]")
+            running = [engine.run((Part("body", b""),)) for _ in range(100)]
+            gathered = asyncio.gather(*running)
+            await engine.renew(plan, ["a"])
+            answers.append((await engine.run((Part("body", b""),))).body)
+            code.write_text("nonsense(")
+            with pytest.raises(LoadError, match="SyntaxError"):
+                await engine.renew(plan, ["a"])
+            answers.append((await engine.run((Part("body", b""),))).body)
+            return answers, {each.body for each in await gathered}
+
+    answers, during = asyncio.run(main())
+    assert answers == [b"old", b"new", b"new"]
+    assert during <= {b"old", b"new"}
+
+
+def test_handlers_know_a_request_by_the_id_that_it_came_with(flow):
+    code = "def handle(data, context):\n    return data and [context.get_request_id(at) for at in range(len(data))]"
+    plan = flow("a > b", a=code, b=code)
+
+    async def main():
+        async with open_engine(plan, LocalBackend(), on_output=lambda *_: None) as engine:
+            named = await engine.run((Part("body", b""),), {"X-Request-ID": "mine-1"})
+            other = await engine.run((Part("body", b""),), {"Host": "x"})
+            return named.body, other.body
+
+    named, other = asyncio.run(main())
+    assert named == b"mine-1"
+    assert len(other) == 36

@@ -5,7 +5,7 @@ from math import inf
 from fakes.plans import plan_of
 
 from wfctl.engine.call import NO_HEADERS, CallAnswer, CallError, Part, RequestIds
-from wfctl.engine.core import events
+from wfctl.engine.core import changes, events
 from wfctl.engine.core.invariants import validate
 from wfctl.engine.core.state import CoreState
 from wfctl.spec.model import WorkerSettings
@@ -31,7 +31,7 @@ class Floor:
                 self.tell(events.worker_ready, start.worker, 1)
 
     def tell(self, event, *details, **more):
-        timed = event is not events.closing_began
+        timed = event not in {events.closing_began, changes.code_changed}
         commands = event(self.state, *details, *((self.now,) if timed else ()), **more)
         validate(self.state, self.now)
         return commands

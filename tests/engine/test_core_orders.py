@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from wfctl.engine.backend import WorkerId
 from wfctl.engine.call import NO_HEADERS, WITHDRAWN, CallAnswer, CallError, Part, RequestIds
-from wfctl.engine.core import events
+from wfctl.engine.core import changes, events
 from wfctl.engine.core.commands import (
     AskProgress,
     KillWorker,
@@ -22,6 +22,7 @@ from wfctl.engine.core.commands import (
 )
 from wfctl.engine.core.invariants import validate
 from wfctl.engine.core.outcome import run_result
+from wfctl.engine.core.records import WorkerState
 from wfctl.engine.core.state import CoreState
 from wfctl.errors import LoadError
 from wfctl.spec.model import WorkerSettings
@@ -106,8 +107,7 @@ class Histories(RuleBasedStateMachine):
                     assert command.worker in self.ready
                     self.killed.append(command.worker)
                 case RetireWorker():
-                    assert not self.at_workers.pop(command.worker)
-                    del self.ready[command.worker]
+                    self.retire(command.worker)
         for send in commands:
             if isinstance(send, SendCalls) and len(self.at_workers.get(send.worker, ())) > 1:
                 node = self.ready[send.worker]
@@ -116,6 +116,14 @@ class Histories(RuleBasedStateMachine):
         for command in commands:
             if isinstance(command, WithdrawCalls):
                 self.withdraw(command)
+
+    def retire(self, worker):
+        loading = [start for start in self.starting if start.worker == worker]
+        if loading:
+            self.starting.remove(loading[0])
+        else:
+            assert not self.at_workers.pop(worker)
+            del self.ready[worker]
 
     def take(self, send):
         node = self.ready[send.worker]
@@ -154,7 +162,9 @@ class Histories(RuleBasedStateMachine):
         assert number in self.open, "settled twice, or never submitted"
         source = self.open.pop(number)
         self.ended[number] = run
-        if run.error is None:
+        if run.error is None and run.only is not None:
+            assert run_result(self.state, run).body == output(run.only.name, [("body", source)])
+        elif run.error is None:
             body = run_result(self.state, run).body
             leaves = tuple(expected(self.nodes, leaf, source) for leaf in "de")
             assert body == b'{"d": %b, "e": %b}' % leaves
@@ -197,6 +207,29 @@ class Histories(RuleBasedStateMachine):
             _, commands = events.run_submitted(self.state, parts, NO_HEADERS, lambda run: None, self.now, limit_s)
             self.carry_out(commands)
         self.carry_out(events.turn_ended(self.state, self.now))
+
+    @rule(data=st.data())
+    def ask_one_node(self, data):
+        node = self.state.by_name[data.draw(st.sampled_from(sorted(self.nodes)))]
+        number = self.state.last_run + 1
+        self.open[number] = f"r{number}"
+        parts = (Part("body", self.open[number].encode()),)
+        _, commands = events.run_submitted(self.state, parts, NO_HEADERS, lambda run: None, self.now, only=node)
+        self.carry_out(commands)
+        self.carry_out(events.turn_ended(self.state, self.now))
+
+    @rule(data=st.data())
+    def scale(self, data):
+        node = self.state.by_name[data.draw(st.sampled_from(sorted(self.nodes)))]
+        least = data.draw(st.integers(0, 3))
+        most = data.draw(st.integers(max(1, least), 3))
+        self.carry_out(changes.scaled(self.state, node, least, most, self.now))
+        killed = sum(each.state is WorkerState.KILLED for each in node.workers.values())
+        assert least <= node.staff <= most + killed
+
+    @rule(data=st.data())
+    def change_code(self, data):
+        self.carry_out(changes.code_changed(self.state, self.state.by_name[data.draw(st.sampled_from("abcde"))]))
 
     @precondition(lambda self: self.starting)
     @rule(data=st.data(), loads=st.sampled_from([True, True, True, False]))

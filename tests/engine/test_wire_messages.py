@@ -25,6 +25,7 @@ CALLS = st.builds(
     batch_id=st.integers(1, 3),
     headers=st.builds(Headers, HEADERS),
     as_json=st.booleans(),
+    stands_alone=st.booleans(),
 )
 ERRORS = st.builds(
     CallError,

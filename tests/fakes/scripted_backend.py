@@ -83,6 +83,9 @@ class ScriptedBackend:
         for node in plan.nodes:
             self.scripts.setdefault(node.name, NodeScript())
 
+    def follow(self, plan: ExecutionPlan) -> None:
+        self.plan = plan
+
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         script = self.scripts[node]
         self.started.append((node, self.loop.time()))
@@ -103,7 +106,15 @@ class ScriptedBackend:
             batch = list(group)
             # Copies: the engine takes the payloads out of its calls once they are answered.
             copies = [
-                Call(c.call_id, c.input, ids=c.ids, batch_id=c.batch_id, headers=c.headers, as_json=c.as_json)
+                Call(
+                    c.call_id,
+                    c.input,
+                    ids=c.ids,
+                    batch_id=c.batch_id,
+                    headers=c.headers,
+                    as_json=c.as_json,
+                    stands_alone=c.stands_alone,
+                )
                 for c in batch
             ]
             self.sent.append(Sent(node, worker, copies, self.loop.time()))

@@ -49,6 +49,9 @@ class WorkerBackend(Protocol):
     async def open(self, plan: ExecutionPlan, listener: WorkerListener) -> None:
         """Get ready to start workers; called once, before anything else."""
 
+    def follow(self, plan: ExecutionPlan) -> None:
+        """Take another plan of the same nodes, for the workers that are started from now on."""
+
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         """Start one worker of ``node`` and return when it can take calls.
 

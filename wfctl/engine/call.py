@@ -81,7 +81,17 @@ class Headers:
             self._mapping = _read_headers(bytes(self.text))
         return self._mapping
 
+    @property
+    def request_id(self) -> str | None:
+        """What the client, or the front end in its place, calls the request; ``None`` if nobody named it."""
+        if not self.text:
+            return None
+        sent = self.mapping
+        found = sent.get(REQUEST_ID)
+        return found or next((value for name, value in sent.items() if name.lower() == REQUEST_ID), None)
 
+
+REQUEST_ID = "x-request-id"
 _BETWEEN = "\0"
 _PLAIN = b"="
 
@@ -135,7 +145,7 @@ def random_digits() -> str:
 class Call:
     """One attempt of one node in one run, on its way to a worker."""
 
-    __slots__ = ("as_json", "batch_id", "call_id", "headers", "ids", "input")
+    __slots__ = ("as_json", "batch_id", "call_id", "headers", "ids", "input", "stands_alone")
 
     def __init__(  # noqa: PLR0917 - keywords cost time on the hottest path
         self,
@@ -145,6 +155,7 @@ class Call:
         batch_id: int = 0,
         headers: Headers = NO_HEADERS,
         as_json: bool = False,
+        stands_alone: bool = False,
     ) -> None:
         self.call_id = call_id
         """Unique in one engine, for ever."""
@@ -155,6 +166,8 @@ class Call:
         self.headers = headers
         self.as_json = as_json
         """The worker must answer with a JSON text: this node is one of several leaves and the parent only joins."""
+        self.stands_alone = stands_alone
+        """The node was asked by itself: its input is a client's and its answer goes to one, wherever it stands."""
 
     @property
     def parts(self) -> Sequence[Part]:
@@ -164,8 +177,8 @@ class Call:
 
     @property
     def request_id(self) -> str:
-        """What handlers know the call by."""
-        return self.ids.of(self.call_id)
+        """What handlers know the call by: the id of its request, the same at every node, or one of its own."""
+        return self.headers.request_id or self.ids.of(self.call_id)
 
 
 class CallAnswer:

@@ -6,15 +6,16 @@ flight and surfaces when the engine is closed; it is never only logged.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from math import inf
 from types import MappingProxyType
 from typing import TypeVarTuple
 
-from wfctl.engine.backend import WorkerBackend, WorkerId
+from wfctl.engine.backend import WorkerBackend, WorkerId, WorkerReport
 from wfctl.engine.call import NO_HEADERS, CallAnswer, Headers, Part, RequestIds, random_digits
-from wfctl.engine.core import events
+from wfctl.engine.core import changes, events
 from wfctl.engine.core.commands import (
     AskProgress,
     Command,
@@ -29,6 +30,7 @@ from wfctl.engine.core.outcome import RunResult, run_result
 from wfctl.engine.core.records import Run
 from wfctl.engine.core.state import CoreState
 from wfctl.engine.short_wait import SHORT_S, ShortWait
+from wfctl.engine.starts import Starts
 from wfctl.engine.statistics import EngineStatistics, statistics_of
 from wfctl.errors import InternalError, OverloadedError, WfctlError, WorkerError
 from wfctl.plan import ExecutionPlan
@@ -42,15 +44,24 @@ _MANY = 16
 OnOutput = Callable[[str, str, str], None]
 """Takes node, stream (``stdout`` or ``stderr``) and one line of what user code printed."""
 
+OnReady = Callable[[WorkerReport], None]
+"""Is told of each worker that became ready."""
+
+
+def _ignore(report: WorkerReport) -> None:
+    del report
+
 
 @asynccontextmanager
-async def open_engine(plan: ExecutionPlan, backend: WorkerBackend, *, on_output: OnOutput) -> "AsyncIterator[Engine]":
+async def open_engine(
+    plan: ExecutionPlan, backend: WorkerBackend, *, on_output: OnOutput, on_ready: OnReady = _ignore
+) -> "AsyncIterator[Engine]":
     """Start the workers of ``plan`` and yield the engine once all of them are ready.
 
     ``min-workers`` of every node are started at once. The first that fails to load ends it all, with its
     ``LoadError``. Leaving the block waits for the runs in flight; leaving it by an exception gives them up.
     """
-    engine = Engine(plan, backend, on_output)
+    engine = Engine(plan, backend, on_output, on_ready)
     try:
         await engine.start()
         yield engine
@@ -63,15 +74,18 @@ async def open_engine(plan: ExecutionPlan, backend: WorkerBackend, *, on_output:
 class Engine:
     """Runs one plan; made by ``open_engine``. Also the listener of its backend."""
 
-    def __init__(self, plan: ExecutionPlan, backend: WorkerBackend, on_output: OnOutput) -> None:
+    def __init__(
+        self, plan: ExecutionPlan, backend: WorkerBackend, on_output: OnOutput, on_ready: OnReady = _ignore
+    ) -> None:
         self._plan = plan
         self._backend = backend
         self._on_output = on_output
+        self._on_ready = on_ready
         self._loop = asyncio.get_running_loop()
         self._state = CoreState(plan, RequestIds(random_digits()))
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
-        self._starts: set[asyncio.Task[None]] = set()
+        self._starts = Starts(plan, backend, self)
         self._drained: asyncio.Future[None] | None = None
         self._broken: BaseException | None = None
         self._is_open = False
@@ -79,8 +93,6 @@ class Engine:
         self._short_wait = ShortWait(self._loop)
         self._last_handed_out = 0
         self._many = max(_MANY, *(node.settings.batch_size for node in plan.nodes))
-        self._opened: asyncio.Future[None] | None = None
-        """Waited for while the first workers start."""
 
     def __repr__(self) -> str:
         return f"Engine({self._plan.workflow_name!r}, {len(self._state.runs)} runs)"
@@ -91,10 +103,7 @@ class Engine:
         """Start the backend and the workers; return when all are ready."""
         await self._backend.open(self._plan, self)
         self._is_open = True
-        self._opened = self._loop.create_future()
-        self._carry_out(events.opened(self._state))
-        await self._opened
-        self._opened = None
+        await self._starts.first(lambda: self._carry_out(events.opened(self._state)))
 
     async def wait_drained(self) -> None:
         """Refuse new runs and wait until those in flight are settled."""
@@ -114,7 +123,7 @@ class Engine:
             events.all_failed(self._state, WorkerError("the workflow was shut down while the run was in flight"))
         )
         try:
-            await _cancel(tuple(self._starts))
+            await self._starts.give_up()
         finally:
             await self._backend.close()
 
@@ -157,8 +166,12 @@ class Engine:
         on_settled: Callable[[Run], None],
         *,
         deadline_s: float | None = None,
+        only: str | None = None,
     ) -> Run:
-        """Begin a run without waiting; ``on_settled`` is called once, on the loop, possibly before this returns."""
+        """Begin a run without waiting; ``on_settled`` is called once, on the loop, possibly before this returns.
+
+        ``only`` asks one node by itself: it gets the parts as an entry does and its output is the answer.
+        """
         if self._broken is not None:
             self.raise_broken()
         if not self._is_open:
@@ -166,7 +179,9 @@ class Engine:
         sent = Headers(headers) if headers else NO_HEADERS
         limit_s = inf if deadline_s is None else deadline_s
         try:
-            run, commands = events.run_submitted(self._state, parts, sent, on_settled, self._loop.time(), limit_s)
+            asked = None if only is None else self._state.by_name[only]
+            now = self._loop.time()
+            run, commands = events.run_submitted(self._state, parts, sent, on_settled, now, limit_s, asked)
             if commands:
                 self._carry_out(commands)
         except Exception as error:
@@ -200,6 +215,37 @@ class Engine:
             return run_result(self._state, run)
         finally:
             del run  # as in ``run``
+
+    # Changes while it runs
+
+    async def scale(self, node: str, least: int, most: int) -> WfctlError | None:
+        """Run ``node`` with so many workers from now on; those that are too many end after what they have.
+
+        Waits for those that are missing, and returns why one of them did not start.
+        """
+        scaled = self._state.by_name[node]
+        failures = await self._starts.begun_by(
+            lambda: self._react(changes.scaled, scaled, least, most, self._loop.time())
+        )
+        return failures[0] if failures else None
+
+    async def renew(self, plan: ExecutionPlan, names: Collection[str]) -> None:
+        """Go over to other code and settings of some nodes of the same graph, one node after another.
+
+        Each is tried in a worker of its own first; one that does not load raises its ``LoadError``, and the node goes
+        on with what it has.
+        """
+        before = self._plan
+        for name in names:
+            self._backend.follow(plan)
+            failures = await self._starts.begun_by(
+                partial(self._react, changes.code_changed, self._state.by_name[name])
+            )
+            if failures:
+                self._backend.follow(before)
+                raise failures[0]
+            self._state.set_by(plan, {name})
+        self._plan = plan
 
     def statistics(self) -> EngineStatistics:
         """Return what the engine is doing and has done."""
@@ -270,7 +316,7 @@ class Engine:
                 self._carry_out(events.progress_told(self._state, command.worker, running, self._loop.time()))
             case StartWorker():
                 if self._is_open:
-                    self._start_worker(command)
+                    self._starts.start(command.node, command.worker)
             case KillWorker():
                 self._backend.kill_worker(command.worker)
             case RetireWorker():
@@ -283,38 +329,20 @@ class Engine:
     def _hand_out(self) -> None:
         self._react(events.turn_ended, self._loop.time())
 
-    def _start_worker(self, command: StartWorker) -> None:
-        task = self._loop.create_task(self._await_worker(command.node, command.worker))
-        self._starts.add(task)
-        task.add_done_callback(self._start_ended)
+    # What becomes of starts (StartListener)
 
-    async def _await_worker(self, node: str, worker: WorkerId) -> None:
-        try:
-            report = await self._backend.start_worker(node, worker)
-        except (WfctlError, TimeoutError) as error:
-            failure = error if isinstance(error, WfctlError) else self._start_timeout(node)
-            if self._opened is not None:
-                raise failure from error.__cause__  # ends the opening, which this task is part of
-            self._carry_out(events.worker_failed(self._state, worker, failure, self._loop.time()))
-        else:
-            self._carry_out(events.worker_ready(self._state, worker, report.pid, self._loop.time()))
+    def worker_ready(self, report: WorkerReport) -> None:
+        """Put a worker to work."""
+        self._carry_out(events.worker_ready(self._state, report.worker, report.pid, self._loop.time()))
+        self._on_ready(report)
 
-    def _start_timeout(self, node: str) -> WorkerError:
-        limit, own = self._plan.startup_timeout_of(node), self._plan.startup_timeout_s
-        more = "--startup-timeout" if limit == own else "startupTimeout in its model-config.yaml, which beats ours"
-        return WorkerError(f'node "{node}" was not ready after {limit:g} s', hint=f"give it more time ({more})")
+    def worker_failed(self, worker: WorkerId, failure: WfctlError) -> None:
+        """Go on without a worker."""
+        self._carry_out(events.worker_failed(self._state, worker, failure, self._loop.time()))
 
-    def _start_ended(self, task: asyncio.Task[None]) -> None:
-        self._starts.discard(task)
-        error = None if task.cancelled() else task.exception()
-        opened = self._opened
-        if opened is None or opened.done():
-            if error is not None:
-                self._break(error)
-        elif error is not None:
-            opened.set_exception(error)
-        elif not self._starts:
-            opened.set_result(None)
+    def start_broke(self, error: BaseException) -> None:
+        """Stop, for an exception of ours."""
+        self._break(error)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -344,9 +372,3 @@ class Engine:
 
 def _stopped_by(error: BaseException) -> InternalError:
     return InternalError(f"the engine stopped: {error!r}")
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

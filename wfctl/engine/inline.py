@@ -57,6 +57,10 @@ class InlineBackend:
         self._listener = listener
         self._nodes = {node.name: node for node in plan.nodes}
 
+    def follow(self, plan: ExecutionPlan) -> None:
+        """Take another plan for nodes that are loaded from now on; what one interpreter has loaded it keeps."""
+        self._nodes = {node.name: node for node in plan.nodes}
+
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         """Load the node, unless another of its workers has; raises ``LoadError``."""
         began = monotonic()

@@ -177,17 +177,24 @@ class ObjectHost(Host):
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Rebuild the values and call the handler once for all calls that have theirs."""
-        return self._answered_where_read(calls, [self._reader.row_of(call) for call in calls])
+        read = [row_or_refusal(call) if call.stands_alone else self._reader.row_of(call) for call in calls]
+        return self._answered_where_read(calls, read)
 
 
 def _plain(
     call: Call, output: Any, pack: Callable[[Any], bytes | Pieces], started_ns: int, finished_ns: int
 ) -> CallAnswer:
     try:
-        body = to_json(output) if call.as_json else pack(output)
+        body = _body(call, output, pack)
     except UnsupportedOutputError as reason:
         return _failed(call, _unsupported(reason), started_ns, finished_ns)
     return CallAnswer(call.call_id, OK_STATUS, body, started_ns, finished_ns)
+
+
+def _body(call: Call, output: Any, pack: Callable[[Any], bytes | Pieces]) -> bytes | Pieces:
+    if call.as_json:
+        return to_json(output)
+    return to_bytes(output) if call.stands_alone else pack(output)
 
 
 def _answer(
@@ -200,7 +207,7 @@ def _answer(
 ) -> CallAnswer:
     try:
         whole = before + to_bytes(output) if before else output
-        body = to_json(whole) if call.as_json else pack(whole)
+        body = _body(call, whole, pack)
     except UnsupportedOutputError as reason:
         return _failed(call, _unsupported(reason))
     status = processor.get_response_status_code()

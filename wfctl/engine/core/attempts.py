@@ -40,6 +40,13 @@ def _arrive(run: Run, node: NodeState) -> None:
         node.present += 1
 
 
+def pass_by(state: CoreState, run: Run) -> None:
+    """Have no batch wait for a run that will not come: it asks one node by itself."""
+    for node in state.nodes:
+        if node.ancestors:
+            _arrive(run, node)
+
+
 def succeed(state: CoreState, attempt: Attempt, answer: CallAnswer, now: float, commands: list[Command]) -> None:
     """Take the good answer to a live attempt."""
     run, node, body = attempt.run, attempt.node, answer.body
@@ -50,8 +57,8 @@ def succeed(state: CoreState, attempt: Attempt, answer: CallAnswer, now: float, 
     # run would make a cycle of every run, which only the collector could free.
     attempt.input = b""
     del attempt.run
-    if node.leaf_index >= 0:
-        run.answers[node.leaf_index] = answer
+    if node.leaf_index >= 0 or run.only is not None:
+        run.answers[node.leaf_index if run.only is None else 0] = answer
         run.open_leaves -= 1
         if not run.open_leaves:
             _settle_run(state, run, commands)

@@ -18,20 +18,21 @@ from wfctl.engine.core.attempts import (
     expire_queue,
     expire_run,
     fail_run,
-    fail_unloadable,
     forget_run,
     give_back,
+    pass_by,
     refuse,
     release,
     succeed,
 )
-from wfctl.engine.core.commands import Command, SettleRun, WithdrawCalls
-from wfctl.engine.core.dispatch import dispatch, measure
+from wfctl.engine.core.commands import Command, RetireWorker, SettleRun, WithdrawCalls
+from wfctl.engine.core.dispatch import measure
 from wfctl.engine.core.records import Attempt, NodeState, Run, WorkerSlot, WorkerState
+from wfctl.engine.core.serving import serve, serve_held
 from wfctl.engine.core.staffing import (
+    adopt,
     ask_the_silent,
     forget_worker,
-    grow,
     has_another,
     kill_the_stuck,
     note_failed_start,
@@ -70,10 +71,14 @@ def run_submitted(  # noqa: PLR0917 - keywords cost time on the hottest path
     on_settled: Callable[[Run], None],
     now: float,
     limit_s: float = inf,
+    only: NodeState | None = None,
 ) -> tuple[Run, list[Command]]:
-    """Begin a run, or refuse it; ``turn_ended`` must follow, once for any number of runs."""
+    """Begin a run of the workflow, or of one node of it, or refuse it.
+
+    ``turn_ended`` must follow, once for any number of runs.
+    """
     state.last_run = number = state.last_run + 1
-    run = Run(number, headers, on_settled)
+    run = Run(number, headers, on_settled, only)
     commands: list[Command] = []
     refusal = _refusal(state, now, commands)
     if refusal is not None:
@@ -82,9 +87,12 @@ def run_submitted(  # noqa: PLR0917 - keywords cost time on the hottest path
         return run, [*commands, SettleRun(run)]
     state.runs[number] = run
     run.attempts = [None] * len(state.nodes)
-    run.open_leaves = leaves = len(state.leaves)
+    run.open_leaves = leaves = len(state.leaves) if only is None else 1
     run.answers = [None] * leaves
-    for entry in state.entries:
+    if only is not None:
+        state.has_direct_runs = True
+        pass_by(state, run)
+    for entry in state.entries if only is None else (only,):
         enqueue(state, run, entry, parts, 1, now)
     if limit_s < inf:
         _limit(state, run, now, limit_s)
@@ -110,7 +118,7 @@ def _refusal(state: CoreState, now: float, commands: list[Command]) -> Overloade
     # Every node counts, not only the entries: what they let in would pile up behind a slow node further down.
     for node in state.nodes:
         if node.waiting >= node.queue_size and node.is_entry:
-            _serve(state, node, now, commands)  # what came in this turn may find workers
+            serve(state, node, now, commands)  # what came in this turn may find workers
         if node.waiting >= node.queue_size:
             return OverloadedError(
                 f'{node.waiting} calls wait for node "{node.name}"',
@@ -131,9 +139,10 @@ def _retry_after(node: NodeState) -> int:
 def turn_ended(state: CoreState, now: float) -> list[Command]:
     """Hand out what the runs of this turn of the loop brought."""
     commands: list[Command] = []
-    for entry in state.entries:
+    for entry in state.nodes if state.has_direct_runs else state.entries:
         if entry.queue:
-            _serve(state, entry, now, commands)
+            serve(state, entry, now, commands)
+    state.has_direct_runs = False
     return commands
 
 
@@ -143,7 +152,7 @@ def run_cancelled(state: CoreState, run: Run, now: float) -> list[Command]:
     if not run.is_settled:
         release(run, commands)
         forget_run(state, run)
-        _serve_held(state, now, commands)
+        serve_held(state, now, commands)
     return commands
 
 
@@ -159,15 +168,19 @@ def calls_answered(state: CoreState, worker_id: WorkerId, answers: Sequence[Call
     worker.heard_at = now
     if last is not None and last.finished_ns:
         measure(node, last)
-    if worker.is_idle and not was_idle and worker.state is WorkerState.READY:
-        node.free.append(worker)
-        if len(node.workers) > node.min_workers:
-            state.wake_at = min(state.wake_at, shrinks_at(state, node))
+    if worker.is_idle and not was_idle:
+        if worker.state is WorkerState.READY:
+            node.free.append(worker)
+            if node.staff > node.min_workers:
+                state.wake_at = min(state.wake_at, shrinks_at(state, node))
+        elif worker.state is WorkerState.LEAVING:
+            forget_worker(state, worker_id)
+            commands.append(RetireWorker(worker_id))
     # After all answers, so that what comes out of them can go on together.
     for touched in node.affected:
         if touched.queue or touched.alone:
-            _serve(state, touched, now, commands)
-    _serve_held(state, now, commands)
+            serve(state, touched, now, commands)
+    serve_held(state, now, commands)
     if len(node.workers) > 1 and (node.free or node.looks_at <= now):
         ask_the_silent(state, node, now, commands)
     return commands
@@ -217,29 +230,6 @@ def _note_unused(
         returned.append(attempt)
 
 
-def _serve(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
-    """Hand out what is due of a node, after what has waited too long, and see whether it needs more workers."""
-    runs = len(state.runs)
-    if (node.queue and node.queue[0].enqueued + node.timeout_s <= now) or node.alone:
-        expire_queue(state, node, now, commands)
-    dispatch(state, node, now, commands)
-    if node.queue or node.alone:
-        if len(node.workers) < node.max_workers:
-            grow(state, node, now, commands)
-        if node.load_error is not None:
-            fail_unloadable(state, node, commands)
-    if len(state.runs) < runs:
-        _serve_held(state, now, commands)
-
-
-def _serve_held(state: CoreState, now: float, commands: list[Command]) -> None:
-    """Look again at batches that wait for runs on their way, of which there may be fewer now."""
-    if state.held:
-        for node in tuple(state.held):
-            state.held.discard(node)
-            _serve(state, node, now, commands)
-
-
 def progress_told(state: CoreState, worker_id: WorkerId, running: int | None, now: float) -> list[Command]:
     """Learn which batch a silent worker runs: all else that it was sent goes to others.
 
@@ -258,7 +248,7 @@ def progress_told(state: CoreState, worker_id: WorkerId, running: int | None, no
         worker.taken.add(attempt.call_id)
     commands.append(WithdrawCalls(worker_id, tuple(attempt.call_id for attempt in others)))
     give_back([attempt for attempt in others if attempt.is_live])
-    _serve(state, node, now, commands)
+    serve(state, node, now, commands)
     return commands
 
 
@@ -275,8 +265,10 @@ def worker_ready(state: CoreState, worker_id: WorkerId, pid: int, now: float) ->
     node.starting -= 1
     note_good_start(node)
     node.free.append(worker)
+    if worker.edition > node.edition:
+        adopt(state, worker, commands)
     state.wake_at = min(state.wake_at, shrinks_at(state, node))
-    _serve(state, node, now, commands)
+    serve(state, node, now, commands)
     ask_the_silent(state, node, now, commands)
     return commands
 
@@ -288,12 +280,14 @@ def worker_failed(state: CoreState, worker_id: WorkerId, error: WfctlError, now:
     if worker is None:
         return commands
     node = worker.node
+    if worker.edition > node.edition:
+        return commands  # a trial, and all stays as it was
     note_failed_start(node, error.message, now)
     if now - node.failing_since >= node.max_retry_s:
         node.load_error = error
     else:
         replace_worker(state, node, now, commands)
-    _serve(state, node, now, commands)
+    serve(state, node, now, commands)
     return commands
 
 
@@ -324,8 +318,8 @@ def worker_lost(
     if not node.max_retry_s:
         node.load_error = WorkerError(f"its worker died ({reason}), and maxRetryTimeoutInSec forbids another")
     replace_worker(state, node, now, commands)
-    _serve(state, node, now, commands)
-    _serve_held(state, now, commands)
+    serve(state, node, now, commands)
+    serve_held(state, now, commands)
     return commands
 
 
@@ -346,7 +340,7 @@ def time_passed(state: CoreState, now: float) -> list[Command]:
         restart_due(state, node, now, commands)
         shrink(state, node, now, commands)
     for node in state.nodes:
-        _serve(state, node, now, commands)
+        serve(state, node, now, commands)
         ask_the_silent(state, node, now, commands)
     state.wake_at = min(state.wake_at, next_deadline(state, now))
     return commands

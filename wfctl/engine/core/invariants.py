@@ -31,13 +31,17 @@ def _check_workers(state: CoreState, node: NodeState) -> None:
     _demand(len(free) == len(node.free), f"{node}: a worker is free twice")
     for worker in node.workers.values():
         ready = worker.state is WorkerState.READY
+        _demand(worker.state is not WorkerState.LEAVING or not worker.is_idle, f"{worker}: is to go and does not")
         _demand((worker.worker_id in free) == (ready and worker.is_idle), f"{worker}: free is not what it is")
         _demand(all(call.worker is worker for call in worker.calls.values()), f"{worker}: holds another's call")
         batches = [call.batch_id for call in worker.calls.values()]
         _demand(batches == sorted(batches), f"{worker}: its batches are out of order")
         _demand(not batches or batches[-1] <= worker.last_batch, f"{worker}: counts its batches wrongly")
     _demand(free <= node.workers.keys(), f"{node}: a free worker is gone")
-    _demand(len(node.workers) + len(node.restarts) <= node.max_workers, f"{node}: more workers than allowed")
+    killed = sum(worker.state is WorkerState.KILLED for worker in node.workers.values())
+    _demand(node.staff + len(node.restarts) <= node.max_workers + killed, f"{node}: more workers than allowed")
+    beside = sum(worker.is_beside for worker in node.workers.values())
+    _demand(beside == node.beside, f"{node}: counts wrongly who is no part of its staff")
     starting = sum(worker.state is WorkerState.STARTING for worker in node.workers.values())
     _demand(starting == node.starting, f"{node}: counts wrongly what loads")
     _demand(state.workers.keys() >= node.workers.keys(), f"{node}: has a worker that the engine does not know")

@@ -80,7 +80,7 @@ def _timing(attempt: Attempt) -> NodeTiming:
 
 def run_result(state: CoreState, run: Run) -> RunResult:
     """Return the answer of a run that settled without an error."""
-    if len(run.answers) == 1:
+    if len(run.answers) == 1:  # of the only leaf, or of the only node that was asked
         answer = run.answers[0]
         if answer is None:
             raise InternalError("a run was settled without an answer")

@@ -24,6 +24,8 @@ class WorkerState(Enum):
 
     STARTING = "starting"
     READY = "ready"
+    LEAVING = "leaving"
+    """Gets nothing more, and goes once it has answered what it has."""
     KILLED = "killed"
     """Told to end; its loss is not yet reported."""
 
@@ -31,11 +33,13 @@ class WorkerState(Enum):
 class WorkerSlot:
     """One worker of one node."""
 
-    __slots__ = ("calls", "heard_at", "last_batch", "node", "pid", "state", "taken", "worker_id")
+    __slots__ = ("calls", "edition", "heard_at", "last_batch", "node", "pid", "state", "taken", "worker_id")
 
-    def __init__(self, worker_id: WorkerId, node: "NodeState") -> None:
+    def __init__(self, worker_id: WorkerId, node: "NodeState", edition: int) -> None:
         self.worker_id = worker_id
         self.node = node
+        self.edition = edition
+        """Of the node's code; of a later one than the node's it is on trial."""
         self.state = WorkerState.STARTING
         self.pid = 0
         self.calls: dict[int, Attempt] = {}
@@ -49,6 +53,11 @@ class WorkerSlot:
         """
         self.heard_at = 0.0
         """When it became ready, or last answered."""
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is no part of its node's staff: on trial, or about to go."""
+        return self.state is WorkerState.LEAVING or self.edition > self.node.edition
 
     @property
     def is_idle(self) -> bool:
@@ -70,11 +79,13 @@ class NodeState:
         "batch_size",
         "batch_time_s",
         "batches",
+        "beside",
         "children",
         "crashes",
         "credit",
         "delay_s",
         "done",
+        "edition",
         "failed",
         "failed_starts",
         "failing_since",
@@ -108,7 +119,6 @@ class NodeState:
     )
 
     def __init__(self, plan: NodePlan, index: int, queue_size: int) -> None:
-        settings = plan.settings
         self.name = plan.name
         self.index = index
         self.parent_count = len(plan.parents)
@@ -121,11 +131,17 @@ class NodeState:
         self.leaf_index = -1
         """Place among the leaves, ``-1`` for other nodes."""
         self.as_json = False
+        self.is_adaptive = False
+        """Whether a batch that is not full waits only for runs that are on their way."""
+        self.set_by(plan, queue_size)
+        self._begin()
+
+    def set_by(self, plan: NodePlan, queue_size: int) -> None:
+        """Take the settings of a plan."""
+        settings = plan.settings
         self.batch_size = settings.batch_size
         # Half of the time-out at most: who waits out all of it for a full batch has no time left to be answered.
         self.delay_s = min(settings.max_batch_delay_ms, settings.timeout_ms / 2) / 1000
-        self.is_adaptive = False
-        """Whether a batch that is not full waits only for runs that are on their way."""
         self.retry_attempts = settings.retry_attempts
         self.isolates = plan.isolates
         """Whether calls are sent again after a batch failed or its worker died."""
@@ -139,7 +155,8 @@ class NodeState:
         """Attempts that may wait."""
         self.max_retry_s = 300.0 if plan.max_retry_timeout_s is None else plan.max_retry_timeout_s
         """How long failed starts are repeated."""
-        self._begin()
+        self.credit = self.batch_size
+        """Calls that may be at a worker, those that run included."""
 
     def _begin(self) -> None:
         """Start with nothing waiting, nobody there and nothing known."""
@@ -152,8 +169,10 @@ class NodeState:
         """Ready workers without calls, the most recently used last."""
         self.starting = 0
         """Workers that load."""
-        self.credit = self.batch_size
-        """Calls that may be at a worker, those that run included."""
+        self.beside = 0
+        """Workers that are no part of its staff: on trial, or about to go."""
+        self.edition = 0
+        """Counts how often its code was replaced."""
         self.batch_time_s = 0.0
         """Moving average of what the handler needs for a batch; 0 while nothing was measured."""
         self.present = 0
@@ -187,6 +206,11 @@ class NodeState:
     def waiting(self) -> int:
         """Attempts that wait for a worker."""
         return len(self.queue) + len(self.alone)
+
+    @property
+    def staff(self) -> int:
+        """Workers that load or work, and are to stay."""
+        return len(self.workers) - self.beside
 
     @property
     def has_ready_worker(self) -> bool:
@@ -234,7 +258,9 @@ class Attempt(Call):
         self.call_id = call_id
         self.input = given
         self.headers = run.headers
-        self.as_json = node.as_json
+        only = run.only
+        self.as_json = node.as_json and only is None
+        self.stands_alone = only is not None
         self.run = run
         self.node = node
         self.number = number
@@ -282,15 +308,20 @@ class Run:
         "limit_s",
         "number",
         "on_settled",
+        "only",
         "open_leaves",
         "retries",
     )
 
-    def __init__(self, number: int, headers: Headers, on_settled: "Callable[[Run], None]") -> None:
+    def __init__(
+        self, number: int, headers: Headers, on_settled: "Callable[[Run], None]", only: "NodeState | None" = None
+    ) -> None:
         self.number = number
         self.headers = headers
         self.on_settled = on_settled
         """The engine's own; the core never calls it."""
+        self.only = only
+        """The one node that is asked, by itself; ``None`` for the whole workflow."""
         self.attempts: list[Attempt | None] = []
         """By node index: the latest attempt, live or done."""
         self.arrived: set[int] | None = None

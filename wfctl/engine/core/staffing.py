@@ -22,13 +22,14 @@ SILENT_AFTER_S, STUCK_AFTER_S = 0.005, 0.05
 node's worker answers within 1 ms."""
 
 
-def start_worker(state: CoreState, node: NodeState, commands: list[Command]) -> None:
-    """Ask for one more worker."""
+def start_worker(state: CoreState, node: NodeState, commands: list[Command], *, edition: int | None = None) -> None:
+    """Ask for one more worker, of the node's own edition or of one that is to be tried."""
     state.last_worker += 1
     worker_id = WorkerId(state.last_worker)
-    worker = WorkerSlot(worker_id, node)
+    worker = WorkerSlot(worker_id, node, node.edition if edition is None else edition)
     state.workers[worker_id] = worker
     node.workers[worker_id] = worker
+    node.beside += worker.is_beside
     node.starting += 1
     commands.append(StartWorker(node.name, worker_id))
 
@@ -39,11 +40,49 @@ def forget_worker(state: CoreState, worker_id: WorkerId) -> WorkerSlot | None:
     if worker is not None:
         node = worker.node
         del node.workers[worker_id]
+        node.beside -= worker.is_beside
         if worker.state is WorkerState.STARTING:
             node.starting -= 1
         elif worker in node.free:
             node.free.remove(worker)
     return worker
+
+
+def let_go(state: CoreState, worker: WorkerSlot, commands: list[Command]) -> None:
+    """Have a worker end: at once, or once it has answered what it has."""
+    if worker.state is WorkerState.READY and not worker.is_idle:
+        worker.state = WorkerState.LEAVING
+        worker.node.beside += 1
+    elif worker.state in {WorkerState.STARTING, WorkerState.READY}:
+        forget_worker(state, worker.worker_id)
+        commands.append(RetireWorker(worker.worker_id))
+
+
+def staff_to(state: CoreState, node: NodeState, least: int, most: int, commands: list[Command]) -> None:
+    """Change how many workers a node has: at least and at most so many, from now on."""
+    node.min_workers, node.max_workers = least, most
+    node.restarts.clear()
+    node.crashes = 0
+    note_good_start(node)
+    for _ in range(least - node.staff):
+        start_worker(state, node, commands)
+    stays = {WorkerState.STARTING, WorkerState.READY}
+    staying = [each for each in node.workers.values() if each.state in stays and not each.is_beside]
+    # Who does nothing goes first, then who loads, then who has least to do.
+    staying.sort(key=lambda each: (not each.is_idle, each.state is WorkerState.STARTING, len(each.calls)))
+    for worker in staying[: max(0, node.staff - most)]:
+        let_go(state, worker, commands)
+
+
+def adopt(state: CoreState, worker: WorkerSlot, commands: list[Command]) -> None:
+    """Go over to the edition that a worker was tried with."""
+    node = worker.node
+    node.edition = worker.edition
+    node.beside = sum(each.is_beside for each in node.workers.values())
+    for each in list(node.workers.values()):
+        if each.edition < node.edition:
+            let_go(state, each, commands)
+    staff_to(state, node, node.min_workers, node.max_workers, commands)
 
 
 def replace_worker(state: CoreState, node: NodeState, now: float, commands: list[Command]) -> None:
@@ -53,7 +92,7 @@ def replace_worker(state: CoreState, node: NodeState, now: float, commands: list
     node.crashes += 1
     if node.load_error is not None or (state.is_closing and not state.runs):
         return
-    if len(node.workers) + len(node.restarts) >= node.min_workers:
+    if node.staff + len(node.restarts) >= node.min_workers:
         return
     if not delay_s:
         start_worker(state, node, commands)
@@ -98,7 +137,7 @@ def grow(state: CoreState, node: NodeState, now: float, commands: list[Command])
     if due_at > now:
         state.wake_at = min(state.wake_at, due_at)
         return
-    room = node.max_workers - len(node.workers)
+    room = node.max_workers - node.staff
     wanted = -(-node.waiting // node.batch_size)
     for _ in range(min(room, wanted, max(1, len(node.workers)))):
         start_worker(state, node, commands)
@@ -106,7 +145,7 @@ def grow(state: CoreState, node: NodeState, now: float, commands: list[Command])
 
 def grows_at(node: NodeState) -> float:
     """Return when a node gets more workers if nothing changes; infinity if it does not."""
-    if len(node.workers) >= node.max_workers or not node.waiting or node.starting or node.restarts or node.free:
+    if node.staff >= node.max_workers or not node.waiting or node.starting or node.restarts or node.free:
         return inf
     if node.load_error is not None:
         return inf
@@ -124,7 +163,7 @@ def shrink(state: CoreState, node: NodeState, now: float, commands: list[Command
 
 def shrinks_at(state: CoreState, node: NodeState) -> float:
     """Return when the node lets a worker go if nothing changes; infinity if it does not."""
-    if not node.free or len(node.workers) <= node.min_workers:
+    if not node.free or node.staff <= node.min_workers:
         return inf
     # The most recently used is always taken first, so the one used longest ago is at the front.
     return node.free[0].heard_at + state.idle_s
@@ -168,7 +207,8 @@ def asks_at(worker: WorkerSlot) -> float:
 
 def kill_the_stuck(worker: WorkerSlot, now: float, commands: list[Command]) -> None:
     """End a worker that does not come back."""
-    if worker.state is WorkerState.READY and kills_at(worker) <= now:
+    if worker.state in {WorkerState.READY, WorkerState.LEAVING} and kills_at(worker) <= now:
+        worker.node.beside -= worker.state is WorkerState.LEAVING
         worker.state = WorkerState.KILLED
         commands.append(KillWorker(worker.worker_id))
 

@@ -4,6 +4,7 @@ Invariant: data only; who may change what, and when, is decided in the modules b
 """
 
 from collections import deque
+from collections.abc import Collection
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,10 @@ class CoreState:
 
     __slots__ = (
         "batches_entries",
+        "by_name",
         "deadlines",
         "entries",
+        "has_direct_runs",
         "held",
         "idle_s",
         "ids",
@@ -45,6 +48,7 @@ class CoreState:
 
     def __init__(self, plan: ExecutionPlan, ids: RequestIds) -> None:
         self.nodes = tuple(NodeState(node, index, plan.queue_size) for index, node in enumerate(plan.nodes))
+        self.by_name = {node.name: node for node in self.nodes}
         self.entries = tuple(node for node in self.nodes if node.is_entry)
         self.leaves = tuple(self.nodes[index] for index, node in enumerate(plan.nodes) if not node.children)
         self.ids = ids
@@ -63,6 +67,8 @@ class CoreState:
         self.wake_at = inf
         """When time alone may change something: never later than that, possibly earlier."""
         self.is_closing = False
+        self.has_direct_runs = False
+        """Whether runs of single nodes came in this turn of the loop."""
         self.last_run = 0
         self.last_call = 0
         self.last_worker = 0
@@ -75,7 +81,7 @@ class CoreState:
         """Whether runs may go through an entry together."""
 
     def _join(self, plan: ExecutionPlan) -> None:
-        by_name = {node.name: node for node in self.nodes}
+        by_name = self.by_name
         parents: dict[NodeState, list[NodeState]] = {}
         for node, planned in zip(self.nodes, plan.nodes, strict=True):
             node.children = tuple(by_name[name] for name in planned.children)
@@ -88,6 +94,18 @@ class CoreState:
             node.is_adaptive = plan.is_adaptive and node.batch_size > 1 and node.delay_s > 0
             if node.is_adaptive:
                 node.ancestors = _ways_to(node, parents)
+
+    def set_by(self, plan: ExecutionPlan, names: Collection[str]) -> None:
+        """Take the settings of these nodes from another plan of the same graph.
+
+        Whether batches of a node wait for runs on their way stays as it was: runs in flight are counted by it.
+        """
+        for planned in plan.nodes:
+            if planned.name in names:
+                self.by_name[planned.name].set_by(planned, plan.queue_size)
+        self.smallest_queue = min(node.queue_size for node in self.nodes)
+        self.most_retries = max(LEAST_RETRIES, *(node.retry_attempts for node in self.nodes))
+        self.batches_entries = any(entry.batch_size > 1 for entry in self.entries)
 
 
 def _ways_to(

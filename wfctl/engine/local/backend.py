@@ -73,6 +73,10 @@ class LocalBackend:
             self._server = self._started_server()
         self._server.preload(shared_libraries(plan))
 
+    def follow(self, plan: ExecutionPlan) -> None:
+        """Take another plan for the workers that are started from now on; what only they need they import."""
+        self._plan = plan
+
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         """Start one worker of ``node`` and return when it can take batches."""
         plan, listener = self._opened()
