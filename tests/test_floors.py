@@ -56,7 +56,7 @@ DOORS = {
     "tarfile": ("archive/",),
     "http": ("store/fetch", "web/replies"),
     "urllib.request": (),
-    "ssl": ("store/fetch",),
+    "ssl": ("store/fetch", "web/server"),
     "multiprocessing": (),
 }
 

@@ -68,6 +68,12 @@ class FetchError(StoreError):
     code = "not-fetched"
 
 
+class NotAllowedError(FetchError):
+    """Nobody allowed to fetch from there."""
+
+    code = "not-allowed"
+
+
 class NotKeptError(FetchError):
     """Something was fetched and cannot be written to this disk: it is full, or takes nothing."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wfctl.spec.model import Batching, Payload, WorkerSettings
+from wfctl.spec.model import Batching, Extension, Payload, WorkerSettings
 from wfctl.spec.model_config import ModelConfig
 from wfctl.workflow import NodeKind, Workflow
 
@@ -122,6 +122,8 @@ def make_plan(
     name: str,
     code: Mapping[str, CodeUnit],
     startup_timeout_s: float = 120.0,
+    response_timeout_s: float | None = None,
+    queue_size: int | None = None,
     configs: Mapping[str, ModelConfig] | None = None,
     processors: Processors = _UNKNOWN,
 ) -> ExecutionPlan:
@@ -140,7 +142,7 @@ def make_plan(
             children=node.children,
             code=code[node.name],
             startup_timeout_s=said[node.name].startup_timeout_s,
-            response_timeout_s=said[node.name].response_timeout_s,
+            response_timeout_s=said[node.name].response_timeout_s or response_timeout_s,
             max_retry_timeout_s=said[node.name].max_retry_timeout_s,
             queue_size=said[node.name].queue_size,
             isolates=workflow.extension.isolates(node.name),
@@ -153,11 +155,16 @@ def make_plan(
     return ExecutionPlan(
         workflow_name=name,
         nodes=nodes,
-        queue_size=workflow.extension.queue_size,
+        queue_size=_queue_size(workflow.extension.queue_size, queue_size),
         startup_timeout_s=startup_timeout_s,
         is_adaptive=workflow.extension.batching is Batching.ADAPTIVE,
         idle_s=workflow.extension.idle_s,
     )
+
+
+def _queue_size(of_spec: int, given: int | None) -> int:
+    """Return the spec's own number, if it has one, and else what the caller says."""
+    return of_spec if given is None or of_spec != Extension().queue_size else given
 
 
 def devices_for(config: ModelConfig, gpus: int) -> tuple[int, ...]:

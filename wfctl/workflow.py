@@ -4,7 +4,7 @@ Invariant: a ``Workflow`` is sound. Only ``assemble`` makes one, from a spec wit
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from wfctl.dag.graph import Dag
@@ -48,6 +48,8 @@ class Workflow:
 
     nodes: tuple[Node, ...]
     extension: Extension
+    defaults: WorkerSettings = field(default_factory=WorkerSettings)
+    """The global settings of the spec."""
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
@@ -77,7 +79,9 @@ def assemble(spec: WorkflowSpec, dag: Dag) -> Workflow:
             model=model,
         )
 
-    return Workflow(nodes=tuple(node(name) for name in topological(dag)), extension=spec.extension)
+    return Workflow(
+        nodes=tuple(node(name) for name in topological(dag)), extension=spec.extension, defaults=spec.defaults
+    )
 
 
 def up_to(workflow: Workflow, name: str) -> Workflow:

@@ -3,7 +3,8 @@ from fakes.calls import call_of
 from hosted_nodes import call
 
 from wfctl.engine.call import Part
-from wfctl.hosting.inputs import NotJsonError, headers_of, json_fault, row_of, row_or_refusal
+from wfctl.hosting.inputs import headers_of, json_fault, row_of, row_or_refusal
+from wfctl.hosting.malformed import MalformedInputError
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_headers_hold_the_bare_type_under_each_name():
 )
 def test_what_must_be_json_and_is_none_is_refused_with_the_reason(body, reason):
     given = call(Part("body", body, "application/json; charset=utf-8", must_be_json=True))
-    with pytest.raises(NotJsonError, match=reason):
+    with pytest.raises(MalformedInputError, match=reason):
         row_of(given)
     refusal = row_or_refusal(given)
     assert (refusal.status, refusal.is_final, refusal.is_of_input) == (400, True, True)

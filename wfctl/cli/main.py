@@ -28,6 +28,7 @@ COMPLETION_VARIABLE = "_WFCTL_COMPLETE"
 # stand here so that ``wfctl --help`` imports none of the modules; a test compares them with the commands' own.
 COMMANDS: Mapping[str, str] = {
     "run": "Run a workflow on an input and print the answer, or on many inputs.",
+    "serve": "Serve workflows over HTTP, to clients of TorchServe and others.",
     "validate": "Check workflows without running anything.",
     "check-compat": "Say what becomes of TorchServe archives here.",
     "render": "Draw the graph of a workflow.",

@@ -7,11 +7,24 @@ Invariant: no sockets, no frames, no user code; a worker imports this module, so
 import json
 import os
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
 Payload = bytes | bytearray
+
+
+class Face(IntEnum):
+    """A protocol that an entry's input and a leaf's output are put into for a client (``hosting/protocols``)."""
+
+    NONE = 0
+    V1 = 1
+    """KServe, version 1: ``instances`` and ``predictions``."""
+    V2 = 2
+    """Open Inference Protocol, version 2: named tensors."""
+    V2_OF_MANY = 3
+    """The same of a workflow with several leaves, whose names begin those of the tensors."""
 
 
 class Pieces:
@@ -92,6 +105,8 @@ class Headers:
 
 
 REQUEST_ID = "x-request-id"
+TAG = ":tag"
+"""Among the headers of an entry's answer: what the input calls itself, as JSON; no field of HTTP is called so."""
 _BETWEEN = "\0"
 _PLAIN = b"="
 
@@ -145,7 +160,7 @@ def random_digits() -> str:
 class Call:
     """One attempt of one node in one run, on its way to a worker."""
 
-    __slots__ = ("as_json", "batch_id", "call_id", "headers", "ids", "input", "stands_alone")
+    __slots__ = ("as_json", "batch_id", "call_id", "face", "headers", "ids", "input", "stands_alone", "tag")
 
     def __init__(  # noqa: PLR0917 - keywords cost time on the hottest path
         self,
@@ -156,6 +171,7 @@ class Call:
         headers: Headers = NO_HEADERS,
         as_json: bool = False,
         stands_alone: bool = False,
+        face: int = 0,
     ) -> None:
         self.call_id = call_id
         """Unique in one engine, for ever."""
@@ -168,6 +184,10 @@ class Call:
         """The worker must answer with a JSON text: this node is one of several leaves and the parent only joins."""
         self.stands_alone = stands_alone
         """The node was asked by itself: its input is a client's and its answer goes to one, wherever it stands."""
+        self.face = face
+        """A ``Face``: an entry reads its input by it, and a leaf (``as_json``) writes its output by it."""
+        self.tag: str | None = None
+        """What the input calls itself, once it was read by its face; it travels back and not out."""
 
     @property
     def parts(self) -> Sequence[Part]:

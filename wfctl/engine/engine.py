@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TypeVarTuple
 
 from wfctl.engine.backend import WorkerBackend, WorkerId, WorkerReport
-from wfctl.engine.call import NO_HEADERS, CallAnswer, Headers, Part, RequestIds, random_digits
+from wfctl.engine.call import NO_HEADERS, CallAnswer, Face, Headers, Part, RequestIds, random_digits
 from wfctl.engine.core import changes, events
 from wfctl.engine.core.commands import (
     AskProgress,
@@ -167,10 +167,12 @@ class Engine:
         *,
         deadline_s: float | None = None,
         only: str | None = None,
+        face: Face = Face.NONE,
     ) -> Run:
         """Begin a run without waiting; ``on_settled`` is called once, on the loop, possibly before this returns.
 
-        ``only`` asks one node by itself: it gets the parts as an entry does and its output is the answer.
+        ``only`` asks one node by itself: it gets the parts as an entry does and its output is the answer. ``face`` is
+        the protocol that the parts are in; what the answer's body holds by it is told by ``hosting/protocols``.
         """
         if self._broken is not None:
             self.raise_broken()
@@ -181,7 +183,9 @@ class Engine:
         try:
             asked = None if only is None else self._state.by_name[only]
             now = self._loop.time()
-            run, commands = events.run_submitted(self._state, parts, sent, on_settled, now, limit_s, asked)
+            run, commands = events.run_submitted(
+                self._state, parts, sent, on_settled, now, limit_s, asked, self._face(face)
+            )
             if commands:
                 self._carry_out(commands)
         except Exception as error:
@@ -201,6 +205,12 @@ class Engine:
             self._last_handed_out = run.number
             self._hand_out()
         return run
+
+    def _face(self, face: Face) -> Face:
+        """Return what a face is in a workflow with so many leaves; version 1 has no names, and takes one answer."""
+        if face is Face.NONE or len(self._state.leaves) == 1:
+            return face
+        return Face.V2_OF_MANY if face is Face.V2 else Face.NONE
 
     def withdraw(self, run: Run) -> None:
         """Forget a run nobody waits for any more; harmless for a settled one."""
@@ -246,6 +256,12 @@ class Engine:
                 raise failures[0]
             self._state.set_by(plan, {name})
         self._plan = plan
+
+    def refusal(self) -> OverloadedError | None:
+        """Return why a run would be refused at this moment, ``None`` if it would not; nothing is begun by asking."""
+        if not self._is_open:
+            return OverloadedError("the workflow is shut down")
+        return events.refusal_now(self._state)
 
     def statistics(self) -> EngineStatistics:
         """Return what the engine is doing and has done."""

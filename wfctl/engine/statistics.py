@@ -22,6 +22,20 @@ class NodeStatistics:
     """Attempts after the first, and calls that were sent again alone."""
     batches: int
     """Batches sent to workers."""
+    sent: int
+    """Calls in them."""
+    starting: int
+    """Workers that load."""
+    lost: int
+    """Workers that ended without being told to."""
+    least: int
+    """Workers that there should be."""
+    most: int
+    """Workers that there may be."""
+    batch_time_s: float
+    """What a batch takes at present, a moving average; 0 while nothing was measured."""
+    last_failure: str | None
+    """Why the last worker did not start; ``None`` if it did."""
     worker_pids: tuple[int, ...]
     """Process of each ready worker."""
 
@@ -59,5 +73,12 @@ def _node_statistics(node: NodeState) -> NodeStatistics:
         failed=node.failed,
         retried=node.retried,
         batches=node.batches,
+        sent=node.sent,
+        starting=node.starting,
+        lost=node.lost,
+        least=node.min_workers,
+        most=node.max_workers,
+        batch_time_s=node.batch_time_s,
+        last_failure=node.load_error.message if node.load_error else node.last_failure,
         worker_pids=tuple(worker.pid for worker in workers if worker.state is WorkerState.READY),
     )

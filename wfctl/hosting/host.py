@@ -8,18 +8,20 @@ from pathlib import Path
 from time import monotonic_ns
 from typing import Any
 
-from wfctl.engine.call import Call, CallAnswer, CallError, Pieces
+from wfctl.engine.call import TAG, Call, CallAnswer, CallError, Pieces
 from wfctl.errors import ArchiveError, LoadError
 from wfctl.handlers.context import OK_STATUS, Context, RequestProcessor
 from wfctl.handlers.metrics.caching_metric import Gauge
 from wfctl.handlers.metrics.recorder import PREDICTION_METRIC, MetricsRecorder
 from wfctl.handlers.streaming import STREAM_HEADER, IntermediateResponses
+from wfctl.hosting.bodies import BodyMaker
 from wfctl.hosting.device_advice import told_of_gpus
 from wfctl.hosting.entry_point import Entry, load_entry
 from wfctl.hosting.failures import UNAVAILABLE, last_line_of, verdict_on
-from wfctl.hosting.inputs import NotJsonError, ValueReader, headers_of, row_of, row_or_refusal
+from wfctl.hosting.inputs import ValueReader, headers_of, row_of, row_or_refusal
+from wfctl.hosting.malformed import MalformedInputError
 from wfctl.hosting.objects import to_body
-from wfctl.hosting.outputs import UnsupportedOutputError, complaint_about, to_bytes, to_json
+from wfctl.hosting.outputs import UnsupportedOutputError, complaint_about, to_bytes
 from wfctl.hosting.real_ts import import_real_ts
 from wfctl.hosting.ts_advice import advised
 from wfctl.hosting.ts_alias import install_ts_alias, remove_ts_alias
@@ -56,10 +58,10 @@ def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
         entry = load_entry(node, context)
     except LoadError as error:
         raise told_of_gpus(advised(error)) from error.__cause__
-    pack = to_body if node.gives_objects else to_bytes
+    bodies = BodyMaker(node.name, to_body if node.gives_objects else to_bytes)
     if node.takes_objects:
-        return ObjectHost(entry, context, pack, ValueReader(node))
-    return Host(entry, context, pack)
+        return ObjectHost(entry, context, bodies, ValueReader(node))
+    return Host(entry, context, bodies)
 
 
 class _CallReader:
@@ -77,11 +79,10 @@ class _CallReader:
 class Host:
     """A loaded node."""
 
-    def __init__(self, entry: Entry, context: Context, pack: Callable[[Any], bytes | Pieces] = to_bytes) -> None:
+    def __init__(self, entry: Entry, context: Context, bodies: BodyMaker) -> None:
         self._entry = entry
         self._context = context
-        self._pack = pack
-        """Makes the body of one item, where nobody asks for JSON."""
+        self._body = bodies.of
         self._pieces = IntermediateResponses(to_bytes, context)
         self._timed: Any = None
         """The metrics that hold ``_time``; handlers may put others in their place."""
@@ -91,7 +92,7 @@ class Host:
         """Call the handler once for the whole batch and return one answer per call, in the same order."""
         try:
             rows = list(map(row_of, calls))
-        except NotJsonError:
+        except MalformedInputError:
             return self._answered_where_read(calls, list(map(row_or_refusal, calls)))
         return self._answered(calls, rows)
 
@@ -125,11 +126,11 @@ class Host:
         else:
             self._record((finished_ns - started_ns) / 1e6)
         if context.is_untouched and pieces.is_empty:  # the usual case
-            pack = self._pack
+            body = self._body
             if len(calls) == 1:
-                return [_plain(calls[0], outputs[0], pack, started_ns, finished_ns)]
+                return [_plain(calls[0], outputs[0], body, started_ns, finished_ns)]
             return [
-                _plain(call, output, pack, started_ns, finished_ns) for call, output in zip(calls, outputs, strict=True)
+                _plain(call, output, body, started_ns, finished_ns) for call, output in zip(calls, outputs, strict=True)
             ]
         answers = [self._answer(call, outputs[at], at) for at, call in enumerate(calls)]
         pieces.begin()
@@ -148,9 +149,9 @@ class Host:
     def _answer(self, call: Call, output: Any, at: int) -> CallAnswer:
         processor = self._context.request_processor[at]
         if at not in self._pieces:
-            return _answer(call, output, processor, self._pack)
+            return _answer(call, output, processor, self._body)
         processor.get_response_headers().pop(STREAM_HEADER, None)
-        return _answer(call, output, processor, self._pack, before=self._pieces.before(at))
+        return _answer(call, output, processor, self._body, before=self._pieces.before(at))
 
     def _called(self, rows: list[dict[str, Any]]) -> tuple[Any, CallError | None]:
         # A handler may raise anything, `sys.exit` included; only the keyboard interrupts of an inline run are ours.
@@ -169,10 +170,8 @@ class Host:
 class ObjectHost(Host):
     """A loaded node whose parents send values; a call whose values cannot be rebuilt here fails alone."""
 
-    def __init__(
-        self, entry: Entry, context: Context, pack: Callable[[Any], bytes | Pieces], reader: ValueReader
-    ) -> None:
-        super().__init__(entry, context, pack)
+    def __init__(self, entry: Entry, context: Context, bodies: BodyMaker, reader: ValueReader) -> None:
+        super().__init__(entry, context, bodies)
         self._reader = reader
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
@@ -182,32 +181,33 @@ class ObjectHost(Host):
 
 
 def _plain(
-    call: Call, output: Any, pack: Callable[[Any], bytes | Pieces], started_ns: int, finished_ns: int
+    call: Call, output: Any, body_of: Callable[[Call, Any], bytes | Pieces], started_ns: int, finished_ns: int
 ) -> CallAnswer:
     try:
-        body = _body(call, output, pack)
+        body = body_of(call, output)
     except UnsupportedOutputError as reason:
         return _failed(call, _unsupported(reason), started_ns, finished_ns)
-    return CallAnswer(call.call_id, OK_STATUS, body, started_ns, finished_ns)
+    answer = CallAnswer(call.call_id, OK_STATUS, body, started_ns, finished_ns)
+    return answer if call.tag is None else _tagged(answer, call)
 
 
-def _body(call: Call, output: Any, pack: Callable[[Any], bytes | Pieces]) -> bytes | Pieces:
-    if call.as_json:
-        return to_json(output)
-    return to_bytes(output) if call.stands_alone else pack(output)
+def _tagged(answer: CallAnswer, call: Call) -> CallAnswer:
+    """Send along what the input calls itself."""
+    answer.headers = {**(answer.headers or {}), TAG: call.tag or ""}
+    return answer
 
 
 def _answer(
     call: Call,
     output: Any,
     processor: RequestProcessor,
-    pack: Callable[[Any], bytes | Pieces],
+    body_of: Callable[[Call, Any], bytes | Pieces],
     *,
     before: bytes = b"",
 ) -> CallAnswer:
     try:
         whole = before + to_bytes(output) if before else output
-        body = _body(call, whole, pack)
+        body = body_of(call, whole)
     except UnsupportedOutputError as reason:
         return _failed(call, _unsupported(reason))
     status = processor.get_response_status_code()
@@ -218,10 +218,11 @@ def _answer(
         phrase = processor.get_response_status_phrase() or _words_of(whole) or f"status {status}"
         return _failed(call, CallError(phrase, status=status, is_final=status in _CLIENT_ERRORS))
     headers = processor.get_response_headers()
-    if not headers:  # the usual case, on the path of every call
+    if not headers and call.tag is None:  # the usual case, on the path of every call
         return CallAnswer(call.call_id, status, body)
     content_type = next((value for key, value in headers.items() if key.lower() == "content-type"), None)
-    return CallAnswer(call.call_id, status, body, content_type=content_type, headers=headers)
+    answer = CallAnswer(call.call_id, status, body, content_type=content_type, headers=headers)
+    return answer if call.tag is None else _tagged(answer, call)
 
 
 def _words_of(output: Any) -> str:

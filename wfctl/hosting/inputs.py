@@ -9,22 +9,22 @@ from typing import Any
 
 from wfctl.engine.call import Call, CallError, Part, Payload
 from wfctl.hosting.failures import UNAVAILABLE
+from wfctl.hosting.malformed import MalformedInputError
 from wfctl.hosting.object_pickles import UnreadableValueError
 from wfctl.hosting.objects import from_body
+from wfctl.hosting.protocols import read_protocol
 from wfctl.plan import NodePlan
 
 _BAD_REQUEST = 400
 
 
-class NotJsonError(Exception):
-    """An input that must be JSON and is none, with the reason."""
-
-
 def row_of(call: Call) -> dict[str, Any]:
-    """Return the row of one request; of parts with one name the last wins. Raises ``NotJsonError``."""
+    """Return the row of one request; of parts with one name the last wins. Raises ``MalformedInputError``."""
     given = call.input
     if type(given) is bytearray:  # the usual case: the output of the only parent, in a worker
         return {"body": given}
+    if call.face and (of_protocol := read_protocol(call)) is not None:
+        return of_protocol
     return {part.name: _value_of(part) for part in call.parts}
 
 
@@ -43,7 +43,7 @@ def row_or_refusal(call: Call) -> dict[str, Any] | CallError:
     """Return the row of one request, or why it is none."""
     try:
         return row_of(call)
-    except NotJsonError as reason:
+    except MalformedInputError as reason:
         return CallError(str(reason), status=_BAD_REQUEST, is_final=True, is_of_input=True)
 
 
@@ -91,7 +91,7 @@ def _value_of(part: Part) -> Any:
             pass
         except ValueError as reason:
             if part.must_be_json:
-                raise NotJsonError(_fault_of(reason)) from reason
+                raise MalformedInputError(_fault_of(reason)) from reason
     return part.body if type(part.body) is bytearray else bytearray(part.body)
 
 

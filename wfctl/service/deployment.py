@@ -8,14 +8,14 @@ is left: worker processes, threads, temporary folders.
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from wfctl.diagnostics.report import Report
-from wfctl.engine.backend import WorkerBackend
+from wfctl.engine.backend import WorkerBackend, WorkerReport
 from wfctl.engine.call import Part
 from wfctl.engine.engine import Engine, open_engine
 from wfctl.engine.inline_limits import inline_limits
@@ -84,8 +84,11 @@ class Deployment:
         inline: bool,
         on_output: OutputSink,
         on_prepared: Callable[[Prepared], None] | None = None,
+        on_ready: Callable[[WorkerReport], None] | None = None,
     ) -> None:
         self._request = request
+        self._on_ready = on_ready or _ignore
+        """Called on the loop for each worker that is ready."""
         self._on_prepared = on_prepared
         """Called in a thread before any worker starts; what it raises ends the opening."""
         self._inline = inline
@@ -108,6 +111,11 @@ class Deployment:
     def nodes(self) -> tuple[str, ...]:
         """Names of the nodes, parents first."""
         return tuple(node.name for node in _open(self._prepared).plan.nodes)
+
+    @property
+    def prepared(self) -> Prepared:
+        """The plan that is followed, and what it was made from."""
+        return _open(self._prepared)
 
     @property
     def report(self) -> Report:
@@ -210,16 +218,27 @@ class Deployment:
         async with AsyncExitStack() as stack:
             backend = _backend(inline=self._inline)
             stack.push_async_callback(backend.close)
-            prepared = await _prepared(self._request)
-            stack.push_async_callback(asyncio.to_thread, prepared.remove)
+            found = await prepared(self._request)
+            stack.push_async_callback(asyncio.to_thread, found.remove)
             if self._on_prepared is not None:
-                await asyncio.to_thread(self._on_prepared, prepared)
+                await asyncio.to_thread(self._on_prepared, found)
             self._engine = await stack.enter_async_context(
-                open_engine(prepared.plan, backend, on_output=self._on_output)
+                open_engine(found.plan, backend, on_output=self._on_output, on_ready=self._on_ready)
             )
-            self._prepared = prepared
+            self._prepared = found
             self._stack = stack.pop_all()
         return self
+
+    async def renew(self, names: Collection[str], prepared: Prepared) -> None:
+        """Go over to another plan of the same graph, in which only these nodes differ.
+
+        Raises ``LoadError`` for one whose code does not load; it goes on with what it has. What was prepared is removed
+        with the deployment, or at once if nothing of it is used.
+        """
+        await self.engine.renew(prepared.plan, names)
+        if self._stack is not None:
+            self._stack.push_async_callback(asyncio.to_thread, prepared.remove)
+        self._prepared = prepared
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -229,7 +248,11 @@ class Deployment:
             await self._stack.aclose()
 
 
-async def _prepared(request: Request) -> Prepared:
+def _ignore(report: WorkerReport) -> None:
+    del report
+
+
+async def prepared(request: Request) -> Prepared:
     """Prepare in a thread: a caller who gives up ends its downloads, waits for it and takes it down."""
     stop = Stop()
     work = asyncio.ensure_future(asyncio.to_thread(prepare, request, stop))

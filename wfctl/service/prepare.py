@@ -25,7 +25,8 @@ from wfctl.plan import CodeUnit, ExecutionPlan, Processors, make_plan
 from wfctl.service.code_units import code_of
 from wfctl.service.origins import Acquired, Terms, acquire_models, acquire_workflow
 from wfctl.service.workplace import Workplace, open_workplace
-from wfctl.spec.model import WorkflowSpec
+from wfctl.spec.model import WorkerSettings, WorkflowSpec
+from wfctl.spec.model_config import ModelConfig
 from wfctl.store.find import Places, facts_for
 from wfctl.store.stop import Stop
 from wfctl.workflow import NodeKind, Workflow, up_to
@@ -43,6 +44,8 @@ class Request:
 
     path: Path | str
     """A spec, a folder, or a ``.war``; a text is the url of a ``.war``."""
+    name: str | None = None
+    """Beats the name that the manifest, the folder or the spec gives the workflow."""
     handler: Path | None = None
     model_store: Path | None = None
     until: str | None = None
@@ -50,6 +53,10 @@ class Request:
     uses_real_ts: bool = False
     """Whether ``import ts`` in handlers finds an installed TorchServe."""
     startup_timeout_s: float = 120.0
+    response_timeout_s: float | None = None
+    """For one batch, where an archive does not say it; ``None`` for as long as the node's own time-outs allow."""
+    queue_size: int | None = None
+    """Calls that may wait for a node, where the spec does not say it."""
     install_requirements: bool = False
     """Whether what models require and this environment lacks is installed into the workplace."""
     terms: Terms = field(default_factory=Terms)
@@ -69,6 +76,12 @@ class Prepared:
     """What the check found short of errors."""
     workplace: Workplace
     """What was unpacked lies here."""
+    defaults: WorkerSettings = field(default_factory=WorkerSettings)
+    """The global settings of the spec."""
+    made_from: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Node name -> the files and folders on this machine that it was made from, the spec aside."""
+    spec_path: Path | None = None
+    """The spec or the archive on this machine that the workflow was read from."""
 
     def remove(self) -> None:
         """Delete what was unpacked; harmless if it is gone already."""
@@ -108,18 +121,48 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
             from wfctl.service.install import with_requirements
 
             code |= with_requirements(code, insides, folder / "requirements", stop)
-        plan = make_plan(
-            workflow,
-            name=read.name,
-            code=code,
-            startup_timeout_s=request.startup_timeout_s,
-            configs={name: inside.config for name, inside in insides.items()},
-            processors=processors,
+        configs = {name: inside.config for name, inside in insides.items()}
+        return Prepared(
+            plan=_plan(request, workflow, name=request.name or read.name, code=code, configs=configs, on=processors),
+            report=report,
+            workplace=workplace,
+            defaults=workflow.defaults,
+            made_from=_made_from(workflow, read, models),
+            spec_path=read.archive or read.spec_path,
         )
-        return Prepared(plan=plan, report=report, workplace=workplace)
     except BaseException:
         workplace.remove()
         raise
+
+
+def _plan(
+    request: Request,
+    workflow: Workflow,
+    *,
+    name: str,
+    code: Mapping[str, CodeUnit],
+    configs: Mapping[str, ModelConfig],
+    on: Processors,
+) -> ExecutionPlan:
+    return make_plan(
+        workflow,
+        name=name,
+        code=code,
+        startup_timeout_s=request.startup_timeout_s,
+        response_timeout_s=request.response_timeout_s,
+        queue_size=request.queue_size,
+        configs=configs,
+        processors=on,
+    )
+
+
+def _made_from(workflow: Workflow, read: ReadSources, models: Mapping[str, Acquired]) -> dict[str, tuple[Path, ...]]:
+    handler = read.handler_path
+    if read.archive is not None:
+        functions: tuple[Path, ...] = (read.archive,)
+    else:
+        functions = tuple(sorted(handler.parent.glob("*.py"))) if handler else ()
+    return {node.name: (models[node.name].path,) if node.name in models else functions for node in workflow}
 
 
 _WORDS_OF_GPUS = ("torch", "gpu", "cuda")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from wfctl import __version__
-from wfctl.errors import FetchError
+from wfctl.errors import FetchError, NotAllowedError
 from wfctl.store.address import Address, follow
 from wfctl.store.fetch_line import Line, open_line
 from wfctl.store.keep import Partial, partial_file
@@ -44,7 +44,7 @@ def refuse_unless_allowed(address: Address, policy: FetchPolicy, *, came_from: A
     if policy.allowed.admits(address):
         return
     whence = "" if came_from is None else f', where "{came_from.shown}" redirects to,'
-    raise FetchError(
+    raise NotAllowedError(
         f'"{address.shown}"{whence} is not fetched: nothing is, unless it is allowed',
         hint=f'allow it with --allow-url "{address.folder}", or download it yourself and give its file name',
     )

@@ -139,10 +139,18 @@ def find_workflow_file(path: Path, store: Path | None) -> Path:
     """
     if store is None or len(path.parts) != 1 or path.name in {"", ".."} or os.path.exists(path):  # noqa: PTH110
         return path
-    inside = store / path
-    if not os.path.exists(inside):  # noqa: PTH110
-        return path
-    if _leads_out(store, path, (store,)):
+    return find_in_store(path.name, store) or path
+
+
+def find_in_store(name: str, store: Path) -> Path | None:
+    """Return what is in a workflow store under a name, ``None`` if nothing is.
+
+    A link that leads out of the store raises ``StoreError``.
+    """
+    inside = store / name
+    if not name or not os.path.exists(inside):  # noqa: PTH110
+        return None
+    if _leads_out(store, Path(name), (store,)):
         raise _link_out(str(inside))
     return inside
 

@@ -147,6 +147,11 @@ class Connection(asyncio.BufferedProtocol):
             self._is_over = True
             self._emit()
 
+    def cut(self) -> None:
+        """Close at once, whatever is at work."""
+        if self._transport is not None:
+            self._transport.abort()
+
     # Requests
 
     def _go_on(self) -> None:

@@ -25,7 +25,17 @@ class RequestError(Exception):
 class Head:
     """A request without its body."""
 
-    __slots__ = ("_fields", "expects_continue", "headers", "keeps_alive", "length", "method", "target", "version")
+    __slots__ = (
+        "_fields",
+        "expects_continue",
+        "headers",
+        "judged",
+        "keeps_alive",
+        "length",
+        "method",
+        "target",
+        "version",
+    )
 
     def __init__(
         self,
@@ -50,6 +60,8 @@ class Head:
         """Whether the client wants to send another request."""
         self.expects_continue = False
         """Whether the client waits for leave to send the body."""
+        self.judged: object = None
+        """What the application made of it before the body came."""
 
     @property
     def sent(self) -> dict[str, str]:

@@ -15,6 +15,11 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _PHRASES = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 _NAME, _VALUE = re.compile(NAME), re.compile(VALUE)
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
+_NOT_KEPT = (
+    b"pragma: no-cache\r\ncache-control: no-cache; no-store, must-revalidate, private\r\n"
+    b"expires: Thu, 01 Jan 1970 00:00:00 UTC\r\n"
+)
+"""As every answer of the original has it, unless the application says for how long one may be kept."""
 _WITHOUT_BODY = frozenset({204, 304})
 _JOINED = 64 * 1024
 """Bodies up to here are copied behind their head: one buffer is cheaper to write than two."""
@@ -31,8 +36,11 @@ def encode_response(response: Response, head: Head | None, *, keeps_alive: bool)
     """
     body, status = response.body, response.status
     begin = _beginning(status, response.content_type, keeps_alive)
-    if response.headers:
-        begin += b"".join([_field(name, value) for name, value in response.headers.items()])
+    fields = response.headers
+    if fields:
+        begin += b"".join([_field(name, value) for name, value in fields.items()])
+    if not any(name.lower() == "cache-control" for name in fields):
+        begin += _NOT_KEPT
     if status in _WITHOUT_BODY:
         return [begin + b"\r\n"]
     begin += b"content-length: %d\r\n\r\n" % len(body)

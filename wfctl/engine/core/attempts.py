@@ -3,7 +3,7 @@
 Invariant: a failed run leaves nothing in any queue. Nothing here looks at a clock; ``now`` is passed in.
 """
 
-from wfctl.engine.call import CallAnswer, CallError, Input, Part
+from wfctl.engine.call import TAG, CallAnswer, CallError, Input, Part
 from wfctl.engine.core.commands import Command, SettleRun, WithdrawCalls
 from wfctl.engine.core.records import Attempt, NodeState, Run, WorkerSlot
 from wfctl.engine.core.state import CoreState
@@ -57,6 +57,8 @@ def succeed(state: CoreState, attempt: Attempt, answer: CallAnswer, now: float, 
     # run would make a cycle of every run, which only the collector could free.
     attempt.input = b""
     del attempt.run
+    if run.face and answer.headers and node.is_entry:
+        run.tag = answer.headers.get(TAG, run.tag)
     if node.leaf_index >= 0 or run.only is not None:
         run.answers[node.leaf_index if run.only is None else 0] = answer
         run.open_leaves -= 1

@@ -72,13 +72,14 @@ def run_submitted(  # noqa: PLR0917 - keywords cost time on the hottest path
     now: float,
     limit_s: float = inf,
     only: NodeState | None = None,
+    face: int = 0,
 ) -> tuple[Run, list[Command]]:
     """Begin a run of the workflow, or of one node of it, or refuse it.
 
     ``turn_ended`` must follow, once for any number of runs.
     """
     state.last_run = number = state.last_run + 1
-    run = Run(number, headers, on_settled, only)
+    run = Run(number, headers, on_settled, only, face)
     commands: list[Command] = []
     refusal = _refusal(state, now, commands)
     if refusal is not None:
@@ -120,12 +121,24 @@ def _refusal(state: CoreState, now: float, commands: list[Command]) -> Overloade
         if node.waiting >= node.queue_size and node.is_entry:
             serve(state, node, now, commands)  # what came in this turn may find workers
         if node.waiting >= node.queue_size:
-            return OverloadedError(
-                f'{node.waiting} calls wait for node "{node.name}"',
-                hint='send less at a time, give the node more workers, or raise "queue-size"',
-                retry_after_s=_retry_after(node),
-            )
+            return _overloaded(node)
     return None
+
+
+def refusal_now(state: CoreState) -> OverloadedError | None:
+    """Return why a run would be refused, if one came now; nothing is done about it."""
+    if state.is_closing:
+        return OverloadedError("the workflow is shutting down")
+    full = (node for node in state.nodes if node.waiting >= node.queue_size)
+    return next((_overloaded(node) for node in full), None)
+
+
+def _overloaded(node: NodeState) -> OverloadedError:
+    return OverloadedError(
+        f'{node.waiting} calls wait for node "{node.name}"',
+        hint='send less at a time, give the node more workers, or raise "queue-size"',
+        retry_after_s=_retry_after(node),
+    )
 
 
 def _retry_after(node: NodeState) -> int:
@@ -304,6 +317,7 @@ def worker_lost(
     if worker is None:
         return commands
     node, calls = worker.node, list(worker.calls.values())
+    node.lost += 1
     if calls and (running is None or running > worker.last_batch):
         running = calls[0].batch_id
     untouched: list[Attempt] = []

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from wfctl.engine.call import Face
 from wfctl.engine.core.records import Attempt, Run
 from wfctl.engine.core.state import CoreState
 from wfctl.errors import InternalError
@@ -36,21 +37,24 @@ class NodeTiming:
 class RunResult:
     """The answer of one run. Hot record: a plain slotted class; timings are computed when asked for."""
 
-    __slots__ = ("_attempts", "body", "content_type", "headers", "status")
+    __slots__ = ("_attempts", "body", "content_type", "headers", "status", "tag")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - keywords cost time on the hottest path
         self,
         body: bytes,
         content_type: str | None,
         status: int,
         headers: Mapping[str, str],
         attempts: list[Attempt | None],
+        tag: str | None = None,
     ) -> None:
         self.body = body
         self.content_type = content_type
         """As the leaf's handler set it; ``None`` if it did not."""
         self.status = status
         self.headers = headers
+        self.tag = tag
+        """What the input calls itself, as JSON, by the protocol that the run was asked in."""
         self._attempts = attempts
 
     @property
@@ -84,7 +88,8 @@ def run_result(state: CoreState, run: Run) -> RunResult:
         answer = run.answers[0]
         if answer is None:
             raise InternalError("a run was settled without an answer")
-        return RunResult(bytes(answer.body), answer.content_type, answer.status, answer.headers or _NONE, run.attempts)
+        headers = answer.headers or _NONE
+        return RunResult(bytes(answer.body), answer.content_type, answer.status, headers, run.attempts, run.tag)
     return _joined(state, run)
 
 
@@ -94,7 +99,10 @@ def _joined(state: CoreState, run: Run) -> RunResult:
     for leaf, answer in zip(state.leaves, run.answers, strict=True):
         if answer is None:
             raise InternalError(f'a run was settled without the answer of leaf "{leaf.name}"')
-        pieces.append(b"%b: %b" % (json.dumps(leaf.name).encode(), bytes(answer.body)))
+        name = b"" if run.face == Face.V2_OF_MANY else b"%b: " % json.dumps(leaf.name).encode()
+        pieces.append(name + bytes(answer.body))
         headers.update(answer.headers or _NONE)
-    body = b"{%b}" % b", ".join(pieces)
-    return RunResult(body, "application/json", 200, headers, run.attempts)
+    body = b", ".join(pieces)
+    if run.face != Face.V2_OF_MANY:  # there they are tensors, each with a name of its own
+        body = b"{%b}" % body
+    return RunResult(body, "application/json", 200, headers, run.attempts, run.tag)

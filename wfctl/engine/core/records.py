@@ -99,6 +99,7 @@ class NodeState:
         "leaf_index",
         "load_error",
         "looks_at",
+        "lost",
         "max_retry_s",
         "max_workers",
         "min_workers",
@@ -181,6 +182,8 @@ class NodeState:
         """When replacements are to be started."""
         self.crashes = 0
         """Workers lost or failed to start since the node last answered."""
+        self.lost = 0
+        """Workers that ended without being told to."""
         self.failed_starts = 0
         """Starts that failed since the last good one."""
         self.grows_after = 0.0
@@ -259,7 +262,9 @@ class Attempt(Call):
         self.input = given
         self.headers = run.headers
         only = run.only
-        self.as_json = node.as_json and only is None
+        self.face = run.face
+        self.tag = None
+        self.as_json = only is None and (node.as_json or (run.face != 0 and node.leaf_index >= 0))
         self.stands_alone = only is not None
         self.run = run
         self.node = node
@@ -302,6 +307,7 @@ class Run:
         "arrived",
         "attempts",
         "error",
+        "face",
         "headers",
         "inboxes",
         "is_settled",
@@ -311,10 +317,16 @@ class Run:
         "only",
         "open_leaves",
         "retries",
+        "tag",
     )
 
     def __init__(
-        self, number: int, headers: Headers, on_settled: "Callable[[Run], None]", only: "NodeState | None" = None
+        self,
+        number: int,
+        headers: Headers,
+        on_settled: "Callable[[Run], None]",
+        only: "NodeState | None" = None,
+        face: int = 0,
     ) -> None:
         self.number = number
         self.headers = headers
@@ -322,6 +334,10 @@ class Run:
         """The engine's own; the core never calls it."""
         self.only = only
         """The one node that is asked, by itself; ``None`` for the whole workflow."""
+        self.face = face
+        """A ``Face``, for its entries and leaves."""
+        self.tag: str | None = None
+        """What the input calls itself, as JSON, by the protocol of its face."""
         self.attempts: list[Attempt | None] = []
         """By node index: the latest attempt, live or done."""
         self.arrived: set[int] | None = None

@@ -1,0 +1,93 @@
+"""``wfctl serve``: workflows over HTTP."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from wfctl.cli.console import say
+from wfctl.cli.discover import find_workflow
+from wfctl.cli.exits import Exit
+from wfctl.cli.fetching import Fetching, fetch_options
+from wfctl.cli.loading import Loading, loading_options
+from wfctl.cli.notice import Notice
+from wfctl.cli.options import complete_workflows
+from wfctl.cli.serve_options import Serving, serve_options
+
+if TYPE_CHECKING:
+    from wfctl.service.options import Options
+    from wfctl.service.wishes import WishMaker
+    from wfctl.web.settings import ServerSettings, Settled
+
+_HELP = """Serve workflows over HTTP, to clients of TorchServe and others.
+
+WORKFLOW is a .war, a spec, a folder or a url; without one it is the workflow of this folder, and with a
+--workflow-store alone none: clients register them.
+
+\b
+  POST /wfpredict/NAME           run a workflow         (inference, 8080)
+  POST /predictions/NAME__NODE   run one node of it     (inference, 8080)
+  GET  /workflows                what there is          (management, 8081)
+  GET  /metrics                  how it goes            (metrics, 8082)
+"""
+
+
+@click.command(
+    help=_HELP,
+    epilog="Exit codes: 0 ended when it was told to, 1 not a sound workflow, 2 usage, 3 did not load, 4 system.",
+)
+@click.argument("workflows", metavar="[WORKFLOW]...", nargs=-1, shell_complete=complete_workflows)
+@serve_options
+@fetch_options
+@loading_options
+def command(*, workflows: tuple[str, ...], serving: Serving, fetching: Fetching, loading: Loading) -> int:
+    """Serve until it is told to end."""
+    from wfctl.cli.serve_run import run
+    from wfctl.service.own_process import only_handing_on
+
+    settled = serving.settled()
+    _tell_notes(settled)
+    wishes = _wish_maker(settled.settings, fetching, loading)
+    wished = [wishes.from_user(path) for path in _paths(workflows, settled.settings, fetching)]
+    with only_handing_on():
+        run(settled.settings, serving, wishes, wished)
+    return Exit.OK
+
+
+def _paths(workflows: tuple[str, ...], settings: "ServerSettings", fetching: Fetching) -> list[Path | str]:
+    from wfctl.service.origins import is_url
+
+    store = fetching.workflow_store or settings.workflow_folder
+    if workflows:
+        return [each if is_url(each) else find_workflow(Path(each), store) for each in workflows]
+    if store is not None:
+        return []
+    return [find_workflow(None)]
+
+
+def _wish_maker(settings: "ServerSettings", fetching: Fetching, loading: Loading) -> "WishMaker":
+    from wfctl.service.options import request_for
+    from wfctl.service.wishes import WishMaker
+
+    told = fetching.arguments(Notice("", sys.stderr))
+    asked = loading.arguments()
+    options = cast(
+        "Options",
+        {
+            **told,
+            **asked,
+            "workflow_store": fetching.workflow_store or settings.workflow_folder,
+            "model_store": settings.model_store,
+            "allowed_urls": (*told["allowed_urls"], *settings.allowed_urls),
+            "install_requirements": asked["install_requirements"] or settings.install_py_dep_per_model,
+            "service_envelope": asked["service_envelope"] or settings.service_envelope,
+        },
+    )
+    return WishMaker(pattern=request_for(Path(), options), response_timeout_s=float(settings.default_response_timeout))
+
+
+def _tell_notes(settled: "Settled") -> None:
+    for note in settled.notes:
+        where = note.variable or f"line {note.line}"
+        say(f"config: {where}: {note.key}: {note.sentence}")

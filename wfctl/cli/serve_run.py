@@ -1,0 +1,128 @@
+"""The life of one server process: listen, load, answer, drain.
+
+Invariant: SIGTERM and Ctrl-C drain, a second one ends at once; whatever happens, no worker is left behind.
+"""
+
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from wfctl.cli.console import answer, say
+from wfctl.engine.backend import WorkerReport
+from wfctl.errors import WfctlError
+from wfctl.service.open_files import raise_open_files
+from wfctl.service.registry import Registry, Wish
+from wfctl.service.wishes import WishMaker
+from wfctl.web.auth import Keys
+from wfctl.web.front_end import FrontEnd, FrontEndOptions, Listening
+from wfctl.web.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from wfctl.cli.serve_options import Serving
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Wish]) -> None:
+    """Serve until a signal comes; raises what keeps the server from starting."""
+    raise_open_files()
+    asyncio.run(_serve(settings, serving, wishes, wished))
+
+
+async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Wish]) -> None:
+    registry = Registry(on_ready=_tell_ready)
+    keys = await asyncio.to_thread(_keys, settings, serving)
+    options = FrontEndOptions(most_connections=serving.max_connections, names=serving.names)
+    front = FrontEnd(settings, registry, wishes, options=options, keys=keys)
+    try:
+        with _told_to_end() as told:
+            listening = await front.listen()
+            _tell_listening(listening)
+            if await _loaded(registry, wished, told):
+                front.site.is_ready = True
+                say("ready")
+                await told.wait()
+            say("draining: what has come is answered; a second signal ends at once")
+    finally:
+        cut = await front.drain(serving.drain_timeout)
+        if cut:
+            say(f"{cut} connections were cut after {serving.drain_timeout:g} s")
+
+
+async def _loaded(registry: Registry, wished: list[Wish], told: asyncio.Event) -> bool:
+    """Load all that was named, side by side; returns whether it was not told to end meanwhile."""
+    loading = asyncio.create_task(_load(registry, wished))
+    ending = asyncio.create_task(told.wait())
+    ending.add_done_callback(lambda _: loading.cancel())
+    try:
+        await loading
+    except asyncio.CancelledError:
+        if not told.is_set():
+            raise
+        return False
+    finally:
+        ending.cancel()
+    return True
+
+
+async def _load(registry: Registry, wished: list[Wish]) -> None:
+    """Load all of them; the first that cannot be loaded ends it, once the others have been given up."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for wish in wished:
+                group.create_task(_registered(registry, wish))
+    except* WfctlError as failures:
+        raise failures.exceptions[0] from None
+
+
+async def _registered(registry: Registry, wish: Wish) -> None:
+    say(f"loading {wish.url}")
+    served = await registry.register(wish)
+    say(f"loaded {served.name}: {len(served.deployment.nodes)} nodes")
+
+
+def _tell_listening(listening: list[Listening]) -> None:
+    """Write what listens where to standard output, for people and for scripts."""
+    for each in listening:
+        answer(f"{'+'.join(role.value for role in each.roles)} {each.address}")
+    sys.stdout.flush()
+
+
+def _tell_ready(workflow: str, report: WorkerReport) -> None:
+    say(f"  {workflow} {report.node}: worker {report.pid} ready after {report.load_s:.2f} s")
+
+
+def _keys(settings: ServerSettings, serving: "Serving") -> Keys | None:
+    """Make keys where they are asked for: always beyond this machine, unless the user says otherwise."""
+    if settings.disable_token_authorization:
+        return None
+    addresses = (settings.inference_address, settings.management_address)
+    if serving.disable_token_auth is None and all(each.is_loopback for each in addresses):
+        return None
+    keys = Keys.create(serving.key_file, lifetime_min=settings.token_expiration_min)
+    say(f'keys are asked for, and stand in "{serving.key_file}"')
+    return keys
+
+
+class _told_to_end:  # noqa: N801 - used as a context manager
+    """Have signals say that the server is to end."""
+
+    def __enter__(self) -> asyncio.Event:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._told = asyncio.Event()
+        for each in _SIGNALS:
+            self._loop.add_signal_handler(each, self._tell)
+        return self._told
+
+    def __exit__(self, *reason: object) -> None:
+        del reason  # the handlers stay: a second signal while it drains ends it at once
+
+    def _tell(self) -> None:
+        if self._told.is_set():
+            for each in _SIGNALS:
+                self._loop.remove_signal_handler(each)
+            if self._task is not None:
+                self._task.cancel()
+        self._told.set()

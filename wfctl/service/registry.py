@@ -1,0 +1,290 @@
+"""The workflows of one server: opened, found, replaced and closed while requests come.
+
+A workflow has a name and one or more versions; one of them is the default. Everything happens on one event loop.
+Invariant: a version that can be found is open and warm, and one that is taken away answers what it has begun: whoever
+finds one and submits in the same turn of the loop is answered.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from wfctl.engine.backend import WorkerReport
+from wfctl.engine.engine import Engine
+from wfctl.errors import WfctlError
+from wfctl.plan import NodePlan
+from wfctl.service.deployment import Deployment, OutputSink, write_output
+from wfctl.service.prepare import Prepared, Request
+
+T = TypeVar("T")
+
+FIRST_VERSION = "1.0"
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
+BETWEEN = "__"
+"""Between workflow and node in the name that a node has as a model."""
+
+
+class UnknownWorkflowError(WfctlError):
+    """There is no workflow of that name."""
+
+    code = "unknown-workflow"
+
+
+class UnknownVersionError(WfctlError):
+    """The workflow has no such version."""
+
+    code = "unknown-version"
+
+
+class UnknownModelError(WfctlError):
+    """No node of any workflow has that name as a model."""
+
+    code = "unknown-model"
+
+
+class TakenError(WfctlError):
+    """The workflow, or that version of it, is there already."""
+
+    code = "already-registered"
+
+
+class InUseError(WfctlError):
+    """The default version is not removed while there are others."""
+
+    code = "default-version"
+
+
+class BadNameError(WfctlError):
+    """A name or a version that none can have."""
+
+    code = "bad-name"
+
+
+@dataclass(slots=True, kw_only=True)
+class Wish:
+    """What is to be opened, and how it is to be known."""
+
+    request: Request
+    url: str
+    """As the caller named it."""
+    version: str | None = None
+    """``None`` for the first one there is."""
+    replaces: bool = False
+    """Whether it takes the place of the version of that name, if there is one."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Served:
+    """One version of a workflow that is open."""
+
+    name: str
+    version: str
+    wish: Wish
+    deployment: Deployment
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When it became ready."""
+    ready_at: dict[int, float] = field(default_factory=dict)
+    """Process of a worker -> when it became ready, seconds since the epoch."""
+
+    @property
+    def engine(self) -> Engine:
+        """What runs it."""
+        return self.deployment.engine
+
+    def node(self, name: str) -> NodePlan:
+        """Return one node; raises ``UnknownModelError``."""
+        for node in self.deployment.prepared.plan.nodes:
+            if node.name == name:
+                return node
+        raise UnknownModelError(f"Model not found: {self.name}{BETWEEN}{name}")
+
+
+class _Family:
+    """The versions of one workflow."""
+
+    def __init__(self, default: str) -> None:
+        self.versions: dict[str, Served] = {}
+        self.default = default
+
+
+OnReady = Callable[[str, WorkerReport], None]
+"""Takes the name of a workflow and a worker of it that is ready."""
+
+
+class Registry:
+    """Opens workflows and finds them again."""
+
+    def __init__(self, *, on_output: OutputSink = write_output, on_ready: OnReady | None = None) -> None:
+        self._families: dict[str, _Family] = {}
+        self._opening: set[tuple[str, str]] = set()
+        """Name and version of what is being opened."""
+        self._on_output = on_output
+        self._on_ready = on_ready
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._scaling: set[asyncio.Task[WfctlError | None]] = set()
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after each change of what is served, or how."""
+
+    def __iter__(self) -> Iterator[Served]:
+        """Yield every version of every workflow, by name and then in the order of opening."""
+        for _, family in sorted(self._families.items()):
+            yield from family.versions.values()
+
+    # Finding
+
+    def find(self, name: str, version: str | None = None) -> Served:
+        """Return a workflow; raises ``UnknownWorkflowError`` or ``UnknownVersionError``."""
+        family = self._family(name)
+        found = family.versions.get(family.default if version is None else version)
+        if found is None:
+            raise UnknownVersionError(f"Workflow version: {version} does not exist for workflow: {name}")
+        return found
+
+    def find_model(self, model: str) -> tuple[Served, NodePlan]:
+        """Return the node that is known as a model by this name; raises ``UnknownModelError``."""
+        at = model.find(BETWEEN, 1)
+        while at > 0:
+            family = self._families.get(model[:at])
+            if family is not None:
+                served = family.versions[family.default]
+                if any(node.name == model[at + len(BETWEEN) :] for node in served.deployment.prepared.plan.nodes):
+                    return served, served.node(model[at + len(BETWEEN) :])
+            at = model.find(BETWEEN, at + 1)
+        raise UnknownModelError(f"Model not found: {model}")
+
+    def versions(self, name: str) -> tuple[Served, ...]:
+        """Return every version of a workflow; raises ``UnknownWorkflowError``."""
+        return tuple(self._family(name).versions.values())
+
+    def defaults(self) -> list[Served]:
+        """Return the default version of every workflow, by name."""
+        return [family.versions[family.default] for _, family in sorted(self._families.items())]
+
+    def is_default(self, served: Served) -> bool:
+        """Whether requests that name no version get this one."""
+        family = self._families.get(served.name)
+        return family is not None and family.default == served.version
+
+    def _family(self, name: str) -> _Family:
+        family = self._families.get(name)
+        if family is None:
+            raise UnknownWorkflowError(f"Workflow not found: {name}")
+        return family
+
+    # Changing
+
+    async def register(self, wish: Wish) -> Served:
+        """Open a workflow and have it found once it is warm.
+
+        Raises ``TakenError``, what ``open_deployment`` raises, and ``BadNameError``.
+        """
+        claims: list[tuple[str, str]] = []
+
+        def claim(prepared: Prepared) -> None:
+            claims.append(self._claim(prepared.plan.workflow_name, wish))
+
+        served: Served | None = None
+        early: list[WorkerReport] = []
+
+        def ready(report: WorkerReport) -> None:
+            if served is None:
+                early.append(report)
+            else:
+                served.ready_at[report.pid] = datetime.now(UTC).timestamp()
+            if self._on_ready is not None:
+                self._on_ready(claims[0][0], report)
+
+        deployment = Deployment(
+            wish.request, inline=False, on_output=self._on_output, on_prepared=claim, on_ready=ready
+        )
+        try:
+            await deployment.__aenter__()
+            name, version = claims[0]
+            served = Served(name=name, version=version, wish=wish, deployment=deployment)
+            served.ready_at = {report.pid: served.since.timestamp() for report in early}
+            self._take_in(served)
+        finally:
+            self._opening.difference_update(claims)
+        return served
+
+    def _claim(self, name: str, wish: Wish) -> tuple[str, str]:
+        """Keep a name and version free for what is being opened; called in a thread."""
+        family = self._families.get(name)
+        usual = family.default if family is not None and wish.replaces else FIRST_VERSION
+        version = usual if wish.version is None else wish.version
+        if not _NAME.fullmatch(name):
+            raise BadNameError(f'"{name}" is no name for a workflow', hint="use letters, digits, _, - and .")
+        if not _VERSION.fullmatch(version):
+            raise BadNameError(f'"{version}" is no version', hint="use letters, digits, _, - and .")
+        claimed = (name, version)
+        is_there = family is not None and (version in family.versions or wish.version is None)
+        if claimed in self._opening or (is_there and not wish.replaces):
+            which = f"Workflow {name}" if wish.version is None else f"Workflow {name} version {version}"
+            raise TakenError(f"{which} is already registered.")
+        self._opening.add(claimed)
+        return claimed
+
+    def _take_in(self, served: Served) -> None:
+        family = self._families.setdefault(served.name, _Family(served.version))
+        before = family.versions.get(served.version)
+        family.versions[served.version] = served
+        if before is not None:
+            self._let_go(before)
+        self.on_change()
+
+    def set_default(self, name: str, version: str) -> None:
+        """Have requests that name no version get this one."""
+        self.find(name, version)
+        self._families[name].default = version
+        self.on_change()
+
+    async def unregister(self, name: str, version: str | None = None) -> None:
+        """Take a workflow away, or one version of it; returns once it has answered what it had begun.
+
+        Raises ``InUseError`` for the default version while there are others.
+        """
+        family = self._family(name)
+        if version is None:
+            going = list(family.versions.values())
+        else:
+            going = [self.find(name, version)]
+            if version == family.default and len(family.versions) > 1:
+                raise InUseError(f"Cannot remove default version: {version} for workflow: {name}")
+        for served in going:
+            del family.versions[served.version]
+        if not family.versions:
+            del self._families[name]
+        self.on_change()
+        await asyncio.gather(*(self._let_go(served) for served in going))
+
+    async def scale(self, served: Served, node: str, least: int, most: int) -> WfctlError | None:
+        """Have a node run with other numbers of workers; returns why one of the new ones did not start."""
+        failure = await served.engine.scale(served.node(node).name, least, most)
+        self.on_change()
+        return failure
+
+    def scale_soon(self, served: Served, node: str, least: int, most: int) -> None:
+        """Do what ``scale`` does, without waiting for the new workers."""
+        work = self.scale(served, served.node(node).name, least, most)
+        task = asyncio.get_running_loop().create_task(work)
+        self._scaling.add(task)
+        task.add_done_callback(self._scaling.discard)
+
+    async def close(self) -> None:
+        """Take every workflow away."""
+        for served in self:
+            self._let_go(served)
+        self._families.clear()
+        while self._leaving:
+            await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    def _let_go(self, served: Served) -> "asyncio.Task[None]":
+        """Close what cannot be found any more, once it has answered."""
+        task = asyncio.get_running_loop().create_task(served.deployment.__aexit__(None, None, None))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+        return task

@@ -1,0 +1,175 @@
+"""One server from its first listening socket to its last answer.
+
+Invariant: it listens before it loads, so that its health can be asked, and is ready only once all is warm; when it has
+stopped, no socket, worker or key file of it is left.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from socket import gethostname
+
+from wfctl.service.registry import Registry
+from wfctl.service.wishes import WishMaker
+from wfctl.web.addresses import Address, Role
+from wfctl.web.app import Endpoints, Front
+from wfctl.web.auth import Keys
+from wfctl.web.guard import Guard, cors_headers
+from wfctl.web.health import Health
+from wfctl.web.inference import Inference
+from wfctl.web.messages import Limits
+from wfctl.web.models import Models
+from wfctl.web.openapi import api_description, model_description_of
+from wfctl.web.patience import Patience
+from wfctl.web.protocol_v2 import ProtocolV2
+from wfctl.web.routes import Api, Endpoint
+from wfctl.web.server import Certificate, Server
+from wfctl.web.settings import ServerSettings
+from wfctl.web.site import Site, Witness
+from wfctl.web.tokens import Tokens
+from wfctl.web.workflows import Workflows
+
+_APIS: Mapping[Role, Api] = {
+    Role.INFERENCE: Api.INFERENCE,
+    Role.MANAGEMENT: Api.MANAGEMENT,
+    Role.METRICS: Api.METRICS,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontEndOptions:
+    """What is said of a server beside the original's settings."""
+
+    patience: Patience = field(default_factory=Patience)
+    most_connections: int = 4096
+    names: tuple[str, ...] = ()
+    """Further names that the server answers to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Something that listens."""
+
+    address: Address
+    roles: tuple[Role, ...]
+
+
+class FrontEnd:
+    """Listens, answers and ends."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        registry: Registry,
+        wishes: WishMaker,
+        *,
+        options: FrontEndOptions,
+        keys: Keys | None = None,
+        witnesses: tuple[Witness, ...] = (),
+    ) -> None:
+        self._settings = settings
+        self._options = options
+        self._keys = keys
+        standing = cors_headers(
+            origin=settings.cors_allowed_origin or "",
+            methods=settings.cors_allowed_methods or "",
+            headers=settings.cors_allowed_headers or "",
+        )
+        self.site = Site(registry=registry, keys=keys, standing=standing, witnesses=witnesses)
+        self._endpoints = _endpoints(self.site, settings, wishes)
+        chain = settings.certificate_file
+        self._server = Server(
+            limits=Limits(body=settings.max_request_size),
+            patience=options.patience,
+            most_connections=options.most_connections,
+            certificate=Certificate(chain=chain, key=settings.private_key_file) if chain else None,
+        )
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """What is done for each endpoint; who serves more adds it here before it listens."""
+        return self._endpoints
+
+    async def listen(self) -> list[Listening]:
+        """Listen everywhere; raises ``ListenError``."""
+        found: list[Listening] = []
+        for address, roles in self._groups().items():
+            front = Front(self.site, self._endpoints, frozenset(_APIS[role] for role in roles), self._guard(address))
+            listening = await self._server.listen(address, front)
+            found += [Listening(address=each, roles=tuple(roles)) for each in listening]
+        return found
+
+    def _groups(self) -> dict[Address, list[Role]]:
+        """Return each address with all that is asked for there; port 0 is one that is free, for each anew."""
+        settings = self._settings
+        wanted = [(settings.inference_address, Role.INFERENCE), (settings.management_address, Role.MANAGEMENT)]
+        if settings.enable_metrics_api:
+            wanted.append((settings.metrics_address, Role.METRICS))
+        groups: dict[Address, list[Role]] = {}
+        for address, role in wanted:
+            groups.setdefault(address, []).append(role)
+        return groups
+
+    def _guard(self, address: Address) -> Guard:
+        origin = self._settings.cors_allowed_origin
+        origins = (origin,) if origin else ()
+        if address.scheme == "unix":
+            return Guard.at_unix_socket(origins=origins)
+        return Guard.at(address.host, machine=gethostname(), names=self._options.names, origins=origins)
+
+    async def drain(self, within_s: float) -> int:
+        """End: answer what has come, take every workflow away; returns how many connections had to be cut."""
+        self.site.is_draining = True
+        cut = await self._server.drain(within_s)
+        if self.site.tasks:
+            await asyncio.wait(self.site.tasks, timeout=within_s)
+        await self.site.registry.close()
+        if self._keys is not None:
+            await asyncio.to_thread(self._keys.remove)
+        return cut
+
+
+def _endpoints(site: Site, settings: ServerSettings, wishes: WishMaker) -> Endpoints:
+    registry = site.registry
+    inference = Inference(registry, most=settings.max_request_size, decodes=settings.decode_input_request)
+    health, protocol = Health(site), ProtocolV2(registry, inference)
+    workflows, models = Workflows(registry, wishes), Models(registry, model_description_of)
+    endpoints = Endpoints()
+    endpoints.runs |= {
+        Endpoint.WORKFLOW_PREDICT: inference.predict_workflow,
+        Endpoint.PREDICTIONS: inference.predict_node,
+        Endpoint.EXPLANATIONS: inference.explain_node,
+        Endpoint.MODEL_INFER: protocol.infer,
+        Endpoint.V1_PREDICT: protocol.predict_v1,
+    }
+    endpoints.looks |= {
+        Endpoint.WORKFLOW_PREDICT: inference.look_at_workflow,
+        Endpoint.PREDICTIONS: inference.look_at_node,
+        Endpoint.EXPLANATIONS: inference.look_at_node,
+        Endpoint.MODEL_INFER: inference.look_at_workflow,
+        Endpoint.V1_PREDICT: inference.look_at_workflow,
+    }
+    endpoints.now |= {
+        Endpoint.PING: health.ping,
+        Endpoint.SERVER_LIVE: health.live,
+        Endpoint.SERVER_READY: health.ready,
+        Endpoint.SERVER_METADATA: health.metadata,
+        Endpoint.MODEL_READY: health.model_ready,
+        Endpoint.MODEL_METADATA: protocol.metadata,
+        Endpoint.V1_MODEL: protocol.ready_v1,
+        Endpoint.API_DESCRIPTION: partial(api_description, site),
+    }
+    endpoints.later |= {
+        Endpoint.WORKFLOWS: workflows.all,
+        Endpoint.WORKFLOW: workflows.one,
+        Endpoint.WORKFLOW_VERSION: workflows.version,
+        Endpoint.WORKFLOW_DEFAULT: workflows.default,
+        Endpoint.WORKFLOW_NODE: workflows.node,
+        Endpoint.MODELS: models.all,
+        Endpoint.MODEL: models.one,
+        Endpoint.MODEL_DEFAULT: models.default,
+    }
+    if site.keys is not None:
+        endpoints.later[Endpoint.TOKEN] = Tokens(site.keys).renew
+    return endpoints
