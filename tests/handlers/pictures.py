@@ -32,9 +32,10 @@ import torch
 class Finds(torch.nn.Module):
     # Two boxes a picture, the second only as sure as the picture is red.
     def forward(self, x):
-        boxes = torch.tensor([[0.0, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0]])
-        labels = torch.tensor([1, 7])
-        return [{"boxes": boxes, "labels": labels, "scores": torch.stack([torch.tensor(0.75), one[0].mean()])} for one in x]
+        boxes = torch.tensor([[0.0, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0]], device=x.device)
+        labels = torch.tensor([1, 7], device=x.device)
+        sure = torch.tensor(0.75, device=x.device)
+        return [{"boxes": boxes, "labels": labels, "scores": torch.stack([sure, one[0].mean()])} for one in x]
 """
 
 

@@ -126,7 +126,12 @@ class Doubler(torch.nn.Module):
 
 
 def test_a_context_of_others_is_enough(tmp_path, model_file, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)  # also where there is one
+    def refuse():
+        raise RuntimeError("no driver here")
+
+    # Also where there is one. Torch that has no CUDA cannot be initialised either, and is asked why.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", refuse)
     made = Doubling()
     context = ForeignContext(tmp_path, modelFile=model_file(MODEL))
     made.initialize(context)

@@ -26,6 +26,8 @@ def program(tmp_path):
     return str(tmp_path / "model.pt2")
 
 
+# Some releases of torch warn once of the buffer that they themselves read the program from.
+@pytest.mark.filterwarnings("ignore:The given buffer is not writable:UserWarning")
 def test_an_exported_program_answers_batches_of_any_size(program):
     model = load_pt2(program, CPU)
     with torch.inference_mode():

@@ -96,6 +96,8 @@ def test_a_class_of_a_library_that_is_not_installed_is_named(tmp_path):
         load_saved(str(tmp_path / "w.pt"))
 
 
+# Python 3.12 and 3.13 warn of how torch itself reads them.
+@pytest.mark.filterwarnings("ignore:Python 3.14 will, by default, filter:DeprecationWarning")
 def test_the_tar_files_of_the_first_releases_are_for_the_trusting(tmp_path, caplog):
     path = tmp_path / "old.pt"
     write_tar(path)

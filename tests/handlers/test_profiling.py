@@ -6,6 +6,9 @@ import torch
 from wfctl.handlers import profiling
 from wfctl.handlers.base_handler import BaseHandler
 
+# Some releases of torch warn once of their own default.
+pytestmark = pytest.mark.filterwarnings("ignore:Warning. Profiler clears events:UserWarning")
+
 
 class Doubling(BaseHandler):
     def preprocess(self, data):

@@ -237,6 +237,8 @@ def test_pieces_are_as_long_as_what_is_written_of_them():
         "meta",
     ],
 )
+# Some releases of torch warn once of every sparse tensor, also of those that they make themselves.
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning")
 def test_a_tensor_of_any_kind_arrives(tensor):
     for found in (sent({"tensor": tensor})["tensor"], sent(tensor)):
         assert (found.dtype, found.shape, found.layout) == (tensor.dtype, tensor.shape, tensor.layout)

@@ -48,6 +48,8 @@ def test_a_tensor_becomes_a_file_that_torch_loads():
     ],
     ids=["gradient", "result", "0-d", "empty", "parameter", "transposed", "sparse"],
 )
+# Some releases of torch warn once of every sparse tensor, also of those that they make themselves.
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning")
 def test_a_tensor_of_any_kind_comes_back_as_it_was(tensor):
     found = torch.load(io.BytesIO(to_bytes(tensor)), weights_only=True)
     assert torch.equal(found.to_dense(), tensor.to_dense())
