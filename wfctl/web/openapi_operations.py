@@ -28,7 +28,7 @@ TAGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What is said of one method of an endpoint; the names are those of the components below."""
+    """What is said of one method of an endpoint; parameters, bodies and answers by the names of their tables."""
 
     key: str
     """What its id begins with."""
