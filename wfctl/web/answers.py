@@ -30,6 +30,9 @@ _TYPES: Mapping[int, str] = {
 }
 _USUAL_TYPE = "InternalServerException"
 
+_NO_VERDICT, _USUAL_FAILURE = 503, "Prediction failed"
+"""What workers say of a handler that raised anything, or answered what is none."""
+
 _KNOWN: Mapping[str, tuple[int, str]] = {
     "unknown-workflow": (404, "WorkflowNotFoundException"),
     "unknown-version": (404, "WorkflowVersionNotFoundException"),
@@ -95,6 +98,19 @@ def failure_response(error: WfctlError) -> Response:
     status, kind = _KNOWN.get(error.code, (400 if error.blame is Blame.USER else 500, _USUAL_TYPE))
     more = {"hint": error.hint} if error.hint and error.blame is Blame.USER else None
     return error_response(status, error.message, kind=kind, more=more)
+
+
+def workflow_failure_response(error: WfctlError) -> Response:
+    """Answer with why a workflow has no answer.
+
+    A handler that gave no verdict of its own is the server's failure (500), in the original's words for a workflow; a
+    node that is asked by itself says what its worker says, 503, as there.
+    """
+    is_plain = type(error) is RunError and error.status == _NO_VERDICT
+    if not is_plain or not isinstance(error, RunError):
+        return failure_response(error)
+    more = "" if error.message == _USUAL_FAILURE else f": {error.message}"
+    return error_response(500, f"Error executing {error.node}{more}", kind=_USUAL_TYPE)
 
 
 def _invalid(report: Report) -> Response:

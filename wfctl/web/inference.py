@@ -13,7 +13,7 @@ from wfctl.engine.core.outcome import RunResult
 from wfctl.engine.core.records import Run
 from wfctl.errors import WfctlError
 from wfctl.service.registry import Registry, Served
-from wfctl.web.answers import JSON, failure_response
+from wfctl.web.answers import JSON, failure_response, workflow_failure_response
 from wfctl.web.asked import Asked, Forget
 from wfctl.web.bodies import parts_of
 from wfctl.web.messages import RequestError, Response
@@ -114,6 +114,7 @@ class Inference:
     ) -> Forget:
         asked.workflow = served.name
         engine, reply = served.engine, asked.reply
+        failed = workflow_failure_response if only is None else failure_response
         headers = with_id(asked.head.sent, asked.request_id)
         if more:
             headers |= more
@@ -122,7 +123,7 @@ class Inference:
             try:
                 result = engine.result(run)
             except WfctlError as error:
-                response = failure_response(error)
+                response = failed(error)
             else:
                 response = answer_of(result, usual_type)
                 if wrap is not None:
