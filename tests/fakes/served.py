@@ -67,7 +67,7 @@ class Served:
         self._reader.start()
         self._read_ports()
         if waits:
-            self.wait_for("ready")
+            self.wait_for("ready: ")
 
     def __enter__(self) -> Self:
         return self

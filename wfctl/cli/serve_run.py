@@ -6,13 +6,16 @@ Invariant: SIGTERM and Ctrl-C drain, a second one ends at once; whatever happens
 import asyncio
 import signal
 import sys
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wfctl.cli.console import answer, say
+from wfctl.cli.console import answer, complain, say
 from wfctl.engine.backend import WorkerReport
 from wfctl.errors import WfctlError
 from wfctl.service.open_files import raise_open_files
 from wfctl.service.registry import Registry, Wish
+from wfctl.service.reload import Reloader
 from wfctl.service.wishes import WishMaker
 from wfctl.web.auth import Keys
 from wfctl.web.front_end import FrontEnd, FrontEndOptions, Listening
@@ -27,10 +30,14 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def run(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Wish]) -> None:
     """Serve until a signal comes; raises what keeps the server from starting."""
     raise_open_files()
-    asyncio.run(_serve(settings, serving, wishes, wished))
+    try:
+        asyncio.run(_serve(settings, serving, wishes, wished))
+    except asyncio.CancelledError:  # a second signal while it drained
+        raise KeyboardInterrupt from None
 
 
 async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Wish]) -> None:
+    began = time.monotonic()
     registry = Registry(on_ready=_tell_ready)
     keys = await asyncio.to_thread(_keys, settings, serving)
     options = FrontEndOptions(most_connections=serving.max_connections, names=serving.names)
@@ -41,8 +48,9 @@ async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker
             _tell_listening(listening)
             if await _loaded(registry, wished, told):
                 front.site.is_ready = True
-                say("ready")
-                await told.wait()
+                count = len(wished)
+                say(f"ready: {count} {'workflow' if count == 1 else 'workflows'} in {time.monotonic() - began:.1f} s")
+                await _watched(registry, told) if serving.reload else await told.wait()
             say("draining: what has come is answered; a second signal ends at once")
     finally:
         cut = await front.drain(serving.drain_timeout)
@@ -64,6 +72,17 @@ async def _loaded(registry: Registry, wished: list[Wish], told: asyncio.Event) -
     finally:
         ending.cancel()
     return True
+
+
+async def _watched(registry: Registry, told: asyncio.Event) -> None:
+    """Load again what changes on disk, until it is told to end."""
+    watch = asyncio.create_task(Reloader(registry, say, complain).run())
+    watch.add_done_callback(lambda _: told.set())  # what ends it unasked is to be told
+    say("watching the files that the workflows are made from")
+    await told.wait()
+    watch.cancel()
+    with suppress(asyncio.CancelledError):
+        await watch
 
 
 async def _load(registry: Registry, wished: list[Wish]) -> None:

@@ -113,6 +113,11 @@ class Deployment:
         return tuple(node.name for node in _open(self._prepared).plan.nodes)
 
     @property
+    def request(self) -> Request:
+        """What was to be opened."""
+        return self._request
+
+    @property
     def prepared(self) -> Prepared:
         """The plan that is followed, and what it was made from."""
         return _open(self._prepared)

@@ -58,6 +58,11 @@ class Address:
         inside = None if found is None or found.version == 4 else found.ipv4_mapped  # noqa: PLR2004
         return found is not None and (inside or found).is_loopback
 
+    @property
+    def is_any_port(self) -> bool:
+        """Whether a port that is free is meant, which is another one each time."""
+        return self.port == 0 and self.scheme != "unix"
+
     def __str__(self) -> str:
         if self.scheme == "unix":
             return f"unix:{self.path}"

@@ -94,21 +94,25 @@ class FrontEnd:
     async def listen(self) -> list[Listening]:
         """Listen everywhere; raises ``ListenError``."""
         found: list[Listening] = []
-        for address, roles in self._groups().items():
+        for address, roles in self._groups():
             front = Front(self.site, self._endpoints, frozenset(_APIS[role] for role in roles), self._guard(address))
             listening = await self._server.listen(address, front)
             found += [Listening(address=each, roles=tuple(roles)) for each in listening]
         return found
 
-    def _groups(self) -> dict[Address, list[Role]]:
+    def _groups(self) -> list[tuple[Address, list[Role]]]:
         """Return each address with all that is asked for there; port 0 is one that is free, for each anew."""
         settings = self._settings
         wanted = [(settings.inference_address, Role.INFERENCE), (settings.management_address, Role.MANAGEMENT)]
         if settings.enable_metrics_api:
             wanted.append((settings.metrics_address, Role.METRICS))
-        groups: dict[Address, list[Role]] = {}
+        groups: list[tuple[Address, list[Role]]] = []
         for address, role in wanted:
-            groups.setdefault(address, []).append(role)
+            same = next((roles for other, roles in groups if other == address and not address.is_any_port), None)
+            if same is None:
+                groups.append((address, [role]))
+            else:
+                same.append(role)
         return groups
 
     def _guard(self, address: Address) -> Guard:
