@@ -80,7 +80,7 @@ class Served:
             line = self.process.stdout.readline()
             if not line:
                 self.process.wait(30)
-                self._reader.join(30)
+                self.stop()
                 raise AssertionError(f"it ended ({self.process.returncode}): {self.lines}")
             found = _LISTENS.fullmatch(line.strip())
             for role in found[1].split("+") if found else ():

@@ -17,7 +17,6 @@ from wfctl.cli.console import answer, say, terminal_width
 from wfctl.cli.discover import HANDLER_RULE, find_workflow
 from wfctl.cli.exits import Exit
 from wfctl.cli.options import colour_choice, complete_workflows, workflow_store_option
-from wfctl.cli.replace_file import replace_file
 from wfctl.cli.reporters.summary import counted
 from wfctl.cli.stdin import STDIN, read_stdin_sources
 from wfctl.diagnostics.model import Severity
@@ -25,6 +24,7 @@ from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.render.build import draw
 from wfctl.render.formats import ENDINGS, Form, Paper, form_for, render
 from wfctl.render.model import Drawing
+from wfctl.replace_file import replace_file
 
 _PIPE_WIDTH = 100
 _BOX_CHARACTERS = "┏╭▼▶┄…"

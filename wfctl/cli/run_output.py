@@ -16,8 +16,8 @@ import click
 
 from wfctl.cli.console import OutputError, say, say_styled, writing_the_answer
 from wfctl.cli.printable import printable
-from wfctl.cli.replace_file import replace_file
 from wfctl.errors import UnreadableInputError, WfctlError
+from wfctl.replace_file import replace_file
 from wfctl.service.answer import Answer
 
 if TYPE_CHECKING:

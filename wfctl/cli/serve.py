@@ -17,6 +17,7 @@ from wfctl.cli.serve_options import Serving, serve_options
 
 if TYPE_CHECKING:
     from wfctl.service.options import Options
+    from wfctl.service.snapshot import Restored
     from wfctl.service.wishes import WishMaker
     from wfctl.web.settings import ServerSettings, Settled
 
@@ -45,14 +46,32 @@ def command(*, workflows: tuple[str, ...], serving: Serving, fetching: Fetching,
     """Serve until it is told to end."""
     from wfctl.cli.serve_run import run
     from wfctl.service.own_process import only_handing_on
+    from wfctl.service.snapshot import Restored
 
     settled = serving.settled()
     _tell_notes(settled)
     wishes = _wish_maker(settled.settings, fetching, loading)
-    wished = [wishes.from_user(path) for path in _paths(workflows, settled.settings, fetching)]
+    restored = _restored(serving, wishes)
+    if restored is None or workflows:
+        paths = _paths(workflows, settled.settings, fetching)
+        restored = [*(restored or []), *(Restored(wish=wishes.from_user(path)) for path in paths)]
     with only_handing_on():
-        run(settled.settings, serving, wishes, wished)
+        run(settled.settings, serving, wishes, restored)
     return Exit.OK
+
+
+def _restored(serving: Serving, wishes: "WishMaker") -> "list[Restored] | None":
+    """Return what the last server served, ``None`` if that is not asked for or there was none."""
+    from wfctl.service.snapshot import read_snapshot
+
+    if not serving.restore:
+        return None
+    if serving.state is None:
+        raise click.UsageError("--restore reads the file of --state, and none is named")
+    if not serving.state.exists():
+        say(f'"{serving.state}" is not there: nothing is restored')
+        return None
+    return read_snapshot(serving.state, wishes)
 
 
 def _paths(workflows: tuple[str, ...], settings: "ServerSettings", fetching: Fetching) -> list[Path | str]:

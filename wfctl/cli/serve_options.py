@@ -36,6 +36,8 @@ class Serving:
     names: tuple[str, ...]
     max_connections: int
     drain_timeout: float
+    state: Path | None
+    restore: bool
     reload: bool
 
     def settled(self) -> "Settled":
@@ -130,6 +132,10 @@ serve_options = gathered(
         show_default=True,
         help="For the answers to what had come before it is ended.",
     ),
+    click.option(
+        "--state", type=_FILE, metavar="FILE", help="Write what is served to FILE after each change, for --restore."
+    ),
+    click.option("--restore", is_flag=True, help="Begin with what the file of --state says, if it is there."),
     click.option("--reload", is_flag=True, help="For development: load again what changes on disk."),
 )
 """Adds what ``wfctl serve`` must be told; it gets all of it as ``serving``."""

@@ -14,8 +14,9 @@ from wfctl.cli.console import answer, complain, say
 from wfctl.engine.backend import WorkerReport
 from wfctl.errors import WfctlError
 from wfctl.service.open_files import raise_open_files
-from wfctl.service.registry import Registry, Wish
+from wfctl.service.registry import Registry
 from wfctl.service.reload import Reloader
+from wfctl.service.snapshot import Restored, Snapshot, restore
 from wfctl.service.wishes import WishMaker
 from wfctl.web.auth import Keys
 from wfctl.web.front_end import FrontEnd, FrontEndOptions, Listening
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def run(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Wish]) -> None:
+def run(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Restored]) -> None:
     """Serve until a signal comes; raises what keeps the server from starting."""
     raise_open_files()
     try:
@@ -36,7 +37,7 @@ def run(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished:
         raise KeyboardInterrupt from None
 
 
-async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Wish]) -> None:
+async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Restored]) -> None:
     began = time.monotonic()
     registry = Registry(on_ready=_tell_ready)
     keys = await asyncio.to_thread(_keys, settings, serving)
@@ -48,17 +49,21 @@ async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker
             _tell_listening(listening)
             if await _loaded(registry, wished, told):
                 front.site.is_ready = True
+                if serving.state is not None:
+                    registry.on_change = Snapshot(serving.state, registry).write
+                    await registry.on_change()
                 count = len(wished)
                 say(f"ready: {count} {'workflow' if count == 1 else 'workflows'} in {time.monotonic() - began:.1f} s")
                 await _watched(registry, told) if serving.reload else await told.wait()
             say("draining: what has come is answered; a second signal ends at once")
     finally:
+        registry.on_change = _unchanged
         cut = await front.drain(serving.drain_timeout)
         if cut:
             say(f"{cut} connections were cut after {serving.drain_timeout:g} s")
 
 
-async def _loaded(registry: Registry, wished: list[Wish], told: asyncio.Event) -> bool:
+async def _loaded(registry: Registry, wished: list[Restored], told: asyncio.Event) -> bool:
     """Load all that was named, side by side; returns whether it was not told to end meanwhile."""
     loading = asyncio.create_task(_load(registry, wished))
     ending = asyncio.create_task(told.wait())
@@ -74,6 +79,10 @@ async def _loaded(registry: Registry, wished: list[Wish], told: asyncio.Event) -
     return True
 
 
+async def _unchanged() -> None:
+    """What ends with the server is no change of what it serves."""
+
+
 async def _watched(registry: Registry, told: asyncio.Event) -> None:
     """Load again what changes on disk, until it is told to end."""
     watch = asyncio.create_task(Reloader(registry, say, complain).run())
@@ -85,7 +94,7 @@ async def _watched(registry: Registry, told: asyncio.Event) -> None:
         await watch
 
 
-async def _load(registry: Registry, wished: list[Wish]) -> None:
+async def _load(registry: Registry, wished: list[Restored]) -> None:
     """Load all of them; the first that cannot be loaded ends it, once the others have been given up."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -95,9 +104,9 @@ async def _load(registry: Registry, wished: list[Wish]) -> None:
         raise failures.exceptions[0] from None
 
 
-async def _registered(registry: Registry, wish: Wish) -> None:
-    say(f"loading {wish.url}")
-    served = await registry.register(wish)
+async def _registered(registry: Registry, wished: Restored) -> None:
+    say(f"loading {wished.wish.url}")
+    served = await restore(registry, wished)
     say(f"loaded {served.name}: {len(served.deployment.nodes)} nodes")
 
 

@@ -234,8 +234,8 @@ class Engine:
         Waits for those that are missing, and returns why one of them did not start.
         """
         scaled = self._state.by_name[node]
-        failures = await self._starts.begun_by(
-            lambda: self._react(changes.scaled, scaled, least, most, self._loop.time())
+        failures = await self._starts.of_node(
+            node, lambda: self._react(changes.scaled, scaled, least, most, self._loop.time())
         )
         return failures[0] if failures else None
 
@@ -248,8 +248,8 @@ class Engine:
         before = self._plan
         for name in names:
             self._backend.follow(plan)
-            failures = await self._starts.begun_by(
-                partial(self._react, changes.code_changed, self._state.by_name[name])
+            failures = await self._starts.of_node(
+                name, partial(self._react, changes.code_changed, self._state.by_name[name])
             )
             if failures:
                 self._backend.follow(before)

@@ -33,7 +33,8 @@ class Starts:
         self._backend = backend
         self._listener = listener
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[WfctlError | None]] = set()
+        self._tasks: dict[asyncio.Task[WfctlError | None], str] = {}
+        """What starts, and for which node."""
         self._opened: asyncio.Future[None] | None = None
         """Waited for while the first workers start."""
 
@@ -44,17 +45,17 @@ class Starts:
         await self._opened
         self._opened = None
 
-    async def begun_by(self, begin: Callable[[], None]) -> list[WfctlError]:
-        """Do something, and wait for the workers that it starts; returns why some failed."""
-        before = set(self._tasks)
+    async def of_node(self, node: str, begin: Callable[[], None]) -> list[WfctlError]:
+        """Do something, and wait for all workers of a node that start then; returns why some failed."""
         begin()
-        ended = await asyncio.gather(*(self._tasks - before), return_exceptions=True)
+        starting = [task for task, its in self._tasks.items() if its == node]
+        ended = await asyncio.gather(*starting, return_exceptions=True)
         return [each for each in ended if isinstance(each, WfctlError)]
 
     def start(self, node: str, worker: WorkerId) -> None:
         """Start one worker."""
         task = self._loop.create_task(self._started(node, worker))
-        self._tasks.add(task)
+        self._tasks[task] = node
         task.add_done_callback(self._ended)
 
     async def give_up(self) -> None:
@@ -83,7 +84,7 @@ class Starts:
         return WorkerError(f'node "{node}" was not ready after {limit:g} s', hint=f"give it more time ({more})")
 
     def _ended(self, task: "asyncio.Task[WfctlError | None]") -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         error = None if task.cancelled() else task.exception()
         opened = self._opened
         if opened is None or opened.done():

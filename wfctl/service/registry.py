@@ -7,7 +7,7 @@ finds one and submits in the same turn of the loop is answered.
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -111,6 +111,10 @@ class _Family:
         self.default = default
 
 
+async def _unchanged() -> None:
+    """Nobody is to be told."""
+
+
 OnReady = Callable[[str, WorkerReport], None]
 """Takes the name of a workflow and a worker of it that is ready."""
 
@@ -126,8 +130,8 @@ class Registry:
         self._on_ready = on_ready
         self._leaving: set[asyncio.Task[None]] = set()
         self._scaling: set[asyncio.Task[WfctlError | None]] = set()
-        self.on_change: Callable[[], None] = lambda: None
-        """Called after each change of what is served, or how."""
+        self.on_change: Callable[[], Awaitable[None]] = _unchanged
+        """Awaited after each change of what is served, or how, before whoever asked for it is answered."""
 
     def __iter__(self) -> Iterator[Served]:
         """Yield every version of every workflow, by name and then in the order of opening."""
@@ -209,6 +213,7 @@ class Registry:
             self._take_in(served)
         finally:
             self._opening.difference_update(claims)
+        await self.on_change()
         return served
 
     def _claim(self, name: str, wish: Wish) -> tuple[str, str]:
@@ -234,13 +239,12 @@ class Registry:
         family.versions[served.version] = served
         if before is not None:
             self._let_go(before)
-        self.on_change()
 
-    def set_default(self, name: str, version: str) -> None:
+    async def set_default(self, name: str, version: str) -> None:
         """Have requests that name no version get this one."""
         self.find(name, version)
         self._families[name].default = version
-        self.on_change()
+        await self.on_change()
 
     async def unregister(self, name: str, version: str | None = None) -> None:
         """Take a workflow away, or one version of it; returns once it has answered what it had begun.
@@ -258,13 +262,14 @@ class Registry:
             del family.versions[served.version]
         if not family.versions:
             del self._families[name]
-        self.on_change()
-        await asyncio.gather(*(self._let_go(served) for served in going))
+        leaving = [self._let_go(served) for served in going]
+        await self.on_change()
+        await asyncio.gather(*leaving)
 
     async def scale(self, served: Served, node: str, least: int, most: int) -> WfctlError | None:
         """Have a node run with other numbers of workers; returns why one of the new ones did not start."""
         failure = await served.engine.scale(served.node(node).name, least, most)
-        self.on_change()
+        await self.on_change()
         return failure
 
     def scale_soon(self, served: Served, node: str, least: int, most: int) -> None:

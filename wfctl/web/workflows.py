@@ -54,7 +54,7 @@ class Workflows:
     async def default(self, asked: Asked) -> Response:
         """Have requests that name no version get this one."""
         name, version = asked.names["workflow"], asked.names["version"]
-        self._registry.set_default(name, version)
+        await self._registry.set_default(name, version)
         return status_response(f'Default version successfully updated for workflow "{name}" to "{version}"')
 
     async def node(self, asked: Asked) -> Response:

@@ -12,14 +12,17 @@ from pathlib import Path
 from wfctl.errors import UnreadableInputError
 
 
-def replace_file(target: Path, content: bytes) -> None:
-    """Write ``content`` to a temporary file beside ``target``, then move it there."""
+def replace_file(target: Path, content: bytes, *, is_durable: bool = False) -> None:
+    """Write ``content`` to a temporary file beside ``target``, then move it there.
+
+    With ``is_durable`` it is on the disk when this returns.
+    """
     if _is_special(target):
         _write_into(target, content)
     else:
         # Messages name a plain target as the user wrote it.
         is_link = os.path.islink(target)  # noqa: PTH114 - Path.is_symlink raises for a name that is too long
-        _replace(Path(os.path.realpath(target)) if is_link else target, content)
+        _replace(Path(os.path.realpath(target)) if is_link else target, content, is_durable)
 
 
 def _is_special(target: Path) -> bool:
@@ -40,7 +43,7 @@ def _write_into(target: Path, content: bytes) -> None:
         raise UnreadableInputError(f'cannot write "{target}": {failure.strerror}') from failure
 
 
-def _replace(target: Path, content: bytes) -> None:
+def _replace(target: Path, content: bytes, is_durable: bool) -> None:
     try:
         number, name = tempfile.mkstemp(prefix=f".{target.name[:64]}.", dir=target.parent)
     except OSError as failure:
@@ -49,14 +52,27 @@ def _replace(target: Path, content: bytes) -> None:
     try:
         with os.fdopen(number, "wb") as file:
             file.write(content)
+            if is_durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.chmod(_mode(target))
         temporary.replace(target)
+        if is_durable:
+            _sync_folder(target.parent)
     except OSError as failure:
         temporary.unlink(missing_ok=True)
         raise UnreadableInputError(f'cannot write "{target}": {failure.strerror}') from failure
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _mode(target: Path) -> int:

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from wfctl.cli.replace_file import replace_file
+from wfctl.replace_file import replace_file
 
 
 def test_a_file_is_replaced_and_keeps_its_rights(tmp_path):
