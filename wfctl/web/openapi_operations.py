@@ -15,7 +15,7 @@ Runs workflows of models: graphs in which the output of one node is the input of
 * Operations tagged `inference` and `protocol` listen at the inference address, `management` and `metrics` at their own.
 * Every answer has an `x-request-id`: the client's own, or a new one.
 * What was refused or failed is told as an `Error`.
-* Bodies may be compressed with `content-encoding: gzip`.
+* Inputs of runs may be compressed with `content-encoding: gzip`.
 * Web pages of other servers, and requests to a host that is not this one, are refused (403)."""
 
 TAGS: Mapping[str, str] = {
