@@ -23,7 +23,7 @@ from wfctl.web.auth import Keys
 from wfctl.web.describe import model_description, workflow_description
 from wfctl.web.health import Health
 from wfctl.web.inference import deadline_of
-from wfctl.web.messages import Head
+from wfctl.web.messages import Fields, Head
 from wfctl.web.openapi import api_description, model_description_of
 from wfctl.web.openapi_operations import OPERATIONS
 from wfctl.web.parameters import Parameters, page_of
@@ -59,7 +59,7 @@ class Registered:
 
 
 def asked_with(**headers: str) -> Asked:
-    return Asked(Head("GET", "/api-description", 1, headers), "1", 0.0)
+    return Asked(Head("GET", "/api-description", 1, Fields(headers)), "1", 0.0)
 
 
 def document_of(*workflows: tuple[str, str, str], keys: Keys | None = None, **headers: str):

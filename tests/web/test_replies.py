@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfctl.web.messages import Head, Response
+from wfctl.web.messages import Fields, Head, Response
 from wfctl.web.replies import UnsafeFieldError, encode_response
 
 
 def written(response: Response, method: str = "GET", *, keeps_alive: bool = True) -> bytes:
-    return b"".join(encode_response(response, Head(method, "/", 1, {}), keeps_alive=keeps_alive))
+    return b"".join(encode_response(response, Head(method, "/", 1, Fields({})), keeps_alive=keeps_alive))
 
 
 def read_by_h11(data: bytes, method: str = "GET") -> tuple[int, dict[str, str], bytes]:

@@ -277,6 +277,11 @@ def test_tensors_of_several_leaves_have_the_leafs_name_before_theirs(server):
         (json.dumps({"inputs": [tensor("x", [1], [1], "COMPLEX")]}), "COMPLEX"),
         (json.dumps({"inputs": [tensor("x", ["a"], [1])]}), "INT64"),
         (json.dumps({"inputs": [tensor("x", [1], [-1])]}), "shape"),
+        (json.dumps({"inputs": [tensor("x", [], [2**31 - 1, 0], "FP32")]}), "shape"),
+        (json.dumps({"inputs": [tensor("x", [1.5], [1])]}), "1.5 is no INT64"),
+        (json.dumps({"inputs": [tensor("x", [-1], [1], "UINT8")]}), "-1 is no UINT8"),
+        (json.dumps({"inputs": [tensor("x", [1], [1]), tensor("x", [2], [1])]}), "two tensors"),
+        (json.dumps({"id": 5, "inputs": [tensor("x", [1], [1])]}), "id"),
         ('{"inputs": ' + "[" * 5000 + "]" * 5000 + "}", "no JSON"),
     ],
 )
@@ -284,6 +289,24 @@ def test_a_request_that_is_none_of_the_protocol_is_a_400_that_says_why(server, b
     answer = server.ask("POST", "/v2/models/double/infer", body)
     assert answer.status == 400, answer
     assert reason in answer.json["message"]
+    assert answer.json["type"] == "BadRequestException"
+
+
+def test_an_empty_tensor_is_one(server):
+    rows = infer(server, "told", tensor("x", [], [2, 0])).json["outputs"]
+    assert json.loads(next(each for each in rows if each["name"] == "row")["data"][0])["x"] == [[], []]
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "TRACE"])
+def test_any_method_runs_a_workflow_but_those_that_mean_something_else(server, method):
+    with socket.create_connection(("127.0.0.1", server.ports["inference"])) as client:
+        client.sendall(f"{method} /wfpredict/told HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert client.recv(65536).startswith(b"HTTP/1.1 405 ")
+
+
+def test_a_node_has_the_version_of_its_archive_and_no_other(server):
+    answer = server.ask("POST", "/predictions/told__told/9.9", "x")
+    assert (answer.status, answer.json["type"]) == (404, "ModelVersionNotFoundException")
 
 
 def test_the_protocol_says_of_the_server_and_of_workflows_what_they_are(server):

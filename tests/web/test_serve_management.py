@@ -1,5 +1,6 @@
 """Workflows that are managed while they are used: scaled, updated, versioned, taken away, restored."""
 
+import gzip
 import hashlib
 import json
 import signal
@@ -72,6 +73,7 @@ def test_the_models_route_scales_too_and_does_not_wait_unless_it_is_told(server)
         ("min_worker=0&max_worker=0", "max_worker"),
         ("min_worker=-1", "min_worker"),
         ("min_worker=many", "min_worker"),
+        ("min_worker=999999999", "min_worker"),
         ("min_worker=1&synchronous=perhaps", "synchronous"),
     ],
 )
@@ -124,6 +126,29 @@ def test_ten_thousand_requests_go_across_a_switch_of_versions_and_none_fails(ser
     assert set(hammer.answers) == {(200, b"one"), (200, b"two")}
     assert not hammer.broken
     assert hammer.count > 10_000
+
+
+def test_an_update_without_a_url_opens_again_what_there_is(server, store):
+    (store / "plain").mkdir()
+    (store / "plain" / "workflow.yaml").write_text(SPEC)
+    (store / "plain" / "handler.py").write_text(answering("before"))
+    with Served(store, "plain", "--workflow-store", store) as other:
+        (store / "plain" / "handler.py").write_text(answering("after"))
+        assert other.manage("PUT", "/workflows/plain").status == 200
+        assert other.ask("POST", "/wfpredict/plain", "x").body == b"after"
+
+
+@pytest.mark.parametrize("version", ["all", "nodes", "..", "a b", "x" * 65])
+def test_what_cannot_stand_in_a_path_is_no_version(server, version):
+    path = "/workflows?url=flow2.war&workflow_name=flow&version=" + version.replace(" ", "%20")
+    assert server.manage("POST", path).status == 400
+
+
+def test_parameters_may_be_compressed_and_are_not_without_end(server):
+    fields = {"Content_Type": "application/json", "Content_Encoding": "gzip"}
+    told = gzip.compress(b'{"url": "flow2.war"}', mtime=0)
+    assert server.manage("POST", "/workflows", told, **fields).status == 200
+    assert server.manage("POST", "/workflows", gzip.compress(bytes(10**6), mtime=0), **fields).status == 413
 
 
 def test_versions_stand_side_by_side(server):

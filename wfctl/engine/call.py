@@ -84,7 +84,7 @@ class Headers:
     def __init__(self, mapping: Mapping[str, str] | None, text: bytes | bytearray | None = None) -> None:
         """Take name -> value, or the text that another of this kind made of it."""
         self._mapping = mapping
-        self.text = _written_headers(mapping or {}) if text is None else text
+        self.text = write_headers(mapping or {}) if text is None else text
         """The headers as they travel; nothing at all where there are none."""
 
     @property
@@ -108,10 +108,12 @@ REQUEST_ID = "x-request-id"
 TAG = ":tag"
 """Among the headers of an entry's answer: what the input calls itself, as JSON; no field of HTTP is called so."""
 _BETWEEN = "\0"
+_BETWEEN_BYTES = b"\0"
 _PLAIN = b"="
 
 
-def _written_headers(headers: Mapping[str, str]) -> bytes:
+def write_headers(headers: Mapping[str, str]) -> bytes:
+    """Return headers as they travel."""
     if not headers:
         return b""
     # A quarter of the time that JSON takes, and every request has some. Names and values of HTTP hold no zero.
@@ -119,6 +121,13 @@ def _written_headers(headers: Mapping[str, str]) -> bytes:
     if joined.count(_BETWEEN) == 2 * len(headers) - 1:
         return _PLAIN + joined.encode("utf-8", "surrogatepass")
     return json.dumps(dict(headers)).encode("ascii")
+
+
+def with_header(text: bytes, name: str, value: str) -> bytes:
+    """Return what ``write_headers`` made of other headers with one more, which is none of theirs."""
+    if not text.startswith(_PLAIN):
+        return write_headers({**_read_headers(text), name: value})
+    return b"%b%b%b%b%b" % (text, _BETWEEN_BYTES, name.encode("ascii"), _BETWEEN_BYTES, value.encode("ascii"))
 
 
 def _read_headers(text: bytes) -> dict[str, str]:

@@ -162,7 +162,7 @@ class Engine:
     def submit(
         self,
         parts: Sequence[Part],
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | Headers,
         on_settled: Callable[[Run], None],
         *,
         deadline_s: float | None = None,
@@ -178,13 +178,14 @@ class Engine:
             self.raise_broken()
         if not self._is_open:
             raise OverloadedError("the workflow is shut down")
-        sent = Headers(headers) if headers else NO_HEADERS
+        if not isinstance(headers, Headers):
+            headers = Headers(headers) if headers else NO_HEADERS
         limit_s = inf if deadline_s is None else deadline_s
         try:
             asked = None if only is None else self._state.by_name[only]
             now = self._loop.time()
             run, commands = events.run_submitted(
-                self._state, parts, sent, on_settled, now, limit_s, asked, self._face(face)
+                self._state, parts, headers, on_settled, now, limit_s, asked, self._face(face)
             )
             if commands:
                 self._carry_out(commands)

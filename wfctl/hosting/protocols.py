@@ -19,6 +19,7 @@ _NUMBERS = frozenset(
     {"BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "BF16", "FP32", "FP64"}
 )
 _DEEPEST = 32
+_MOST_EMPTY = 10_000
 _TENSOR_KEYS = ("name", "shape", "datatype", "data")
 
 
@@ -46,9 +47,16 @@ def _row_of(told: dict[str, Any], call: Call) -> dict[str, Any]:
     tensors = told.get("inputs")
     if not isinstance(tensors, list) or not tensors:
         raise MalformedInputError('the request has no "inputs": a list of tensors is meant')
-    if isinstance(told.get("id"), str):
+    if "id" in told:
+        if not isinstance(told["id"], str):
+            raise MalformedInputError("the id of the request is no text")
         call.tag = json.dumps(told["id"])
-    row = dict(_named_value(at, tensor) for at, tensor in enumerate(tensors))
+    row: dict[str, Any] = {}
+    for at, tensor in enumerate(tensors):
+        name, value = _named_value(at, tensor)
+        if name in row:
+            raise MalformedInputError(f'inputs[{at}]: there are two tensors "{name[:40]}"')
+        row[name] = value
     if len(row) == 1:
         row.setdefault(_BODY, next(iter(row.values())))
     return row
@@ -78,17 +86,26 @@ def _named_value(at: int, tensor: Any) -> tuple[str, Any]:
 
 
 def _is_shape(shape: Any) -> bool:
+    """Whether it is a list of sizes; of lists that are empty there may not be more than anybody could send."""
     return (
         isinstance(shape, list)
         and len(shape) <= _DEEPEST
-        and all(type(size) is int and 0 <= size < 2**31 for size in shape)
+        and all(type(size) is int and size >= 0 for size in shape)
+        and (0 not in shape or prod(max(size, 1) for size in shape) <= _MOST_EMPTY)
     )
 
 
 def _refuse_wrong(flat: list[Any], datatype: str, where: str) -> None:
-    wanted: tuple[type, ...] = {_BYTES: (str,), "BOOL": (bool, int)}.get(datatype, (int, float))
+    wanted: tuple[type, ...] = (int,)
+    if datatype == _BYTES:
+        wanted = (str,)
+    elif datatype == "BOOL":
+        wanted = (bool, int)
+    elif "FP" in datatype or datatype == "BF16":
+        wanted = (int, float)
+    least = 0 if datatype.startswith("UINT") else None
     for value in flat:
-        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+        if type(value) not in wanted or (least is not None and value < least):
             raise MalformedInputError(f"{where}: {json.dumps(value)[:40]} is no {datatype}")
 
 

@@ -24,6 +24,8 @@ T = TypeVar("T")
 FIRST_VERSION = "1.0"
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
+_RESERVED = frozenset({"all", "nodes"})
+"""Words that stand in the place of a version in paths."""
 BETWEEN = "__"
 """Between workflow and node in the name that a node has as a model."""
 
@@ -44,6 +46,12 @@ class UnknownModelError(WfctlError):
     """No node of any workflow has that name as a model."""
 
     code = "unknown-model"
+
+
+class UnknownModelVersionError(UnknownModelError):
+    """The node has another version as a model."""
+
+    code = "unknown-model-version"
 
 
 class TakenError(WfctlError):
@@ -160,6 +168,13 @@ class Registry:
             at = model.find(BETWEEN, at + 1)
         raise UnknownModelError(f"Model not found: {model}")
 
+    def find_model_version(self, model: str, version: str | None) -> tuple[Served, NodePlan]:
+        """Return a node as ``find_model`` does; raises ``UnknownModelVersionError`` for a version that it has not."""
+        served, node = self.find_model(model)
+        if version is not None and version != node.code.version:
+            raise UnknownModelVersionError(f"Model version: {version} does not exist for model: {model}")
+        return served, node
+
     def versions(self, name: str) -> tuple[Served, ...]:
         """Return every version of a workflow; raises ``UnknownWorkflowError``."""
         return tuple(self._family(name).versions.values())
@@ -223,8 +238,8 @@ class Registry:
         version = usual if wish.version is None else wish.version
         if not _NAME.fullmatch(name):
             raise BadNameError(f'"{name}" is no name for a workflow', hint="use letters, digits, _, - and .")
-        if not _VERSION.fullmatch(version):
-            raise BadNameError(f'"{version}" is no version', hint="use letters, digits, _, - and .")
+        if not _VERSION.fullmatch(version) or version in _RESERVED:
+            raise BadNameError(f'"{version}" is no version', hint="use letters, digits, _, - and ., as in 2.0")
         claimed = (name, version)
         is_there = family is not None and (version in family.versions or wish.version is None)
         if claimed in self._opening or (is_there and not wish.replaces):

@@ -9,7 +9,7 @@ from typing import Any
 
 from wfctl.diagnostics.model import Severity
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
-from wfctl.errors import Blame, OverloadedError, RunError, WfctlError
+from wfctl.errors import BadInputError, Blame, OverloadedError, RunError, WfctlError
 from wfctl.web.messages import Response
 
 JSON = "application/json"
@@ -26,9 +26,12 @@ _TYPES: Mapping[int, str] = {
     405: "MethodNotAllowedException",
     408: "RequestTimeoutException",
     409: "ConflictStatusException",
+    413: "RequestEntityTooLargeException",
+    415: "UnsupportedMediaTypeException",
     503: "ServiceUnavailableException",
 }
 _USUAL_TYPE = "InternalServerException"
+_FIRST_OF_OURS = 500
 
 _NO_VERDICT, _USUAL_FAILURE = 503, "Prediction failed"
 """What workers say of a handler that raised anything, or answered what is none."""
@@ -37,6 +40,7 @@ _KNOWN: Mapping[str, tuple[int, str]] = {
     "unknown-workflow": (404, "WorkflowNotFoundException"),
     "unknown-version": (404, "WorkflowVersionNotFoundException"),
     "unknown-model": (404, "ModelNotFoundException"),
+    "unknown-model-version": (404, "ModelVersionNotFoundException"),
     "unknown-node": (404, "ModelNotFoundException"),
     "already-registered": (409, "ConflictStatusException"),
     "default-version": (403, "InvalidModelVersionException"),
@@ -82,12 +86,14 @@ def error_response(
     more: Mapping[str, Any] | None = None,
 ) -> Response:
     """Answer why something was not done; ``more`` stands beside what the original says."""
-    name = kind or _TYPES.get(status, _USUAL_TYPE)
+    name = kind or _TYPES.get(status) or (_USUAL_TYPE if status >= _FIRST_OF_OURS else _TYPES[400])
     return json_response({"code": status, "type": name, "message": message, **(more or {})}, status, headers)
 
 
 def failure_response(error: WfctlError) -> Response:
     """Answer with an error of ours."""
+    if isinstance(error, BadInputError):
+        return error_response(error.status, error.message)
     if isinstance(error, RunError):
         # Whatever the status: the original's type for all that comes from a node.
         return error_response(error.status, error.message, kind=_USUAL_TYPE)

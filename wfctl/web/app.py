@@ -15,7 +15,8 @@ from wfctl.web.answers import BAD_KEY, NOT_ALLOWED, NOT_FOUND, error_response, f
 from wfctl.web.asked import Asked, Forget, Later, Now, Reply, Runs
 from wfctl.web.auth import Role
 from wfctl.web.guard import Guard
-from wfctl.web.messages import Head, RequestError, Response
+from wfctl.web.messages import Fields, Head, RequestError, Response
+from wfctl.web.replies import encode_fields
 from wfctl.web.routes import Api, Endpoint, Match, WrongMethodError, match
 from wfctl.web.site import Site
 from wfctl.web.targets import Target, read_target
@@ -51,6 +52,7 @@ class Front:
         self._endpoints = endpoints
         self._apis = apis
         self._guard = guard
+        self._standing = encode_fields(site.standing)
         self._loop = asyncio.get_running_loop()
 
     # The three questions of a connection
@@ -181,8 +183,7 @@ class Front:
 
     def _finished(self, asked: Asked, response: Response) -> Response:
         """Give an answer what every answer has, and tell those who count."""
-        fields = {"x-request-id": asked.request_id, **self._site.standing}
-        response.headers = {**response.headers, **fields} if response.headers else fields
+        response.standing = b"x-request-id: %b\r\n%b" % (asked.request_id.encode("ascii"), self._standing)
         took_s = self._loop.time() - asked.begun
         for witness in self._site.witnesses:
             witness.answered(asked, response, took_s)
@@ -203,4 +204,4 @@ def _nothing() -> None:
     """Nobody has to be told that nobody waits."""
 
 
-_NO_HEAD = Head("", "", 1, {})
+_NO_HEAD = Head("", "", 1, Fields({}))

@@ -5,6 +5,7 @@ Invariant: a body is opened only as far as the limits go; what a handler decodes
 
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from wfctl.engine.call import Part
@@ -26,9 +27,11 @@ def parts_of(headers: Mapping[str, str], body: bytearray, *, most: int) -> tuple
 
     ``headers`` have names in lower case. Raises ``RequestError``.
     """
-    body = decompressed(body, headers.get("content-encoding", ""), most=most)
+    encoding = headers.get("content-encoding")
+    if encoding is not None:
+        body = decompressed(body, encoding, most=most)
     content_type = headers.get("content-type", "")
-    kind = content_type.partition(";")[0].strip(" \t").lower()
+    kind = _kind_of(content_type)
     if kind == _MULTIPART:
         boundary = parameters_of(content_type)[1].get("boundary")
         fields = read_multipart(body, boundary)
@@ -39,6 +42,11 @@ def parts_of(headers: Mapping[str, str], body: bytearray, *, most: int) -> tuple
     if kind == _FORM:
         return tuple(Part(name, value, "") for name, value in _form(body))
     return (Part("body", body, content_type),)
+
+
+@lru_cache(maxsize=128)
+def _kind_of(content_type: str) -> str:
+    return content_type.partition(";")[0].strip(" \t").lower()
 
 
 def decompressed(body: bytearray, encoding: str, *, most: int) -> bytearray:

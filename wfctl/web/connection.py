@@ -155,18 +155,22 @@ class Connection(asyncio.BufferedProtocol):
     # Requests
 
     def _go_on(self) -> None:
+        reader, exchanges = self._reader, self._exchanges
         try:
-            while self._has_room and (found := self._reader.next()) is not None:
-                if isinstance(found, Head):
-                    self._take_head(found)
-                elif self._head is not None:
+            while self._has_room and (found := reader.next()) is not None:
+                if self._head is not None and not isinstance(found, Head):
                     self._begin(self._head, found)
+                elif isinstance(found, Head):
+                    self._take_head(found)
             if self._has_ended and self._has_room:
                 self._is_over = True
-                self._reader.end()
+                reader.end()
         except RequestError as error:
             self._refuse(self._in_words(error))
-        self._emit()
+        # The usual case: one request is at work, and nothing can be done before it is answered. If the timer rings, it
+        # looks again what is waited for.
+        if not (len(exchanges) == 1 and exchanges[0].response is None and reader.is_between_requests) or self._is_over:
+            self._emit()
 
     @property
     def _has_room(self) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from wfctl.web.chunks import ChunkReader
 from wfctl.web.grammar import NAME, VALUE
-from wfctl.web.messages import Head, Limits, RequestError
+from wfctl.web.messages import Fields, Head, Limits, RequestError
 
 _LINE = re.compile(rf"({NAME}) ([!-~]++) HTTP/1\.([01])\r\n".encode("ascii"))
 _FIELDS = re.compile(rf"(?:{NAME}:{VALUE}\r\n)*+\r\n".encode("ascii"))
@@ -33,6 +33,9 @@ class RequestReader:
         self._limits = limits
         self._buffer = bytearray()
         """What was received and not yet handed out; the body itself, while one is on its way."""
+        self._last_text = b""
+        self._last: Head | None = None
+        """The last head and its bytes: most clients send the same one again and again."""
         self._searched = 0
         """Where the end of the head need not be looked for any more."""
         self._head: Head | None = None
@@ -78,7 +81,11 @@ class RequestReader:
         text = bytes(buffer[:end])
         del buffer[:end]
         self._searched = 0
-        self._head = head = _head_in(text, self._limits)
+        if text == self._last_text and self._last is not None:
+            self._head = head = self._last.again()
+        else:
+            self._head = head = self._last = _head_in(text, self._limits)
+            self._last_text = text
         if head.length is None:
             self._chunks = ChunkReader(self._limits)
         return head
@@ -129,7 +136,7 @@ def _head_in(text: bytes, limits: Limits) -> Head:
     if len(headers) != len(fields):
         headers = _joined(fields)
     method, target, version = line.groups()
-    head = Head(method.decode("ascii"), target.decode("ascii"), int(version), headers, fields)
+    head = Head(method.decode("ascii"), target.decode("ascii"), int(version), Fields(headers, fields))
     _frame(head, headers)
     return head
 

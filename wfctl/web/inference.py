@@ -17,7 +17,7 @@ from wfctl.web.answers import JSON, failure_response, workflow_failure_response
 from wfctl.web.asked import Asked, Forget
 from wfctl.web.bodies import parts_of
 from wfctl.web.messages import RequestError, Response
-from wfctl.web.request_ids import with_id
+from wfctl.web.request_ids import headers_with_id
 
 _SECONDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s)?")
 TIMEOUT = "x-request-timeout"
@@ -93,7 +93,7 @@ class Inference:
         return self._run_node(asked, {"explain": "True"})
 
     def _run_node(self, asked: Asked, more: Mapping[str, str]) -> Forget:
-        served, node = self._registry.find_model(asked.names["model"])
+        served, node = self._registry.find_model_version(asked.names["model"], asked.names.get("version"))
         path = {"url_path": asked.names["rest"]} if "rest" in asked.names else {}
         return self._run(asked, served, only=node.name, more={**more, **path})
 
@@ -115,9 +115,7 @@ class Inference:
         asked.workflow = served.name
         engine, reply = served.engine, asked.reply
         failed = workflow_failure_response if only is None else failure_response
-        headers = with_id(asked.head.sent, asked.request_id)
-        if more:
-            headers |= more
+        headers = headers_with_id(asked.head, asked.request_id, more)
 
         def settled(run: Run) -> None:
             try:

@@ -4,7 +4,7 @@ Hot records: plain slotted classes, made once per request. Invariant: values onl
 known in ``http1``, and what they mean to an application is known elsewhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Body = bytes | bytearray
@@ -22,12 +22,35 @@ class RequestError(Exception):
         self.message = message
 
 
+class Fields:
+    """The fields of a request: what is the same in all requests with the same head, made once for all of them."""
+
+    __slots__ = ("_for_handlers", "_pairs", "headers")
+
+    def __init__(self, headers: dict[str, str], pairs: Sequence[tuple[str, str]] = ()) -> None:
+        self.headers = headers
+        """Name in lower case -> value; values of fields that came more than once are joined by a comma."""
+        self._pairs = pairs
+        self._for_handlers: bytes | None = None
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """The fields as handlers see them: names in the client's case, and of those that came twice the last."""
+        return {name: value.strip(" \t") for name, value in self._pairs}
+
+    def for_handlers(self, write: Callable[[dict[str, str]], bytes]) -> bytes:
+        """Return what ``write`` makes of the fields for handlers; it is asked once."""
+        if self._for_handlers is None:
+            self._for_handlers = write(self.sent)
+        return self._for_handlers
+
+
 class Head:
     """A request without its body."""
 
     __slots__ = (
-        "_fields",
         "expects_continue",
+        "fields",
         "headers",
         "judged",
         "keeps_alive",
@@ -37,23 +60,15 @@ class Head:
         "version",
     )
 
-    def __init__(
-        self,
-        method: str,
-        target: str,
-        version: int,
-        headers: dict[str, str],
-        fields: Sequence[tuple[str, str]] = (),
-    ) -> None:
+    def __init__(self, method: str, target: str, version: int, fields: Fields) -> None:
         self.method = method
         """As it was sent: methods are case-sensitive."""
         self.target = target
         """As it was sent: printable ASCII, neither decoded nor normalised."""
         self.version = version
         """0 for HTTP/1.0, 1 for HTTP/1.1."""
-        self.headers = headers
-        """Name in lower case -> value; values of fields that came more than once are joined by a comma."""
-        self._fields = fields
+        self.fields = fields
+        self.headers = fields.headers
         self.length: int | None = 0
         """Bytes of the body; ``None`` for one that comes in chunks."""
         self.keeps_alive = False
@@ -63,10 +78,18 @@ class Head:
         self.judged: object = None
         """What the application made of it before the body came."""
 
+    def again(self) -> "Head":
+        """Return the head of a request that begins just like this one."""
+        other = Head(self.method, self.target, self.version, self.fields)
+        other.length = self.length
+        other.keeps_alive = self.keeps_alive
+        other.expects_continue = self.headers.get("expect") is not None and self.version > 0
+        return other
+
     @property
     def sent(self) -> dict[str, str]:
-        """The fields as handlers see them: names in the client's case, and of those that came twice the last."""
-        return {name: value.strip(" \t") for name, value in self._fields}
+        """The fields as handlers see them."""
+        return self.fields.sent
 
     def __repr__(self) -> str:
         return f"Head({self.method!r}, {self.target!r}, HTTP/1.{self.version}, {len(self.headers)} fields)"
@@ -75,7 +98,7 @@ class Head:
 class Response:
     """An answer."""
 
-    __slots__ = ("body", "content_type", "headers", "status")
+    __slots__ = ("body", "content_type", "headers", "standing", "status")
 
     def __init__(
         self, status: int, body: Body = b"", content_type: str | None = None, headers: Mapping[str, str] | None = None
@@ -85,6 +108,8 @@ class Response:
         self.content_type = content_type
         self.headers: Mapping[str, str] = headers or {}
         """Further fields; those of the framing are not among them."""
+        self.standing = b""
+        """Fields that every answer of the server has, as they are written."""
 
     def __repr__(self) -> str:
         return f"Response({self.status}, {len(self.body)} bytes, {self.content_type!r})"

@@ -7,7 +7,7 @@ default, and answers 405.
 from collections.abc import Callable
 from typing import Any
 
-from wfctl.service.registry import Registry, UnknownModelError
+from wfctl.service.registry import Registry
 from wfctl.web.answers import json_response, status_response
 from wfctl.web.asked import Asked
 from wfctl.web.describe import model_description, model_item, model_nodes
@@ -33,9 +33,7 @@ class Models:
     async def one(self, asked: Asked) -> Response:
         """Describe, scale, or say how it is managed."""
         name, version = asked.names["model"], asked.names.get("version")
-        served, node = self._registry.find_model(name)
-        if version not in {None, "all", node.code.version}:
-            raise _unknown_version(name, version)
+        served, node = self._registry.find_model_version(name, None if version == "all" else version)
         match asked.head.method:
             case "OPTIONS":
                 return json_response(self._describes_api(name))
@@ -47,11 +45,5 @@ class Models:
     async def default(self, asked: Asked) -> Response:
         """Say that the only version there is is the default."""
         name, version = asked.names["model"], asked.names["version"]
-        _, node = self._registry.find_model(name)
-        if version != node.code.version:
-            raise _unknown_version(name, version)
+        self._registry.find_model_version(name, version)
         return status_response(f'Default version successfully updated for model "{name}" to "{version}"')
-
-
-def _unknown_version(name: str, version: str | None) -> UnknownModelError:
-    return UnknownModelError(f"Model version: {version} does not exist for model: {name}")

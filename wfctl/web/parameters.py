@@ -11,6 +11,7 @@ from typing import Any
 
 from wfctl.web.answers import JSON
 from wfctl.web.asked import Asked
+from wfctl.web.bodies import decompressed
 from wfctl.web.messages import RequestError
 
 _LONGEST = 64 * 1024
@@ -34,15 +35,15 @@ class Parameters:
             raise RequestError(400, f"Parameter {name} is a text, and not {json.dumps(value)}")
         return str(value)
 
-    def number(self, name: str, usual: int | None, *, least: int = 0) -> int | None:
-        """Return a whole number, at least ``least``; ``usual`` where there is none."""
+    def number(self, name: str, usual: int | None, *, least: int = 0, most: int = 10**9) -> int | None:
+        """Return a whole number from ``least`` to ``most``; ``usual`` where there is none."""
         value = self._values.get(name)
         if value is None or value == "":
             return usual
         if not _NUMBER.fullmatch(str(value)):  # neither text nor a boolean nor a fraction
             raise RequestError(400, f"Parameter {name} is a whole number, and not {value!r}")
-        if int(value) < least:
-            raise RequestError(400, f"Parameter {name} is at least {least}, and not {value}")
+        if not least <= int(value) <= most:
+            raise RequestError(400, f"Parameter {name} is from {least} to {most}, and not {value}")
         return int(value)
 
     def switch(self, name: str, *, usual: bool) -> bool:
@@ -65,8 +66,9 @@ def parameters_of(asked: Asked) -> Parameters:
         return Parameters(asked.query)
     if len(asked.body) > _LONGEST:
         raise RequestError(413, "the parameters are too long")
+    body = decompressed(asked.body, asked.head.headers.get("content-encoding", ""), most=_LONGEST)
     try:
-        told = json.loads(bytes(asked.body))
+        told = json.loads(bytes(body))
     except (ValueError, RecursionError) as error:
         raise RequestError(400, f"the body is no JSON: {error}") from None
     if not isinstance(told, dict):

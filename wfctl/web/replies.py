@@ -4,6 +4,7 @@ Pure. Invariant: whatever a response holds, what is written is one response: no 
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -38,12 +39,12 @@ def encode_response(response: Response, head: Head | None, *, keeps_alive: bool)
     begin = _beginning(status, response.content_type, keeps_alive)
     fields = response.headers
     if fields:
-        begin += b"".join([_field(name, value) for name, value in fields.items()])
-    if not any(name.lower() == "cache-control" for name in fields):
+        begin += encode_fields(fields)
+    if not fields or not any(name.lower() == "cache-control" for name in fields):
         begin += _NOT_KEPT
     if status in _WITHOUT_BODY:
-        return [begin + b"\r\n"]
-    begin += b"content-length: %d\r\n\r\n" % len(body)
+        return [begin + response.standing + b"\r\n"]
+    begin += b"%bcontent-length: %d\r\n\r\n" % (response.standing, len(body))
     if not body or (head is not None and head.method == "HEAD"):
         return [begin]
     return [begin + body] if len(body) <= _JOINED else [begin, body]
@@ -55,6 +56,11 @@ def _beginning(status: int, content_type: str | None, keeps_alive: bool) -> byte
     connection = b"keep-alive" if keeps_alive else b"close"
     begin = b"HTTP/1.1 %d %b\r\nconnection: %b\r\n" % (status, _PHRASES.get(status, b""), connection)
     return begin if content_type is None else begin + _field("content-type", content_type)
+
+
+def encode_fields(fields: Mapping[str, str]) -> bytes:
+    """Return fields as they are written; raises ``UnsafeFieldError``."""
+    return b"".join([_field(name, value) for name, value in fields.items()])
 
 
 def _field(name: str, value: str) -> bytes:

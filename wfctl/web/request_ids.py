@@ -4,8 +4,9 @@ Invariant: whatever a client sends, an id can stand in a header, a log line and 
 """
 
 import re
+from collections.abc import Mapping
 
-from wfctl.engine.call import REQUEST_ID, RequestIds, random_digits
+from wfctl.engine.call import REQUEST_ID, Headers, RequestIds, random_digits, with_header, write_headers
 from wfctl.web.messages import Head
 
 _OWN = re.compile(r"[A-Za-z0-9._:/+=@\-]{1,128}")
@@ -27,9 +28,13 @@ class IdMaker:
         return self._ids.of(self._count)
 
 
-def with_id(sent: dict[str, str], request_id: str) -> dict[str, str]:
-    """Return the headers of a request with its id among them, in place of what the client sent in its place."""
-    for name in [name for name in sent if name.lower() == REQUEST_ID]:
-        del sent[name]
-    sent[REQUEST_ID] = request_id
-    return sent
+def headers_with_id(head: Head, request_id: str, more: Mapping[str, str] | None = None) -> Headers:
+    """Return what handlers see of a request: its fields, its id in place of what the client sent as one, and more."""
+    text = with_header(head.fields.for_handlers(_without_id), REQUEST_ID, request_id)
+    for name, value in (more or {}).items():
+        text = with_header(text, name, value)
+    return Headers(None, text)
+
+
+def _without_id(sent: dict[str, str]) -> bytes:
+    return write_headers({name: value for name, value in sent.items() if name.lower() != REQUEST_ID})

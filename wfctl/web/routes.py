@@ -65,6 +65,9 @@ class Route:
 _GET = frozenset({"GET", "HEAD"})
 _POST = frozenset({"POST"})
 _ANY = None
+_NEVER = frozenset({"CONNECT", "TRACE"})
+"""What a route for any method does not mean: a tunnel, and an echo of what was sent."""
+_USUAL = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 ROUTES: tuple[Route, ...] = (
     Route("", Endpoint.API_DESCRIPTION, Api.OPEN, frozenset({"OPTIONS"})),
@@ -93,8 +96,8 @@ ROUTES: tuple[Route, ...] = (
     Route("workflows", Endpoint.WORKFLOWS, Api.MANAGEMENT, _GET | _POST),
     Route("workflows/{workflow}", Endpoint.WORKFLOW, Api.MANAGEMENT, _GET | {"PUT", "DELETE"}),
     Route("workflows/{workflow}/{version}", Endpoint.WORKFLOW_VERSION, Api.MANAGEMENT, _GET | {"DELETE"}),
-    Route("workflows/{workflow}/{version}/set-default", Endpoint.WORKFLOW_DEFAULT, Api.MANAGEMENT, frozenset({"PUT"})),
     Route("workflows/{workflow}/nodes/{node}", Endpoint.WORKFLOW_NODE, Api.MANAGEMENT, _GET | {"PUT"}),
+    Route("workflows/{workflow}/{version}/set-default", Endpoint.WORKFLOW_DEFAULT, Api.MANAGEMENT, frozenset({"PUT"})),
     Route("models", Endpoint.MODELS, Api.MANAGEMENT, _GET),
     Route("models/{model}", Endpoint.MODEL, Api.MANAGEMENT, _GET | {"PUT", "OPTIONS"}),
     Route("models/{model}/{version}", Endpoint.MODEL, Api.MANAGEMENT, _GET | {"PUT"}),
@@ -141,9 +144,9 @@ def match(method: str, target: Target, apis: frozenset[Api]) -> Match | None:
         names = _names(pieces, segments) if route.api in apis or route.api is Api.OPEN else None
         if names is None:
             continue
-        if route.methods is None or method in route.methods:
+        if method in route.methods if route.methods is not None else method not in _NEVER:
             return Match(route, names)
-        allowed, api = allowed | route.methods, api or route.api
+        allowed, api = allowed | (route.methods or _USUAL), api or route.api
     if api is not None:
         raise WrongMethodError(allowed, api)
     return None

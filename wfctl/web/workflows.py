@@ -16,7 +16,8 @@ from wfctl.web.describe import node_description, workflow_description, workflow_
 from wfctl.web.messages import RequestError, Response
 from wfctl.web.parameters import Parameters, page_of, parameters_of
 
-_TIMEOUT_S = 120
+_MOST_WORKERS = 1000
+"""Of a node: each is a process, and a slip of a finger must not be the end of the machine."""
 
 
 class Workflows:
@@ -82,9 +83,9 @@ class Workflows:
         """Open another archive and put it in the place of a version, which answers what it has begun."""
         parameters = parameters_of(asked)
         before = self._registry.find(name, parameters.text("version"))
-        url = parameters.text("url") or before.wish.url
-        wish = self._wish(url, name, parameters)
-        await self._opened(replace(wish, version=before.version, replaces=True), url)
+        url = parameters.text("url")
+        wish = before.wish if url is None else self._wish(url, name, parameters)
+        await self._opened(replace(wish, version=before.version, replaces=True), wish.url)
         return status_response(f'Workflow "{name}" updated')
 
     def _wish(self, url: str, name: str | None, parameters: Parameters) -> Wish:
@@ -92,8 +93,8 @@ class Workflows:
             url,
             name=name,
             version=parameters.text("version"),
-            startup_timeout_s=parameters.number("startup_timeout", _TIMEOUT_S, least=1),
-            response_timeout_s=parameters.number("response_timeout", _TIMEOUT_S, least=1),
+            startup_timeout_s=parameters.number("startup_timeout", None, least=1),
+            response_timeout_s=parameters.number("response_timeout", None, least=1),
         )
 
     async def _opened(self, wish: Wish, url: str) -> Served:
@@ -139,8 +140,8 @@ def page(items: list[dict[str, str]], what: str, asked: Asked) -> dict[str, Any]
 
 async def scaled(registry: Registry, served: Served, node: str, parameters: Parameters) -> Response:
     """Have a node run with other numbers of workers: ``min_worker``, ``max_worker``, ``synchronous``."""
-    least = parameters.number("min_worker", 1) or 0
-    most = parameters.number("max_worker", max(least, 1)) or 0
+    least = parameters.number("min_worker", 1, most=_MOST_WORKERS) or 0
+    most = parameters.number("max_worker", max(least, 1), most=_MOST_WORKERS) or 0
     if most < least:
         raise RequestError(400, "max_worker cannot be less than min_worker.")
     if most == 0:
