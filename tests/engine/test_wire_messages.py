@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfctl.engine.call import Call, CallAnswer, CallError, Headers, Part, Pieces, RequestIds
+from wfctl.engine.call import (
+    AS_JSON,
+    FACE_BIT,
+    STANDS_ALONE,
+    Call,
+    CallAnswer,
+    CallError,
+    Face,
+    Headers,
+    Part,
+    Pieces,
+    RequestIds,
+)
 from wfctl.engine.wire.answers import decode_answers, decode_report, encode_answers, encode_report
 from wfctl.engine.wire.calls import decode_calls, decode_withdrawal, encode_calls, encode_withdrawal
 from wfctl.engine.wire.frames import Frame, FrameDecoder, FrameError, FrameKind
@@ -24,8 +36,7 @@ CALLS = st.builds(
     ids=st.just(IDS),
     batch_id=st.integers(1, 3),
     headers=st.builds(Headers, HEADERS),
-    as_json=st.booleans(),
-    stands_alone=st.booleans(),
+    form=st.sampled_from([0, AS_JSON, STANDS_ALONE, Face.V2 << FACE_BIT, Face.V2_OF_MANY << FACE_BIT | AS_JSON]),
 )
 ERRORS = st.builds(
     CallError,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from wfctl.engine.call import Call, Headers, Input, RequestIds
+from wfctl.engine.call import AS_JSON, Call, Headers, Input, RequestIds
 
 
 class ReadableIds(RequestIds):
@@ -18,4 +18,4 @@ class ReadableIds(RequestIds):
 def call_of(call_id: int, given: Input, headers: Mapping[str, str] | None = None, *, batch_id: int = 0, as_json=False):
     """Return a call; those of one ``batch_id`` that are sent together are one batch."""
     sent = Headers(dict(headers or {}))
-    return Call(call_id, given, ids=ReadableIds(), batch_id=batch_id, headers=sent, as_json=as_json)
+    return Call(call_id, given, ids=ReadableIds(), batch_id=batch_id, headers=sent, form=AS_JSON if as_json else 0)

@@ -112,8 +112,7 @@ class ScriptedBackend:
                     ids=c.ids,
                     batch_id=c.batch_id,
                     headers=c.headers,
-                    as_json=c.as_json,
-                    stands_alone=c.stands_alone,
+                    form=c.form,
                 )
                 for c in batch
             ]

@@ -23,8 +23,14 @@ class Face(IntEnum):
     """KServe, version 1: ``instances`` and ``predictions``."""
     V2 = 2
     """Open Inference Protocol, version 2: named tensors."""
-    V2_OF_MANY = 3
+    V1_OF_MANY = 3
+    """The same of a workflow with several leaves: their outputs make one prediction."""
+    V2_OF_MANY = 4
     """The same of a workflow with several leaves, whose names begin those of the tensors."""
+
+
+AS_JSON, STANDS_ALONE, FACE_BIT = 1, 8, 4
+"""Bits of what is special about a call (``Call.form``), and where its ``Face`` begins among them."""
 
 
 class Pieces:
@@ -169,7 +175,7 @@ def random_digits() -> str:
 class Call:
     """One attempt of one node in one run, on its way to a worker."""
 
-    __slots__ = ("as_json", "batch_id", "call_id", "face", "headers", "ids", "input", "stands_alone", "tag")
+    __slots__ = ("batch_id", "call_id", "form", "headers", "ids", "input", "tag")
 
     def __init__(  # noqa: PLR0917 - keywords cost time on the hottest path
         self,
@@ -178,9 +184,7 @@ class Call:
         ids: RequestIds,
         batch_id: int = 0,
         headers: Headers = NO_HEADERS,
-        as_json: bool = False,
-        stands_alone: bool = False,
-        face: int = 0,
+        form: int = 0,
     ) -> None:
         self.call_id = call_id
         """Unique in one engine, for ever."""
@@ -189,14 +193,25 @@ class Call:
         self.input = input
         self.ids = ids
         self.headers = headers
-        self.as_json = as_json
-        """The worker must answer with a JSON text: this node is one of several leaves and the parent only joins."""
-        self.stands_alone = stands_alone
-        """The node was asked by itself: its input is a client's and its answer goes to one, wherever it stands."""
-        self.face = face
-        """A ``Face``: an entry reads its input by it, and a leaf (``as_json``) writes its output by it."""
+        self.form = form
+        """What is special about it, in bits; nearly always nothing."""
         self.tag: str | None = None
         """What the input calls itself, once it was read by its face; it travels back and not out."""
+
+    @property
+    def as_json(self) -> bool:
+        """Whether a JSON text is to be answered: the node is one of several leaves, and the parent only joins."""
+        return self.form & AS_JSON != 0
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether the node is asked by itself: a client's input, and an answer to a client, wherever it stands."""
+        return self.form & STANDS_ALONE != 0
+
+    @property
+    def face(self) -> int:
+        """The ``Face`` that an entry reads its input by, and a leaf (``as_json``) writes its output by."""
+        return self.form >> FACE_BIT
 
     @property
     def parts(self) -> Sequence[Part]:

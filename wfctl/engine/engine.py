@@ -208,10 +208,10 @@ class Engine:
         return run
 
     def _face(self, face: Face) -> Face:
-        """Return what a face is in a workflow with so many leaves; version 1 has no names, and takes one answer."""
+        """Return what a face is in a workflow with so many leaves."""
         if face is Face.NONE or len(self._state.leaves) == 1:
             return face
-        return Face.V2_OF_MANY if face is Face.V2 else Face.NONE
+        return Face.V2_OF_MANY if face is Face.V2 else Face.V1_OF_MANY
 
     def withdraw(self, run: Run) -> None:
         """Forget a run nobody waits for any more; harmless for a settled one."""

@@ -21,6 +21,8 @@ class BodyMaker:
 
     def of(self, call: Call, output: Any) -> bytes | Pieces:
         """Return the body of one answer; raises ``UnsupportedOutputError``."""
+        if not call.form:
+            return self._pack(output)
         if call.as_json:
             return write_protocol(output, call.face, self._node) if call.face else to_json(output)
         return to_bytes(output) if call.stands_alone else self._pack(output)

@@ -188,12 +188,13 @@ def _plain(
     except UnsupportedOutputError as reason:
         return _failed(call, _unsupported(reason), started_ns, finished_ns)
     answer = CallAnswer(call.call_id, OK_STATUS, body, started_ns, finished_ns)
-    return answer if call.tag is None else _tagged(answer, call)
+    return _tagged(answer, call) if call.form else answer
 
 
 def _tagged(answer: CallAnswer, call: Call) -> CallAnswer:
-    """Send along what the input calls itself."""
-    answer.headers = {**(answer.headers or {}), TAG: call.tag or ""}
+    """Send along what the input calls itself, if it does."""
+    if call.face and call.tag is not None:
+        answer.headers = {**(answer.headers or {}), TAG: call.tag}
     return answer
 
 
@@ -218,11 +219,11 @@ def _answer(
         phrase = processor.get_response_status_phrase() or _words_of(whole) or f"status {status}"
         return _failed(call, CallError(phrase, status=status, is_final=status in _CLIENT_ERRORS))
     headers = processor.get_response_headers()
-    if not headers and call.tag is None:  # the usual case, on the path of every call
+    if not headers and not call.form:  # the usual case, on the path of every call
         return CallAnswer(call.call_id, status, body)
     content_type = next((value for key, value in headers.items() if key.lower() == "content-type"), None)
     answer = CallAnswer(call.call_id, status, body, content_type=content_type, headers=headers)
-    return answer if call.tag is None else _tagged(answer, call)
+    return _tagged(answer, call) if call.form else answer
 
 
 def _words_of(output: Any) -> str:

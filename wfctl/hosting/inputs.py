@@ -23,7 +23,7 @@ def row_of(call: Call) -> dict[str, Any]:
     given = call.input
     if type(given) is bytearray:  # the usual case: the output of the only parent, in a worker
         return {"body": given}
-    if call.face and (of_protocol := read_protocol(call)) is not None:
+    if call.form and call.face and (of_protocol := read_protocol(call)) is not None:
         return of_protocol
     return {part.name: _value_of(part) for part in call.parts}
 

@@ -29,6 +29,7 @@ def read_protocol(call: Call) -> dict[str, Any] | None:
     Version 1: ``body`` is the whole request, as the original hands it over. Version 2: one value for each tensor under
     its name, nested by its shape; a tensor that is alone is ``body`` too. Raises ``MalformedInputError``.
     """
+    call.tag = None
     (part, *more) = call.parts
     if part.content_type is None or more or part.name != _BODY:
         return None  # between nodes, or a form
@@ -38,7 +39,7 @@ def read_protocol(call: Call) -> dict[str, Any] | None:
         raise MalformedInputError(f"the request is no JSON: {reason}") from reason
     if not isinstance(told, dict):
         raise MalformedInputError("the request is no JSON object")
-    if call.face == Face.V1:
+    if call.face in {Face.V1, Face.V1_OF_MANY}:
         return {_BODY: told}
     return _row_of(told, call)
 
@@ -129,7 +130,10 @@ def _nested(flat: list[Any], shape: list[int]) -> Any:
 
 def write_protocol(output: Any, face: int, node: str) -> bytes:
     """Return what a leaf adds to the answer: predictions as a JSON list, or tensors with commas between them."""
-    value = json.loads(to_json(output))
+    text = to_json(output)
+    if face == Face.V1_OF_MANY:
+        return text
+    value = json.loads(text)
     if face == Face.V1:
         known = value.get("predictions") if isinstance(value, dict) else value
         return json.dumps(known if isinstance(known, list) else [value]).encode("ascii")

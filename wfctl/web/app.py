@@ -30,6 +30,17 @@ _RETRY = {"retry-after": "1"}
 _BEARER = {"www-authenticate": "Bearer"}
 
 
+class Known:
+    """What all requests with one head have in common, once one of them was admitted; but for keys, which end."""
+
+    __slots__ = ("endpoint", "names", "target")
+
+    def __init__(self, target: Target, endpoint: Endpoint, names: Mapping[str, str]) -> None:
+        self.target = target
+        self.endpoint = endpoint
+        self.names = names
+
+
 class Endpoints:
     """What is done for each endpoint, in one of three ways."""
 
@@ -61,6 +72,10 @@ class Front:
         """Judge a head; a refusal that can wait for its body is told then, so that the connection goes on."""
         asked = Asked(head, self._site.ids.of(head), self._loop.time())
         head.judged = asked
+        known = head.fields.known
+        if isinstance(known, Known) and self._site.keys is None and (head.length or 0) <= _SMALL:
+            asked.target, asked.endpoint, asked.names = known.target, known.endpoint, known.names
+            return None
         refusal = self._judged(asked)
         if refusal is None:
             return None
@@ -73,8 +88,9 @@ class Front:
         asked = head.judged
         if not isinstance(asked, Asked):
             raise TypeError("a request is begun that was not judged")
+        head.judged = None  # what goes around in a circle is not freed when it is done with
         asked.body = body
-        asked.reply = lambda response: reply(self._finished(asked, response))
+        asked.send_by(self._finished, reply)
         if asked.refusal is not None:
             asked.reply(asked.refusal)
             return _nothing
@@ -130,6 +146,7 @@ class Front:
         if refusal is not None:
             return refusal
         asked.endpoint, asked.names = route.endpoint, found.names
+        head.fields.known = Known(target, route.endpoint, found.names)
         look = self._endpoints.looks.get(asked.endpoint)
         if look is not None and (head.expects_continue or head.length is None or head.length > _SMALL):
             look(asked)

@@ -21,7 +21,19 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 class Asked:
     """A request whose target is known."""
 
-    __slots__ = ("begun", "body", "endpoint", "head", "names", "refusal", "reply", "request_id", "target", "workflow")
+    __slots__ = (
+        "_finish",
+        "_send",
+        "begun",
+        "body",
+        "endpoint",
+        "head",
+        "names",
+        "refusal",
+        "request_id",
+        "target",
+        "workflow",
+    )
 
     def __init__(self, head: Head, request_id: str, begun: float) -> None:
         self.head = head
@@ -35,20 +47,24 @@ class Asked:
         self.begun = begun
         """When the head had come, on the loop's clock."""
         self.body = bytearray()
-        self.reply: Reply = _nowhere
         self.refusal: Response | None = None
         """The answer, if it was decided before the body came."""
         self.workflow = ""
         """Name of the workflow that it runs, for who counts."""
 
+    def send_by(self, finish: "Callable[[Asked, Response], Response]", send: Reply) -> None:
+        """Say where the answer goes, and what is made of it before."""
+        self._finish = finish
+        self._send = send
+
+    def reply(self, response: Response) -> None:
+        """Answer; once."""
+        self._send(self._finish(self, response))
+
     @property
     def query(self) -> Mapping[str, str]:
         """Parameters of the query, name -> value."""
         return _NONE if self.target is None else self.target.query
-
-
-def _nowhere(response: Response) -> None:
-    del response
 
 
 Now = Callable[[Asked], Response]

@@ -100,11 +100,24 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take bytes of the client; those behind a refusal are thrown away."""
-        if not self._is_over:
-            if self._reader.is_between_requests:
-                self._waits_since = self._loop.time()
-            self._reader.feed(self._place[:nbytes])
-            self._go_on()
+        if self._is_over:
+            return
+        reader = self._reader
+        if not reader.is_between_requests:
+            reader.feed(self._place[:nbytes])
+        else:
+            self._waits_since = self._loop.time()
+            whole = None
+            if self._exchanges or self._is_clogged:
+                reader.feed(self._place[:nbytes])
+            else:
+                whole = reader.take_whole(self._place[:nbytes])
+            if whole is not None:
+                self._take_head(whole[0])
+                if self._head is not None:
+                    self._begin(self._head, whole[1])
+                    return
+        self._go_on()
 
     def eof_received(self) -> bool:
         """Learn that the client sends no more; what it asked for is answered all the same."""
@@ -193,7 +206,9 @@ class Connection(asyncio.BufferedProtocol):
         exchange = _Exchange(head)
         self._exchanges.append(exchange)
         try:
-            exchange.forget = self._app.begin(head, body, lambda response: self._answer(exchange, response))
+            forget = self._app.begin(head, body, lambda response: self._answer(exchange, response))
+            if exchange.response is None:
+                exchange.forget = forget
         except Exception as error:  # noqa: BLE001 - supervisor: a request has one answer, whatever happens to it
             self._answer(exchange, self._failure(error))
 
@@ -226,7 +241,21 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is None or exchange.response is not None:
             return
         exchange.response = response
-        if exchange is self._exchanges[0]:
+        exchanges = self._exchanges
+        if exchange is not exchanges[0]:
+            return
+        is_usual = not (self._is_over or self._is_paused or self._is_clogged or self._has_ended or self._head)
+        if is_usual and len(exchanges) == 1 and not self._transport.is_closing():
+            # What was asked is answered, and the next request may come.
+            for each in self._encoded(exchange, is_last=False):
+                self._transport.write(each)
+            exchanges.popleft().forget = None
+            self._waits_since = self._loop.time()
+            if self._reader.is_between_requests:
+                self._timer.set(self._waits_since + self._patience.idle_s)
+            else:
+                self._loop.call_soon(self._go_on)
+        else:
             self._emit()
             if self._is_paused or not self._reader.is_between_requests or self._has_ended:
                 self._loop.call_soon(self._go_on)  # now there is room; and not ever deeper in this call
@@ -240,7 +269,7 @@ class Connection(asyncio.BufferedProtocol):
         while exchanges and exchanges[0].response is not None:
             exchange = exchanges[0]
             encoded = self._encoded(exchange, is_last=self._is_over and len(exchanges) == 1)
-            exchanges.popleft()
+            exchanges.popleft().forget = None  # it knows the run, which knows who waits for it: a circle
             for each in encoded:
                 transport.write(each)
         if exchanges:

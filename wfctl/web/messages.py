@@ -25,13 +25,15 @@ class RequestError(Exception):
 class Fields:
     """The fields of a request: what is the same in all requests with the same head, made once for all of them."""
 
-    __slots__ = ("_for_handlers", "_pairs", "headers")
+    __slots__ = ("_for_handlers", "_pairs", "headers", "known")
 
     def __init__(self, headers: dict[str, str], pairs: Sequence[tuple[str, str]] = ()) -> None:
         self.headers = headers
         """Name in lower case -> value; values of fields that came more than once are joined by a comma."""
         self._pairs = pairs
         self._for_handlers: bytes | None = None
+        self.known: object = None
+        """What the application found out about requests with this head that holds for all of them."""
 
     @property
     def sent(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 Invariant: a failed run leaves nothing in any queue. Nothing here looks at a clock; ``now`` is passed in.
 """
 
-from wfctl.engine.call import TAG, CallAnswer, CallError, Input, Part
+from wfctl.engine.call import TAG, CallAnswer, CallError, Input, Part, Payload
 from wfctl.engine.core.commands import Command, SettleRun, WithdrawCalls
 from wfctl.engine.core.records import Attempt, NodeState, Run, WorkerSlot
 from wfctl.engine.core.state import CoreState
@@ -57,14 +57,27 @@ def succeed(state: CoreState, attempt: Attempt, answer: CallAnswer, now: float, 
     # run would make a cycle of every run, which only the collector could free.
     attempt.input = b""
     del attempt.run
-    if run.face and answer.headers and node.is_entry:
-        run.tag = answer.headers.get(TAG, run.tag)
-    if node.leaf_index >= 0 or run.only is not None:
+    if node.leaf_index >= 0 or run.is_special:
+        if run.is_special:
+            _note_tag(run, node, answer)
+        if node.leaf_index < 0 and run.only is None:
+            _hand_on(state, run, node, body, now)
+            return
         run.answers[node.leaf_index if run.only is None else 0] = answer
         run.open_leaves -= 1
         if not run.open_leaves:
             _settle_run(state, run, commands)
         return
+    _hand_on(state, run, node, body, now)
+
+
+def _note_tag(run: Run, node: NodeState, answer: CallAnswer) -> None:
+    """Keep what the input calls itself, which its entry has read."""
+    if answer.headers and node.is_entry:
+        run.tag = answer.headers.get(TAG, run.tag)
+
+
+def _hand_on(state: CoreState, run: Run, node: NodeState, body: Payload, now: float) -> None:
     for child in node.children:
         if child.parent_count == 1:
             enqueue(state, run, child, body, 1, now)

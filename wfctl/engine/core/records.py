@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from wfctl.engine.backend import WorkerId
-from wfctl.engine.call import Call, CallAnswer, Headers, Input, Part
+from wfctl.engine.call import AS_JSON, FACE_BIT, STANDS_ALONE, Call, CallAnswer, Headers, Input, Part
 from wfctl.plan import NodePlan
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ class NodeState:
         "affected",
         "alone",
         "ancestors",
-        "as_json",
         "batch_size",
         "batch_time_s",
         "batches",
@@ -89,6 +88,7 @@ class NodeState:
         "failed",
         "failed_starts",
         "failing_since",
+        "form",
         "free",
         "grows_after",
         "index",
@@ -131,7 +131,8 @@ class NodeState:
         """Each ancestor, nearest first, with the nodes between it and this one on a shortest way; of adaptive nodes."""
         self.leaf_index = -1
         """Place among the leaves, ``-1`` for other nodes."""
-        self.as_json = False
+        self.form = 0
+        """Of its calls, where nothing is special about the run."""
         self.is_adaptive = False
         """Whether a batch that is not full waits only for runs that are on their way."""
         self.set_by(plan, queue_size)
@@ -210,6 +211,12 @@ class NodeState:
         """Attempts that wait for a worker."""
         return len(self.queue) + len(self.alone)
 
+    def form_in(self, run: "Run") -> int:
+        """Return the form of its calls in a run that is special."""
+        if run.only is not None:
+            return STANDS_ALONE
+        return run.face << FACE_BIT | (AS_JSON if self.leaf_index >= 0 else 0)
+
     @property
     def staff(self) -> int:
         """Workers that load or work, and are to stay."""
@@ -261,11 +268,7 @@ class Attempt(Call):
         self.call_id = call_id
         self.input = given
         self.headers = run.headers
-        only = run.only
-        self.face = run.face
-        self.tag = None
-        self.as_json = only is None and (node.as_json or (run.face != 0 and node.leaf_index >= 0))
-        self.stands_alone = only is not None
+        self.form = node.form_in(run) if run.is_special else node.form
         self.run = run
         self.node = node
         self.number = number
@@ -311,6 +314,7 @@ class Run:
         "headers",
         "inboxes",
         "is_settled",
+        "is_special",
         "limit_s",
         "number",
         "on_settled",
@@ -336,6 +340,7 @@ class Run:
         """The one node that is asked, by itself; ``None`` for the whole workflow."""
         self.face = face
         """A ``Face``, for its entries and leaves."""
+        self.is_special = only is not None or face != 0
         self.tag: str | None = None
         """What the input calls itself, as JSON, by the protocol of its face."""
         self.attempts: list[Attempt | None] = []

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from math import inf
 from typing import TYPE_CHECKING
 
-from wfctl.engine.call import RequestIds
+from wfctl.engine.call import AS_JSON, RequestIds
 from wfctl.engine.core.records import NodeState, Run, WorkerSlot
 from wfctl.plan import ExecutionPlan
 
@@ -89,7 +89,7 @@ class CoreState:
             parents[node] = [by_name[name] for name in planned.parents]
         for index, leaf in enumerate(self.leaves):
             leaf.leaf_index = index
-            leaf.as_json = len(self.leaves) > 1
+            leaf.form = AS_JSON if len(self.leaves) > 1 else 0
         for node in self.nodes:
             node.is_adaptive = plan.is_adaptive and node.batch_size > 1 and node.delay_s > 0
             if node.is_adaptive:

@@ -16,7 +16,9 @@ _CALL = struct.Struct("<QBIQ")
 _PART = struct.Struct("<IiQ?")
 """size of the name, size of the content type or -1, size of the body, whether it must be JSON"""
 _ID = struct.Struct("<Q")
-_AS_JSON, _BEGINS_BATCH, _IS_BODY, _STANDS_ALONE, _FACE_BIT = 1, 2, 4, 8, 4
+_BEGINS_BATCH, _IS_BODY = 2, 4
+_NO_FORM = _BEGINS_BATCH | _IS_BODY
+"""The other bits of the flags are the form of the call."""
 _NO_TYPE = -1
 _ALIGNED = 16
 """Calls are filled up to a multiple of this, so that numbers in a body that is handed on as it is lie where they may.
@@ -32,11 +34,7 @@ def encode_calls(calls: Sequence[Call]) -> list[Buffer]:
     last_batch = -1
     for call in calls:
         given, headers, batch_id = call.input, call.headers.text, call.batch_id
-        flags = _AS_JSON if call.as_json else 0
-        if call.stands_alone:
-            flags |= _STANDS_ALONE
-        if call.face:
-            flags |= call.face << _FACE_BIT
+        flags = call.form
         if batch_id != last_batch:
             last_batch = batch_id
             flags |= _BEGINS_BATCH
@@ -89,9 +87,7 @@ def _batches_in(frame: Frame, ids: RequestIds) -> list[list[Call]]:
             given = _body(content, begin) if is_all else content[begin:body_at]
         else:
             given, at, body_at = _parts_at(content, number, at, body_at, meta_size)
-        call = Call(
-            call_id, given, ids, 0, headers, flags & _AS_JSON != 0, flags & _STANDS_ALONE != 0, flags >> _FACE_BIT
-        )
+        call = Call(call_id, given, ids, 0, headers, flags & ~_NO_FORM)
         if flags & _BEGINS_BATCH or not batches:
             batches.append([call])
         else:
