@@ -14,7 +14,7 @@ from wfctl.cli.console import answer, complain, say
 from wfctl.engine.backend import WorkerReport
 from wfctl.errors import WfctlError
 from wfctl.service.open_files import raise_open_files
-from wfctl.service.registry import Registry
+from wfctl.service.registry import Registry, RegistryWatcher
 from wfctl.service.reload import Reloader
 from wfctl.service.snapshot import Restored, Snapshot, restore
 from wfctl.service.wishes import WishMaker
@@ -39,7 +39,7 @@ def run(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished:
 
 async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Restored]) -> None:
     began = time.monotonic()
-    registry = Registry(on_ready=_tell_ready)
+    registry = Registry(watcher=_Teller())
     keys = await asyncio.to_thread(_keys, settings, serving)
     options = FrontEndOptions(most_connections=serving.max_connections, names=serving.names)
     front = FrontEnd(settings, registry, wishes, options=options, keys=keys)
@@ -117,8 +117,16 @@ def _tell_listening(listening: list[Listening]) -> None:
     sys.stdout.flush()
 
 
-def _tell_ready(workflow: str, report: WorkerReport) -> None:
-    say(f"  {workflow} {report.node}: worker {report.pid} ready after {report.load_s:.2f} s")
+class _Teller(RegistryWatcher):
+    """Tells of workers on standard error."""
+
+    def worker_ready(self, workflow: str, report: WorkerReport) -> None:
+        """Tell of progress, node by node."""
+        say(f"  {workflow} {report.node}: worker {report.pid} ready after {report.load_s:.2f} s")
+
+    def worker_lost(self, workflow: str, node: str, pid: int, reason: str) -> None:
+        """Tell of what nobody asked for."""
+        say(f"  {workflow} {node}: worker {pid} was lost: {reason}")
 
 
 def _keys(settings: ServerSettings, serving: "Serving") -> Keys | None:

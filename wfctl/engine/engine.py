@@ -44,24 +44,27 @@ _MANY = 16
 OnOutput = Callable[[str, str, str], None]
 """Takes node, stream (``stdout`` or ``stderr``) and one line of what user code printed."""
 
-OnReady = Callable[[WorkerReport], None]
-"""Is told of each worker that became ready."""
 
+class WorkerWatcher:
+    """Who is told what becomes of workers; this one does nothing with it."""
 
-def _ignore(report: WorkerReport) -> None:
-    del report
+    def ready(self, report: WorkerReport) -> None:
+        """Learn that a worker takes calls."""
+
+    def lost(self, node: str, pid: int, reason: str) -> None:
+        """Learn that a worker ended without being told to."""
 
 
 @asynccontextmanager
 async def open_engine(
-    plan: ExecutionPlan, backend: WorkerBackend, *, on_output: OnOutput, on_ready: OnReady = _ignore
+    plan: ExecutionPlan, backend: WorkerBackend, *, on_output: OnOutput, watcher: WorkerWatcher | None = None
 ) -> "AsyncIterator[Engine]":
     """Start the workers of ``plan`` and yield the engine once all of them are ready.
 
     ``min-workers`` of every node are started at once. The first that fails to load ends it all, with its
     ``LoadError``. Leaving the block waits for the runs in flight; leaving it by an exception gives them up.
     """
-    engine = Engine(plan, backend, on_output, on_ready)
+    engine = Engine(plan, backend, on_output, watcher or WorkerWatcher())
     try:
         await engine.start()
         yield engine
@@ -75,12 +78,12 @@ class Engine:
     """Runs one plan; made by ``open_engine``. Also the listener of its backend."""
 
     def __init__(
-        self, plan: ExecutionPlan, backend: WorkerBackend, on_output: OnOutput, on_ready: OnReady = _ignore
+        self, plan: ExecutionPlan, backend: WorkerBackend, on_output: OnOutput, watcher: WorkerWatcher
     ) -> None:
         self._plan = plan
         self._backend = backend
         self._on_output = on_output
-        self._on_ready = on_ready
+        self._watcher = watcher
         self._loop = asyncio.get_running_loop()
         self._state = CoreState(plan, RequestIds(random_digits()))
         self._timer: asyncio.TimerHandle | None = None
@@ -276,6 +279,9 @@ class Engine:
 
     def worker_lost(self, worker: WorkerId, reason: str, running: int | None = None) -> None:
         """Learn that a ready worker is gone."""
+        slot = self._state.workers.get(worker)
+        if slot is not None:
+            self._watcher.lost(slot.node.name, slot.pid, reason)
         self._react(events.worker_lost, worker, reason, self._loop.time(), running)
 
     def worker_printed(self, node: str, stream: str, line: str) -> None:
@@ -351,7 +357,7 @@ class Engine:
     def worker_ready(self, report: WorkerReport) -> None:
         """Put a worker to work."""
         self._carry_out(events.worker_ready(self._state, report.worker, report.pid, self._loop.time()))
-        self._on_ready(report)
+        self._watcher.ready(report)
 
     def worker_failed(self, worker: WorkerId, failure: WfctlError) -> None:
         """Go on without a worker."""

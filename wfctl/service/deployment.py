@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from wfctl.diagnostics.report import Report
-from wfctl.engine.backend import WorkerBackend, WorkerReport
+from wfctl.engine.backend import WorkerBackend
 from wfctl.engine.call import Part
-from wfctl.engine.engine import Engine, open_engine
+from wfctl.engine.engine import Engine, WorkerWatcher, open_engine
 from wfctl.engine.inline_limits import inline_limits
 from wfctl.errors import WfctlError
 from wfctl.service.answer import Answer
@@ -84,11 +84,10 @@ class Deployment:
         inline: bool,
         on_output: OutputSink,
         on_prepared: Callable[[Prepared], None] | None = None,
-        on_ready: Callable[[WorkerReport], None] | None = None,
+        watcher: WorkerWatcher | None = None,
     ) -> None:
         self._request = request
-        self._on_ready = on_ready or _ignore
-        """Called on the loop for each worker that is ready."""
+        self._watcher = watcher
         self._on_prepared = on_prepared
         """Called in a thread before any worker starts; what it raises ends the opening."""
         self._inline = inline
@@ -228,7 +227,7 @@ class Deployment:
             if self._on_prepared is not None:
                 await asyncio.to_thread(self._on_prepared, found)
             self._engine = await stack.enter_async_context(
-                open_engine(found.plan, backend, on_output=self._on_output, on_ready=self._on_ready)
+                open_engine(found.plan, backend, on_output=self._on_output, watcher=self._watcher)
             )
             self._prepared = found
             self._stack = stack.pop_all()
@@ -251,10 +250,6 @@ class Deployment:
         self._engine = None
         if self._stack is not None:
             await self._stack.aclose()
-
-
-def _ignore(report: WorkerReport) -> None:
-    del report
 
 
 async def prepared(request: Request) -> Prepared:

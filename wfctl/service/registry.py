@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from wfctl.engine.backend import WorkerReport
-from wfctl.engine.engine import Engine
+from wfctl.engine.engine import Engine, WorkerWatcher
 from wfctl.errors import WfctlError
 from wfctl.plan import NodePlan
 from wfctl.service.deployment import Deployment, OutputSink, write_output
@@ -123,19 +123,51 @@ async def _unchanged() -> None:
     """Nobody is to be told."""
 
 
-OnReady = Callable[[str, WorkerReport], None]
-"""Takes the name of a workflow and a worker of it that is ready."""
+class RegistryWatcher:
+    """Who is told what happens to workflows and their workers; this one does nothing with it."""
+
+    def registered(self, served: Served) -> None:
+        """Learn that a version of a workflow can be found."""
+
+    def removed(self, served: Served) -> None:
+        """Learn that it can be found no more."""
+
+    def worker_ready(self, workflow: str, report: WorkerReport) -> None:
+        """Learn that a worker takes calls."""
+
+    def worker_lost(self, workflow: str, node: str, pid: int, reason: str) -> None:
+        """Learn that a worker ended without being told to."""
+
+
+class _Workers(WorkerWatcher):
+    """Watches the workers of one version."""
+
+    def __init__(self, watcher: RegistryWatcher) -> None:
+        self._watcher = watcher
+        self.workflow = ""
+        self.ready_at: dict[int, float] = {}
+        """Process of a worker -> when it became ready, seconds since the epoch."""
+
+    def ready(self, report: WorkerReport) -> None:
+        """Take note of the time."""
+        self.ready_at[report.pid] = datetime.now(UTC).timestamp()
+        self._watcher.worker_ready(self.workflow, report)
+
+    def lost(self, node: str, pid: int, reason: str) -> None:
+        """Forget it."""
+        self.ready_at.pop(pid, None)
+        self._watcher.worker_lost(self.workflow, node, pid, reason)
 
 
 class Registry:
     """Opens workflows and finds them again."""
 
-    def __init__(self, *, on_output: OutputSink = write_output, on_ready: OnReady | None = None) -> None:
+    def __init__(self, *, on_output: OutputSink = write_output, watcher: RegistryWatcher | None = None) -> None:
         self._families: dict[str, _Family] = {}
         self._opening: set[tuple[str, str]] = set()
         """Name and version of what is being opened."""
         self._on_output = on_output
-        self._on_ready = on_ready
+        self._watcher = watcher or RegistryWatcher()
         self._leaving: set[asyncio.Task[None]] = set()
         self._scaling: set[asyncio.Task[WfctlError | None]] = set()
         self.on_change: Callable[[], Awaitable[None]] = _unchanged
@@ -202,29 +234,19 @@ class Registry:
         Raises ``TakenError``, what ``open_deployment`` raises, and ``BadNameError``.
         """
         claims: list[tuple[str, str]] = []
+        workers = _Workers(self._watcher)
 
         def claim(prepared: Prepared) -> None:
             claims.append(self._claim(prepared.plan.workflow_name, wish))
-
-        served: Served | None = None
-        early: list[WorkerReport] = []
-
-        def ready(report: WorkerReport) -> None:
-            if served is None:
-                early.append(report)
-            else:
-                served.ready_at[report.pid] = datetime.now(UTC).timestamp()
-            if self._on_ready is not None:
-                self._on_ready(claims[0][0], report)
+            workers.workflow = prepared.plan.workflow_name
 
         deployment = Deployment(
-            wish.request, inline=False, on_output=self._on_output, on_prepared=claim, on_ready=ready
+            wish.request, inline=False, on_output=self._on_output, on_prepared=claim, watcher=workers
         )
         try:
             await deployment.__aenter__()
             name, version = claims[0]
-            served = Served(name=name, version=version, wish=wish, deployment=deployment)
-            served.ready_at = {report.pid: served.since.timestamp() for report in early}
+            served = Served(name=name, version=version, wish=wish, deployment=deployment, ready_at=workers.ready_at)
             self._take_in(served)
         finally:
             self._opening.difference_update(claims)
@@ -254,6 +276,7 @@ class Registry:
         family.versions[served.version] = served
         if before is not None:
             self._let_go(before)
+        self._watcher.registered(served)
 
     async def set_default(self, name: str, version: str) -> None:
         """Have requests that name no version get this one."""
@@ -304,6 +327,7 @@ class Registry:
 
     def _let_go(self, served: Served) -> "asyncio.Task[None]":
         """Close what cannot be found any more, once it has answered."""
+        self._watcher.removed(served)
         task = asyncio.get_running_loop().create_task(served.deployment.__aexit__(None, None, None))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
