@@ -178,10 +178,16 @@ def test_it_is_light_and_dark_with_its_drawing(browser, site):
         tab.close()
 
 
-@pytest.mark.parametrize("width", [390, 768, 1000, 1600])
+@pytest.mark.parametrize("width", [320, 390, 768, 861, 1001, 1101, 1600])
 def test_it_fits_narrow_and_wide(browser, site, width):
     tab = opened(browser.tab(width=width), site)
     assert tab.run("document.documentElement.scrollWidth") <= width
+    over = """[...document.querySelectorAll('.panel')].filter((panel) =>
+        [...panel.querySelectorAll('table, td, p, dl, form, .row')].some((part) =>
+            part.getBoundingClientRect().right > panel.getBoundingClientRect().right)).length"""
+    with Load(site):
+        tab.wait("document.querySelectorAll('#nodes tr')[1]?.cells[3].textContent > '1'")
+        assert tab.run(over) == 0
     drawn = tab.run("document.querySelector('#canvas').getBoundingClientRect().toJSON()")
     assert drawn["left"] >= 0
     assert drawn["right"] <= width
@@ -389,7 +395,10 @@ def test_nothing_hostile_runs_or_becomes_markup(browser, archive):
         tab.call("Page.addScriptToEvaluateOnNewDocument", source="window.alert = () => { window.owned = true; }")
         opened(tab, site)
         tab.wait("document.querySelectorAll('#nodes tr').length", lambda count: count == 4)
-        assert tab.text("#name") == HOSTILE
+        seen = HOSTILE.replace("\u202e", "\\u202e")
+        assert tab.text("#name") == seen
+        assert tab.text("#versions") == f"{seen} (default)"
+        assert "\u202e" not in tab.run("document.title + document.body.innerText")
         assert "<img src=x onerror=alert(1)>" in tab.text("#nodes")
         assert "</p><script>alert(1)</script>" in tab.text("#errors")
         assert tab.run("document.scripts.length") == 1

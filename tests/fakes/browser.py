@@ -1,6 +1,7 @@
 """Headless Chromium, driven by its own protocol over two pipes: no driver, no web socket, nothing to install for pip."""
 
 import base64
+import fcntl
 import itertools
 import json
 import os
@@ -37,8 +38,8 @@ class Browser:
         program = next(filter(None, map(shutil.which, NAMES)), None)
         assert program, f"none of {', '.join(NAMES)} is installed: .ci/run says how"
         self._home = tempfile.TemporaryDirectory(prefix="wfctl-browser-", ignore_cleanup_errors=True)
-        takes, self._to = os.pipe()
-        self._from, gives = os.pipe()
+        takes, self._to = _pipe()
+        self._from, gives = _pipe()
         home = self._home.name
         # Chromium reads descriptor 3 and writes descriptor 4: a shell puts ours there.
         line = f'exec "$0" "$@" 3<&{takes} 4>&{gives} {takes}<&- {gives}>&-'
@@ -106,6 +107,15 @@ class Browser:
             self._left += piece
         message, _, self._left = self._left.partition(b"\0")
         return json.loads(message)
+
+
+def _pipe() -> tuple[int, int]:
+    """Make a pipe whose ends have numbers that nobody needs for something else."""
+    low = os.pipe()
+    ends = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) for each in low]
+    for each in low:
+        os.close(each)
+    return ends[0], ends[1]
 
 
 class Tab:

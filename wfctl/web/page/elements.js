@@ -19,9 +19,14 @@ export function draw(tag, attributes = {}, text = "") {
   return made;
 }
 
+/** A name with what cannot be seen, or turns what follows it around, written as an escape, as in the drawing. */
+export const plain = (text) =>
+  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u${char.codePointAt(0).toString(16).padStart(4, "0")}`);
+
 /** Set a text if it is another: what did not change keeps the reader's selection, and a screen reader silent. */
 export function tell(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = plain(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 /** Keep one child for each item, in their order; `make` makes a new one, and `show` fills it each time. */

@@ -1,7 +1,7 @@
 // Asks once a second while somebody looks, and has everything shown.
 
 import { showGraph, showLive } from "./drawing.js";
-import { byId, tell } from "./elements.js";
+import { byId, plain, tell } from "./elements.js";
 import { count, Memory, milliseconds } from "./figures.js";
 import { ask, key, KeyWanted } from "./server.js";
 import { offer } from "./trial.js";
@@ -91,7 +91,7 @@ function show() {
   byId("key-form").hidden = true;
   byId("forget-key").hidden = !last.server.takesKeys;
   const [workflow, version] = chosen();
-  document.title = workflow ? `${workflow.name} · wfctl` : "wfctl";
+  document.title = workflow ? `${plain(workflow.name)} · wfctl` : "wfctl";
   showServer(last.server);
   showWorkflows(last.workflows, workflow);
   showErrors(last.errors);
