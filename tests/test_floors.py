@@ -52,6 +52,7 @@ DOORS = {
     "onnxruntime": ("handlers/", "hosting/"),
     "captum": ("handlers/",),
     "packaging": ("archive/requirements",),
+    "prometheus_client": ("web/metrics",),
     "zipfile": ("archive/",),
     "tarfile": ("archive/",),
     "http": ("store/fetch", "web/replies"),
@@ -73,6 +74,7 @@ ALLOWED = {
     "onnxruntime",
     "captum",
     "packaging",
+    "prometheus_client",
 }
 
 
