@@ -9,17 +9,12 @@ from typing import Any, Self
 from wfctl.service.prepare import Request
 from wfctl.service.registry import Registry, Wish
 from wfctl.service.wishes import WishMaker
-from wfctl.web import app, routes
 from wfctl.web.addresses import Address, Role
 from wfctl.web.auth import Keys
 from wfctl.web.front_end import FrontEnd, FrontEndOptions
-from wfctl.web.inference import Inference
-from wfctl.web.routes import Api, Endpoint, Route
 from wfctl.web.settings import ServerSettings
-from wfctl.web.status import StatusPage
 
 _FREE = Address(scheme="http", host="127.0.0.1", port=0)
-_GET, _POST = frozenset({"GET", "HEAD"}), frozenset({"POST"})
 
 
 class StatusSite:
@@ -63,7 +58,7 @@ class StatusSite:
         wishes = WishMaker(pattern=Request(path=Path()))
         options = FrontEndOptions()
         self.front = FrontEnd(settings, registry, wishes, options=options, keys=self._keys)
-        self.page = with_page(self.front)
+        self.page = self.front.page
         for listening in await self.front.listen():
             for role in listening.roles:
                 self.ports[role] = listening.address.port
@@ -74,37 +69,3 @@ class StatusSite:
     async def register(self, path: Path, version: str) -> None:
         """Open another version of a workflow."""
         await self.front.site.registry.register(Wish(request=Request(path=path), url=path.name, version=version))
-
-
-def with_page(front: FrontEnd) -> StatusPage:
-    """Serve the status page, also where the routes do not know of it."""
-    site = front.site
-    page = StatusPage(site, Inference(site.registry, most=ServerSettings().max_request_size).predict_workflow)
-    site.witnesses = (*site.witnesses, page)
-    front.endpoints.now |= {Endpoint.STATUS_PAGE: page.page, Endpoint.STATUS_DATA: page.data}
-    drawing, trial = _known("STATUS_DRAWING"), _known("STATUS_TRY")
-    front.endpoints.later[drawing] = page.drawing
-    front.endpoints.runs[trial] = page.tried
-    if isinstance(drawing, str):
-        _add_routes(drawing, trial)
-    return page
-
-
-def _known(name: str) -> Any:
-    return Endpoint.__members__.get(name, name)
-
-
-def _add_routes(drawing: Any, trial: Any) -> None:
-    added = (
-        Route("", Endpoint.STATUS_PAGE, Api.OPEN, _GET),
-        Route("status/page/{file}", Endpoint.STATUS_PAGE, Api.OPEN, _GET),
-        Route("status/{workflow}/{version}/drawing", drawing, Api.MANAGEMENT, _GET),
-        Route("status/{workflow}/{version}/try", trial, Api.MANAGEMENT, _POST),
-    )
-    table = routes._BY_FIRST
-    for route in added:
-        pieces = tuple(route.pattern.split("/")) if route.pattern else ()
-        rows = table.setdefault(pieces[0] if pieces else "", [])
-        if (pieces, route) not in rows:
-            rows.insert(0, (pieces, route))
-    app._resolve.cache_clear()

@@ -25,6 +25,7 @@ _SMALL = 64 * 1024
 """Bytes of a body that is read to its end although the request is refused, so that the connection can go on."""
 
 _ROLES: Mapping[Api, Role] = {Api.INFERENCE: Role.INFERENCE, Api.MANAGEMENT: Role.MANAGEMENT}
+_KEYLESS = frozenset({Api.OPEN, Api.METRICS, Api.PAGE})
 _UNAVAILABLE = 503
 _RETRY = {"retry-after": "1"}
 _BEARER = {"www-authenticate": "Bearer"}
@@ -155,7 +156,7 @@ class Front:
     def _without_key(self, head: Head, api: Api | None, endpoint: Endpoint | None) -> Response | None:
         """Return the refusal of a request that needs a key and has none; what is nowhere needs any of this address."""
         keys = self._site.keys
-        if keys is None or api in {Api.OPEN, Api.METRICS}:
+        if keys is None or api in _KEYLESS:
             return None
         sent = head.headers.get("authorization")
         if endpoint is Endpoint.TOKEN:

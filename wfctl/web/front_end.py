@@ -27,13 +27,14 @@ from wfctl.web.routes import Api, Endpoint
 from wfctl.web.server import Certificate, Server
 from wfctl.web.settings import ServerSettings
 from wfctl.web.site import Site, Witness
+from wfctl.web.status import StatusPage
 from wfctl.web.tokens import Tokens
 from wfctl.web.workflows import Workflows
 
-_APIS: Mapping[Role, Api] = {
-    Role.INFERENCE: Api.INFERENCE,
-    Role.MANAGEMENT: Api.MANAGEMENT,
-    Role.METRICS: Api.METRICS,
+_APIS: Mapping[Role, frozenset[Api]] = {
+    Role.INFERENCE: frozenset({Api.INFERENCE}),
+    Role.MANAGEMENT: frozenset({Api.MANAGEMENT, Api.PAGE}),
+    Role.METRICS: frozenset({Api.METRICS}),
 }
 
 
@@ -76,8 +77,11 @@ class FrontEnd:
             methods=settings.cors_allowed_methods or "",
             headers=settings.cors_allowed_headers or "",
         )
-        self.site = Site(registry=registry, keys=keys, standing=standing, witnesses=witnesses)
-        self._endpoints = _endpoints(self.site, settings, wishes)
+        self.site = Site(registry=registry, keys=keys, standing=standing)
+        inference = Inference(self.site, most=settings.max_request_size, decodes=settings.decode_input_request)
+        self.page = StatusPage(self.site, inference.predict_workflow)
+        self.site.witnesses = (*witnesses, self.page)
+        self._endpoints = _endpoints(self.site, wishes, inference, self.page)
         chain = settings.certificate_file
         self._server = Server(
             limits=Limits(body=settings.max_request_size),
@@ -95,7 +99,8 @@ class FrontEnd:
         """Listen everywhere; raises ``ListenError``."""
         found: list[Listening] = []
         for address, roles in self._groups():
-            front = Front(self.site, self._endpoints, frozenset(_APIS[role] for role in roles), self._guard(address))
+            apis = frozenset(each for role in roles for each in _APIS[role])
+            front = Front(self.site, self._endpoints, apis, self._guard(address))
             listening = await self._server.listen(address, front)
             found += [Listening(address=each, roles=tuple(roles)) for each in listening]
         return found
@@ -134,9 +139,8 @@ class FrontEnd:
         return cut
 
 
-def _endpoints(site: Site, settings: ServerSettings, wishes: WishMaker) -> Endpoints:
+def _endpoints(site: Site, wishes: WishMaker, inference: Inference, page: StatusPage) -> Endpoints:
     registry = site.registry
-    inference = Inference(registry, most=settings.max_request_size, decodes=settings.decode_input_request)
     health, protocol = Health(site), ProtocolV2(registry, inference)
     workflows, models = Workflows(registry, wishes), Models(registry, model_description_of)
     endpoints = Endpoints()
@@ -164,6 +168,14 @@ def _endpoints(site: Site, settings: ServerSettings, wishes: WishMaker) -> Endpo
         Endpoint.V1_MODEL: protocol.ready_v1,
         Endpoint.API_DESCRIPTION: partial(api_description, site),
     }
+    endpoints.now |= {
+        Endpoint.STATUS_PAGE: page.page,
+        Endpoint.STATUS_FILE: page.page,
+        Endpoint.STATUS_DATA: page.data,
+    }
+    endpoints.runs[Endpoint.STATUS_TRY] = page.tried
+    endpoints.looks[Endpoint.STATUS_TRY] = inference.look_at_workflow
+    endpoints.later[Endpoint.STATUS_DRAWING] = page.drawing
     endpoints.later |= {
         Endpoint.WORKFLOWS: workflows.all,
         Endpoint.WORKFLOW: workflows.one,

@@ -12,12 +12,13 @@ from wfctl.engine.call import REQUEST_ID, TAG, Face, Part
 from wfctl.engine.core.outcome import RunResult
 from wfctl.engine.core.records import Run
 from wfctl.errors import WfctlError
-from wfctl.service.registry import Registry, Served
+from wfctl.service.registry import Served
 from wfctl.web.answers import JSON, failure_response, workflow_failure_response
 from wfctl.web.asked import Asked, Forget
 from wfctl.web.bodies import parts_of
 from wfctl.web.messages import RequestError, Response
 from wfctl.web.request_ids import headers_with_id
+from wfctl.web.site import Site
 
 _SECONDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s)?")
 TIMEOUT = "x-request-timeout"
@@ -51,8 +52,9 @@ Wrap = Callable[[RunResult], bytes]
 class Inference:
     """Runs what requests ask for."""
 
-    def __init__(self, registry: Registry, *, most: int, decodes: bool = True) -> None:
-        self._registry = registry
+    def __init__(self, site: Site, *, most: int, decodes: bool = True) -> None:
+        self._site = site
+        self._registry = site.registry
         self._most = most
         """Bytes of a body, also after decompression."""
         self._decodes = decodes
@@ -117,7 +119,11 @@ class Inference:
         failed = workflow_failure_response if only is None else failure_response
         headers = headers_with_id(asked.head, asked.request_id, more)
 
+        site = self._site
+
         def settled(run: Run) -> None:
+            for witness in site.witnesses:
+                witness.ran(asked, run)
             try:
                 result = engine.result(run)
             except WfctlError as error:

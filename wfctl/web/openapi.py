@@ -30,7 +30,7 @@ _SHOWN = ("POST", "GET")
 """Methods that stand for any."""
 _PLACE = re.compile(r"\{(\w+)(?:\.\.\.)?\}")
 _UNFIT = re.compile(r"[^\w.\-]")
-_TAGS: Mapping[Api, str] = {Api.OPEN: "inference"}
+_TAGS: Mapping[Api, str] = {Api.OPEN: "inference", Api.PAGE: "management"}
 _SCHEMES: Mapping[Api, str] = {Api.INFERENCE: "inferenceKey", Api.MANAGEMENT: "managementKey"}
 _SECURITY: Mapping[str, Record] = {
     "inferenceKey": {"type": "http", "scheme": "bearer", "description": "The key for inference, of the key file."},

@@ -219,8 +219,25 @@ OPERATIONS: Mapping[tuple[Endpoint, str], Operation] = {
     (Endpoint.STATUS_PAGE, "GET"): Operation(
         key="statusPage", summary="How the server is, for people", answers={"200": "StatusPage"}
     ),
+    (Endpoint.STATUS_FILE, "GET"): Operation(
+        key="statusFile", summary="A file of the status page", answers={"200": "StatusPage", **_NAMED}
+    ),
     (Endpoint.STATUS_DATA, "GET"): Operation(
         key="statusData", summary="How the server is", answers={"200": "StatusData"}
+    ),
+    (Endpoint.STATUS_DRAWING, "GET"): Operation(
+        key="statusDrawing",
+        summary="The drawing of a version of a workflow",
+        parameters=("direction",),
+        answers={"200": "StatusDrawing", **_NAMED},
+    ),
+    (Endpoint.STATUS_TRY, "POST"): Operation(
+        key="statusTry",
+        summary="Run a version of a workflow from the status page",
+        description="As the inference API does; what its handlers say in headers is left out.",
+        parameters=("requestTimeout",),
+        body="Input",
+        answers={"200": "Output", **_RUN},
     ),
     (Endpoint.METRICS, "GET"): Operation(
         key="metrics", summary="Numbers for Prometheus", parameters=("name",), answers={"200": "Metrics"}

@@ -35,6 +35,7 @@ _BEGIN: Schema = {"type": "integer", "minimum": 0, "maximum": 999_999_999, "defa
 _ID: Schema = {"type": "string", "pattern": r"^[A-Za-z0-9._:/+=@\-]{1,128}$"}
 _TIMEOUT: Schema = {"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,6})?(ms|s)?$", "example": "500ms"}
 _ROLE: Schema = {"type": "string", "enum": ["inference", "management"]}
+_DIRECTION: Schema = {"type": "string", "enum": ["LR", "TB"], "default": "LR"}
 
 PATH_PARAMETERS: Mapping[str, Part] = {
     "path.workflow": _parameter(
@@ -42,6 +43,7 @@ PATH_PARAMETERS: Mapping[str, Part] = {
     ),
     "path.version": _parameter("version", "path", TEXT, "Version of it."),
     "path.model": _parameter("model", "path", TEXT, "A node as a model: workflow, two underscores, node."),
+    "path.file": _parameter("file", "path", TEXT, "A file of the page."),
     "path.node": _parameter("node", "path", TEXT, "Name of a node."),
     "path.rest": _parameter("rest", "path", TEXT, "The rest of the path, slashes and all; handlers of models get it."),
 }
@@ -55,6 +57,7 @@ PARAMETERS: Mapping[str, Part] = {
     "limit": _parameter("limit", "query", _PAGE, "Items on a page; 100 for what is none from 1 to 100."),
     "next_page_token": _parameter("next_page_token", "query", _BEGIN, "Where the page begins."),
     "type": {**_parameter("type", "query", _ROLE, "Which key is renewed."), "required": True},
+    "direction": _parameter("direction", "query", _DIRECTION, "From left to right, or from top to bottom."),
     "name": _parameter("name[]", "query", list_of(TEXT), "Only metrics of these names."),
     **{name: _parameter(name, "query", content) for name, content in FIELDS.items()},
 }
@@ -117,6 +120,7 @@ def _json(description: str, content: Schema | str, **headers: str) -> Part:
 
 
 _BYTES_OR_ERROR: Mapping[str, Schema] = {JSON: ANYTHING, "*/*": BYTES}
+_OF_PAGES = ("text/html", "text/css", "text/javascript", "image/svg+xml")
 _HANDLERS_OWN = " Handlers of a leaf may set this status, and then the body is theirs."
 
 ANSWERS: Mapping[str, Part] = {
@@ -144,7 +148,8 @@ ANSWERS: Mapping[str, Part] = {
     "Document": _json("The document.", "Document"),
     "NoContent": _answer("It is done; the answer is empty.", {}),
     "Head": _answer("As the answer to GET, without its body.", {}),
-    "StatusPage": _answer("A page.", {"text/html": TEXT}),
+    "StatusPage": _answer("The page, or a file of it.", dict.fromkeys(_OF_PAGES, TEXT)),
+    "StatusDrawing": _json("A picture, and where its nodes are.", "StatusDrawing"),
     "StatusData": _json("What the page shows.", "StatusData"),
     "Metrics": _answer("Prometheus' text format.", {"text/plain": TEXT}),
     "BadRequest": _json("The request is not as it should be.", "Error"),

@@ -78,6 +78,7 @@ _ANSWERS: Mapping[str, Schema] = {
         "required": ["openapi", "info", "paths"],
     },
     "StatusData": {"type": "object", "description": "What the status page shows."},
+    "StatusDrawing": {"type": "object", "description": "What the status page draws on."},
 }
 
 _WORKFLOWS: Mapping[str, Schema] = {

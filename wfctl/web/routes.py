@@ -16,6 +16,8 @@ class Api(Enum):
     INFERENCE = "inference"
     MANAGEMENT = "management"
     METRICS = "metrics"
+    PAGE = "page"
+    """At management's address and without a key: the files of the status page, which hold no data."""
     OPEN = "open"
     """Needs no key: what describes the interface."""
 
@@ -46,7 +48,10 @@ class Endpoint(Enum):
     MODEL_DEFAULT = auto()
     TOKEN = auto()
     STATUS_PAGE = auto()
+    STATUS_FILE = auto()
     STATUS_DATA = auto()
+    STATUS_DRAWING = auto()
+    STATUS_TRY = auto()
     METRICS = auto()
 
 
@@ -103,8 +108,11 @@ ROUTES: tuple[Route, ...] = (
     Route("models/{model}/{version}", Endpoint.MODEL, Api.MANAGEMENT, _GET | {"PUT"}),
     Route("models/{model}/{version}/set-default", Endpoint.MODEL_DEFAULT, Api.MANAGEMENT, frozenset({"PUT"})),
     Route("token", Endpoint.TOKEN, Api.MANAGEMENT, frozenset({"GET"})),
-    Route("", Endpoint.STATUS_PAGE, Api.MANAGEMENT, _GET),
+    Route("", Endpoint.STATUS_PAGE, Api.PAGE, _GET),
+    Route("status/page/{file}", Endpoint.STATUS_FILE, Api.PAGE, _GET),
     Route("status", Endpoint.STATUS_DATA, Api.MANAGEMENT, _GET),
+    Route("status/{workflow}/{version}/drawing", Endpoint.STATUS_DRAWING, Api.MANAGEMENT, _GET),
+    Route("status/{workflow}/{version}/try", Endpoint.STATUS_TRY, Api.MANAGEMENT, _POST),
     Route("metrics", Endpoint.METRICS, Api.METRICS, _GET),
 )
 
