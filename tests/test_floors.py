@@ -13,6 +13,7 @@ FLOORS = {
     "diagnostics": 0,
     "plain_file": 0,
     "file_lock": 0,
+    "replace_file": 0,
     "nvml": 0,
     "gpus": 1,  # asks nvml where the kernel's files do not say enough
     "spec": 1,

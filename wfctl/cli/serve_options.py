@@ -36,6 +36,8 @@ class Serving:
     names: tuple[str, ...]
     max_connections: int
     drain_timeout: float
+    log_format: str
+    access_log: Path | None
     state: Path | None
     restore: bool
     reload: bool
@@ -131,6 +133,16 @@ serve_options = gathered(
         metavar="SECONDS",
         show_default=True,
         help="For the answers to what had come before it is ended.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Of what is said on standard error: for people, or an object a line for programs.",
+    ),
+    click.option(
+        "--access-log", type=_FILE, metavar="FILE", help="Write a line for each request to FILE; - is standard error."
     ),
     click.option(
         "--state", type=_FILE, metavar="FILE", help="Write what is served to FILE after each change, for --restore."

@@ -10,16 +10,17 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wfctl.cli.console import answer, complain, say
-from wfctl.engine.backend import WorkerReport
+from wfctl.cli.console import answer
+from wfctl.cli.serve_voice import Voice, open_access_log, voice_for
 from wfctl.errors import WfctlError
 from wfctl.service.open_files import raise_open_files
-from wfctl.service.registry import Registry, RegistryWatcher
+from wfctl.service.registry import Registry
 from wfctl.service.reload import Reloader
 from wfctl.service.snapshot import Restored, Snapshot, restore
 from wfctl.service.wishes import WishMaker
 from wfctl.web.auth import Keys
 from wfctl.web.front_end import FrontEnd, FrontEndOptions, Listening
+from wfctl.web.logs import AccessLog
 from wfctl.web.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -38,34 +39,51 @@ def run(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished:
 
 
 async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Restored]) -> None:
-    began = time.monotonic()
-    registry = Registry(watcher=_Teller())
-    keys = await asyncio.to_thread(_keys, settings, serving)
-    options = FrontEndOptions(most_connections=serving.max_connections, names=serving.names)
-    front = FrontEnd(settings, registry, wishes, options=options, keys=keys)
+    voice, writer = voice_for(serving.log_format)
+    access = None if serving.access_log is None else open_access_log(serving.access_log, serving.log_format, writer)
+    asyncio.get_running_loop().set_exception_handler(voice.unhandled)
+    registry = Registry(on_output=voice.printed, watchers=[voice])
+    try:
+        keys = await asyncio.to_thread(_keys, settings, serving, voice)
+        front = FrontEnd(
+            settings,
+            registry,
+            wishes,
+            options=FrontEndOptions(most_connections=serving.max_connections, names=serving.names),
+            keys=keys,
+            witnesses=(voice.failures,) if access is None else (AccessLog(access), voice.failures),
+        )
+        await _answer_until_told(front, serving, wished, voice)
+    finally:
+        if access is not None and access is not writer:
+            access.close()
+        writer.close()
+
+
+async def _answer_until_told(front: FrontEnd, serving: "Serving", wished: list[Restored], voice: Voice) -> None:
+    began, registry = time.monotonic(), front.site.registry
     try:
         with _told_to_end() as told:
             listening = await front.listen()
             _tell_listening(listening)
-            if await _loaded(registry, wished, told):
+            voice.listening(listening)
+            if await _loaded(registry, wished, told, voice):
                 front.site.is_ready = True
                 if serving.state is not None:
                     registry.on_change = Snapshot(serving.state, registry).write
                     await registry.on_change()
-                count = len(wished)
-                say(f"ready: {count} {'workflow' if count == 1 else 'workflows'} in {time.monotonic() - began:.1f} s")
-                await _watched(registry, told) if serving.reload else await told.wait()
-            say("draining: what has come is answered; a second signal ends at once")
+                voice.ready(len(wished), time.monotonic() - began)
+                await _watched(registry, told, voice) if serving.reload else await told.wait()
+            voice.draining(serving.drain_timeout)
     finally:
         registry.on_change = _unchanged
-        cut = await front.drain(serving.drain_timeout)
-        if cut:
-            say(f"{cut} connections were cut after {serving.drain_timeout:g} s")
+        registry.watchers.remove(voice)  # what ends with the server is no news
+        voice.ended(await front.drain(serving.drain_timeout), serving.drain_timeout)
 
 
-async def _loaded(registry: Registry, wished: list[Restored], told: asyncio.Event) -> bool:
+async def _loaded(registry: Registry, wished: list[Restored], told: asyncio.Event, voice: Voice) -> bool:
     """Load all that was named, side by side; returns whether it was not told to end meanwhile."""
-    loading = asyncio.create_task(_load(registry, wished))
+    loading = asyncio.create_task(_load(registry, wished, voice))
     ending = asyncio.create_task(told.wait())
     ending.add_done_callback(lambda _: loading.cancel())
     try:
@@ -83,31 +101,26 @@ async def _unchanged() -> None:
     """What ends with the server is no change of what it serves."""
 
 
-async def _watched(registry: Registry, told: asyncio.Event) -> None:
+async def _watched(registry: Registry, told: asyncio.Event, voice: Voice) -> None:
     """Load again what changes on disk, until it is told to end."""
-    watch = asyncio.create_task(Reloader(registry, say, complain).run())
+    watch = asyncio.create_task(Reloader(registry, voice.note, voice.failed).run())
     watch.add_done_callback(lambda _: told.set())  # what ends it unasked is to be told
-    say("watching the files that the workflows are made from")
+    voice.note("watching the files that the workflows are made from")
     await told.wait()
     watch.cancel()
     with suppress(asyncio.CancelledError):
         await watch
 
 
-async def _load(registry: Registry, wished: list[Restored]) -> None:
+async def _load(registry: Registry, wished: list[Restored], voice: Voice) -> None:
     """Load all of them; the first that cannot be loaded ends it, once the others have been given up."""
     try:
         async with asyncio.TaskGroup() as group:
             for wish in wished:
-                group.create_task(_registered(registry, wish))
+                voice.loading(wish.wish.url)
+                group.create_task(restore(registry, wish))
     except* WfctlError as failures:
         raise failures.exceptions[0] from None
-
-
-async def _registered(registry: Registry, wished: Restored) -> None:
-    say(f"loading {wished.wish.url}")
-    served = await restore(registry, wished)
-    say(f"loaded {served.name}: {len(served.deployment.nodes)} nodes")
 
 
 def _tell_listening(listening: list[Listening]) -> None:
@@ -117,27 +130,16 @@ def _tell_listening(listening: list[Listening]) -> None:
     sys.stdout.flush()
 
 
-class _Teller(RegistryWatcher):
-    """Tells of workers on standard error."""
-
-    def worker_ready(self, workflow: str, report: WorkerReport) -> None:
-        """Tell of progress, node by node."""
-        say(f"  {workflow} {report.node}: worker {report.pid} ready after {report.load_s:.2f} s")
-
-    def worker_lost(self, workflow: str, node: str, pid: int, reason: str) -> None:
-        """Tell of what nobody asked for."""
-        say(f"  {workflow} {node}: worker {pid} was lost: {reason}")
-
-
-def _keys(settings: ServerSettings, serving: "Serving") -> Keys | None:
+def _keys(settings: ServerSettings, serving: "Serving", voice: Voice) -> Keys | None:
     """Make keys where they are asked for: always beyond this machine, unless the user says otherwise."""
-    if settings.disable_token_authorization:
+    disabled = settings.disable_token_authorization
+    if disabled:
         return None
     addresses = (settings.inference_address, settings.management_address)
-    if serving.disable_token_auth is None and all(each.is_loopback for each in addresses):
+    if disabled is None and all(each.is_loopback for each in addresses):
         return None
     keys = Keys.create(serving.key_file, lifetime_min=settings.token_expiration_min)
-    say(f'keys are asked for, and stand in "{serving.key_file}"')
+    voice.note(f'keys are asked for, and stand in "{serving.key_file}"')
     return keys
 
 

@@ -7,7 +7,7 @@ finds one and submits in the same turn of the loop is answered.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -142,8 +142,8 @@ class RegistryWatcher:
 class _Workers(WorkerWatcher):
     """Watches the workers of one version."""
 
-    def __init__(self, watcher: RegistryWatcher) -> None:
-        self._watcher = watcher
+    def __init__(self, watchers: Sequence[RegistryWatcher]) -> None:
+        self._watchers = watchers
         self.workflow = ""
         self.ready_at: dict[int, float] = {}
         """Process of a worker -> when it became ready, seconds since the epoch."""
@@ -151,23 +151,26 @@ class _Workers(WorkerWatcher):
     def ready(self, report: WorkerReport) -> None:
         """Take note of the time."""
         self.ready_at[report.pid] = datetime.now(UTC).timestamp()
-        self._watcher.worker_ready(self.workflow, report)
+        for each in self._watchers:
+            each.worker_ready(self.workflow, report)
 
     def lost(self, node: str, pid: int, reason: str) -> None:
         """Forget it."""
         self.ready_at.pop(pid, None)
-        self._watcher.worker_lost(self.workflow, node, pid, reason)
+        for each in self._watchers:
+            each.worker_lost(self.workflow, node, pid, reason)
 
 
 class Registry:
     """Opens workflows and finds them again."""
 
-    def __init__(self, *, on_output: OutputSink = write_output, watcher: RegistryWatcher | None = None) -> None:
+    def __init__(self, *, on_output: OutputSink = write_output, watchers: Iterable[RegistryWatcher] = ()) -> None:
         self._families: dict[str, _Family] = {}
         self._opening: set[tuple[str, str]] = set()
         """Name and version of what is being opened."""
         self._on_output = on_output
-        self._watcher = watcher or RegistryWatcher()
+        self.watchers = [*watchers]
+        """Who is told what happens."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._scaling: set[asyncio.Task[WfctlError | None]] = set()
         self.on_change: Callable[[], Awaitable[None]] = _unchanged
@@ -234,7 +237,7 @@ class Registry:
         Raises ``TakenError``, what ``open_deployment`` raises, and ``BadNameError``.
         """
         claims: list[tuple[str, str]] = []
-        workers = _Workers(self._watcher)
+        workers = _Workers(self.watchers)
 
         def claim(prepared: Prepared) -> None:
             claims.append(self._claim(prepared.plan.workflow_name, wish))
@@ -276,7 +279,8 @@ class Registry:
         family.versions[served.version] = served
         if before is not None:
             self._let_go(before)
-        self._watcher.registered(served)
+        for each in self.watchers:
+            each.registered(served)
 
     async def set_default(self, name: str, version: str) -> None:
         """Have requests that name no version get this one."""
@@ -327,7 +331,8 @@ class Registry:
 
     def _let_go(self, served: Served) -> "asyncio.Task[None]":
         """Close what cannot be found any more, once it has answered."""
-        self._watcher.removed(served)
+        for each in self.watchers:
+            each.removed(served)
         task = asyncio.get_running_loop().create_task(served.deployment.__aexit__(None, None, None))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)

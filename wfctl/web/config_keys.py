@@ -16,7 +16,6 @@ from wfctl.web.conversions import (
     minutes,
     path,
     patterns,
-    startup,
     switch,
     whole_from_1,
     word,
@@ -73,13 +72,11 @@ _HONOURED: Final = {
     "metrics_address": Honoured(convert=partial(parse_address, role=Role.METRICS)),
     "model_store": Honoured(convert=path),
     "workflow_store": Honoured(convert=path),
-    "load_models": Honoured(convert=startup),
     "allowed_urls": Honoured(convert=patterns),
     "use_env_allowed_urls": Honoured(convert=switch),
     "enable_envvars_config": Honoured(convert=switch),
     "default_response_timeout": Honoured(convert=_SECONDS),
     "default_startup_timeout": Honoured(convert=_SECONDS),
-    "unregister_model_timeout": Honoured(convert=_SECONDS),
     "job_queue_size": Honoured(convert=whole_from_1("requests")),
     "max_request_size": Honoured(convert=_BYTES),
     "decode_input_request": Honoured(convert=switch),
@@ -87,7 +84,6 @@ _HONOURED: Final = {
     "service_envelope": Honoured(convert=word),
     "install_py_dep_per_model": Honoured(convert=switch),
     "blacklist_env_vars": Honoured(convert=expression),
-    "enable_model_api": Honoured(convert=switch),
     "disable_token_authorization": Honoured(convert=switch),
     "token_expiration_min": Honoured(convert=minutes),
     "ts_open_inference_protocol": Honoured(convert=switch, differs=_oip),
@@ -100,6 +96,12 @@ _HONOURED: Final = {
 }
 
 _BY_REASON: Final = {
+    "single models are not served: they are registered as parts of workflows, which are named on the command line or "
+    "registered": ("load_models",),
+    "single models are neither registered nor removed: POST and DELETE of /models answer 405 whatever this says": (
+        "enable_model_api",
+    ),
+    "a workflow that is unregistered answers what it has begun within its own time-outs": ("unregister_model_timeout",),
     "gRPC is not served: the original has no workflow methods there": (
         "grpc_inference_address",
         "grpc_management_address",
@@ -133,7 +135,7 @@ _BY_REASON: Final = {
         "metrics_config",
         "model_metrics_auto_detect",
     ),
-    "the machine's own load is not measured": (
+    "the machine's own load is measured by the server itself, whenever its metrics are asked for": (
         "disable_system_metrics",
         "system_metrics_cmd",
         "metric_time_interval",
@@ -151,7 +153,9 @@ _BY_REASON: Final = {
     "there is no Java virtual machine, and none of its loggers": ("vmargs", "async_logging"),
     "plugins are Java classes, and there is no Java virtual machine": ("plugins_path",),
     "there is no installed TorchServe to be found": ("model_server_home",),
-    "snapshots are neither written nor restored": ("model_snapshot",),
+    "the original's snapshots are not read; --state FILE writes down what is served, and --restore begins with that": (
+        "model_snapshot",
+    ),
 }
 
 _IGNORED: Final = {key: Ignored(reason=reason) for reason, keys in _BY_REASON.items() for key in keys}

@@ -6,7 +6,6 @@ Pure. Invariant: a text that Java and Python would read differently is refused.
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,31 +14,10 @@ from wfctl.web.grammar import VALUE
 _WHOLE: Final = re.compile(r"[0-9]{1,18}")
 _DECIMAL: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _FIELD: Final = re.compile(VALUE)
-_NAME: Final = re.compile(r"[^:/?=]*")
-"""Before the first ``=`` of an entry; a url has its ``=`` further on."""
 
 
 class MeantError(ValueError):
     """What was meant, in words that follow on the text that was found and a colon."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartupModel:
-    """A model to load when the server starts."""
-
-    source: str
-    """A file or a folder of the store, or a url."""
-    name: str | None = None
-    """What it is to be called; ``None`` for its own name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Startup:
-    """What is loaded when the server starts."""
-
-    is_everything: bool = False
-    """Whether all of the store is loaded; then no models are named."""
-    models: tuple[StartupModel, ...] = ()
 
 
 def switch(text: str) -> bool:
@@ -109,23 +87,6 @@ def patterns(text: str) -> tuple[str, ...]:
     for each in texts:
         expression(each)
     return tuple(f"re:{each}" for each in texts if each)
-
-
-def startup(text: str) -> Startup:
-    """Read ``all``, or ``archive.mar`` and ``name=archive.mar`` with commas between them."""
-    if text.lower() == "all":
-        return Startup(is_everything=True)
-    entries = (each.strip() for each in text.split(","))
-    return Startup(models=tuple(_startup_model(entry) for entry in entries if entry))
-
-
-def _startup_model(entry: str) -> StartupModel:
-    name, equals, source = (part.strip() for part in entry.partition("="))
-    if not equals or not _NAME.fullmatch(name):
-        return StartupModel(source=entry)
-    if not name or not source:
-        raise MeantError("all is meant, or archives with commas between them, each alone or as name=archive.mar")
-    return StartupModel(source=source, name=name)
 
 
 def _first_line(why: Exception) -> str:

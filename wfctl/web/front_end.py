@@ -19,6 +19,7 @@ from wfctl.web.guard import Guard, cors_headers
 from wfctl.web.health import Health
 from wfctl.web.inference import Inference
 from wfctl.web.messages import Limits
+from wfctl.web.metrics import Metrics, metrics_response
 from wfctl.web.models import Models
 from wfctl.web.openapi import api_description, model_description_of
 from wfctl.web.patience import Patience
@@ -80,8 +81,11 @@ class FrontEnd:
         self.site = Site(registry=registry, keys=keys, standing=standing)
         inference = Inference(self.site, most=settings.max_request_size, decodes=settings.decode_input_request)
         self.page = StatusPage(self.site, inference.predict_workflow)
-        self.site.witnesses = (*witnesses, self.page)
+        self.metrics = Metrics(registry, hostname=gethostname())
+        registry.watchers.append(self.metrics)
+        self.site.witnesses = (*witnesses, self.metrics, self.page)
         self._endpoints = _endpoints(self.site, wishes, inference, self.page)
+        self._endpoints.now[Endpoint.METRICS] = partial(metrics_response, self.metrics)
         chain = settings.certificate_file
         self._server = Server(
             limits=Limits(body=settings.max_request_size),
@@ -89,6 +93,12 @@ class FrontEnd:
             most_connections=options.most_connections,
             certificate=Certificate(chain=chain, key=settings.private_key_file) if chain else None,
         )
+        self.metrics.clients = self._server
+
+    @property
+    def server(self) -> Server:
+        """Who listens, and knows the connections."""
+        return self._server
 
     @property
     def endpoints(self) -> Endpoints:

@@ -10,6 +10,7 @@ from typing import Any
 
 from wfctl.engine.backend import WorkerReport
 from wfctl.engine.core.records import Run
+from wfctl.errors import RunError
 from wfctl.service.registry import RegistryWatcher, Served
 from wfctl.web.asked import Asked
 from wfctl.web.log_lines import Form, Level, Value, event_line, json_request, output_line, text_request
@@ -64,6 +65,10 @@ class ServerLog(RegistryWatcher):
         """Tell that the server listens, and where."""
         self._tell(Level.INFO, "started", {"version": version, "addresses": addresses})
 
+    def note(self, text: str) -> None:
+        """Tell something that is worth knowing."""
+        self._tell(Level.INFO, "note", {"message": text})
+
     def ready(self, after_s: float) -> None:
         """Tell that everything named at the start is loaded."""
         self._tell(Level.INFO, "ready", {"after_s": after_s})
@@ -98,6 +103,14 @@ class ServerLog(RegistryWatcher):
         """Tell what went wrong, with the traceback if there is one."""
         block = None if error is None else ("traceback", "".join(format_exception(error)))
         self._tell(Level.ERROR, "error", {"message": message}, block)
+
+    def run_failed(self, workflow: str, request_id: str, error: RunError, untold: int) -> None:
+        """Tell why a run failed, with the handler's traceback; ``untold`` like it were not told since the last."""
+        fields: dict[str, Value] = {"workflow": workflow, "node": error.node, "request_id": request_id}
+        more: dict[str, Value] = {"untold": untold} if untold else {}
+        trace = (error.traceback_text or "").strip()
+        block = ("traceback", trace) if "\n" in trace else None
+        self._tell(Level.ERROR, "run-failed", {**fields, "message": str(error), **more}, block)
 
     def on_unhandled(self, loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         """Tell of an exception that nobody took; the handler of an event loop."""

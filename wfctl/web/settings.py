@@ -14,7 +14,7 @@ from wfctl.check.closest import closest_of_all
 from wfctl.check.wording import did_you_mean, quoted
 from wfctl.web.addresses import Address, AddressError
 from wfctl.web.config_keys import KEYS, READ_HERE, Honoured, Ignored, own_variable_of, variable_of
-from wfctl.web.conversions import MeantError, Startup, switch
+from wfctl.web.conversions import MeantError, switch
 from wfctl.web.properties import ConfigError, parse_properties, replace_variables
 
 _FILE: Final = "config.properties"
@@ -23,7 +23,6 @@ _BLANKS: Final = " \t\f\r\n"
 _INFERENCE: Final = Address(scheme="http", host="127.0.0.1", port=8080)
 _MANAGEMENT: Final = Address(scheme="http", host="127.0.0.1", port=8081)
 _METRICS: Final = Address(scheme="http", host="127.0.0.1", port=8082)
-_NOTHING: Final = Startup()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +36,14 @@ class ServerSettings:
     """As it was written: a relative one counts from the working directory, and not from the file."""
     workflow_store: Path | None = None
     """As it was written; ``workflow_folder`` is what to use."""
-    load_models: Startup = _NOTHING
-    """What is loaded at the start, nothing by default."""
     allowed_urls: tuple[str, ...] = ()
     """Patterns as ``wfctl.store.allow`` reads them. Nothing by default, where the original fetches from everywhere."""
-    default_response_timeout: int = 120
-    """Seconds."""
-    default_startup_timeout: int = 120
-    """Seconds for loading one worker."""
-    unregister_model_timeout: int = 120
-    """Seconds."""
-    job_queue_size: int = 100
-    """Requests that wait at most."""
+    default_response_timeout: int | None = None
+    """Seconds for one batch; ``None`` for as long as a node's own time-outs allow, where the original has 120."""
+    default_startup_timeout: int | None = None
+    """Seconds for loading one worker; ``None`` for what the command line says, 120 by default as in the original."""
+    job_queue_size: int | None = None
+    """Requests that wait for a node at most; ``None`` for the spec's usual number, where the original has 100."""
     max_request_size: int = 6_553_500
     """Bytes of a body at most."""
     decode_input_request: bool = True
@@ -61,10 +56,8 @@ class ServerSettings:
     """Whether what archives require is installed."""
     blacklist_env_vars: re.Pattern[str] | None = None
     """Environment variables whose names match from end to end are kept from workers."""
-    enable_model_api: bool = False
-    """Whether the management API may register, change and remove models while the server runs."""
-    disable_token_authorization: bool = False
-    """Whether everybody is served who gets to an address."""
+    disable_token_authorization: bool | None = None
+    """Whether everybody is served who gets to an address; ``None`` where nobody says so, and then addresses decide."""
     token_expiration_min: float = 60.0
     """Minutes."""
     ts_open_inference_protocol: bool = False
