@@ -33,6 +33,8 @@ class CodeUnit:
     """Whether pickles of the archive may be loaded in full, and not as weights only."""
     uses_real_ts: bool = False
     """Whether ``import ts`` finds an installed TorchServe instead of our own modules."""
+    limit_max_image_pixels: bool = True
+    """Whether handlers of pictures refuse one of very many pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,13 +47,23 @@ def call(
 class Served:
     """One running server; a context manager that drains it."""
 
-    def __init__(self, folder: Path, *words: object, env: Mapping[str, str] | None = None, waits: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *words: object,
+        env: Mapping[str, str] | None = None,
+        waits: bool = True,
+        has_own_addresses: bool = False,
+        apis: int = 3,
+    ) -> None:
+        """Start it; where it has no addresses of its own, by ``words`` or in its file, it listens at free ports."""
+        self._apis = apis
         self.lines: list[str] = []
         """What it said, standard error."""
         self._said = threading.Condition()
         self.ports: dict[str, int] = {}
         environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200", **(env or {})}
-        usual = [] if any("-address" in str(word) for word in words) else _anywhere()
+        usual = [] if has_own_addresses or any("-address" in str(word) for word in words) else _anywhere()
         self.process = subprocess.Popen(
             [str(WFCTL), "serve", *map(str, words), *usual],
             cwd=folder,
@@ -76,7 +86,7 @@ class Served:
         self.stop()
 
     def _read_ports(self) -> None:
-        while len(self.ports) < 3:
+        while len(self.ports) < self._apis:
             line = self.process.stdout.readline()
             if not line:
                 self.process.wait(30)

@@ -12,7 +12,6 @@ from wfctl.store.address import parse_address as parse_url
 from wfctl.store.allow import parse_allowed
 from wfctl.web.addresses import Address
 from wfctl.web.config_keys import KEYS, Honoured
-from wfctl.web.conversions import Startup, StartupModel
 from wfctl.web.properties import ConfigError
 from wfctl.web.settings import Note, ServerSettings, Settled, find_config, read_settings
 
@@ -45,14 +44,19 @@ def test_nothing_said_gives_the_defaults_of_the_original():
         "http://127.0.0.1:8081",
         "http://127.0.0.1:8082",
     ]
-    assert (found.default_response_timeout, found.default_startup_timeout, found.unregister_model_timeout) == (120,) * 3
-    assert (found.job_queue_size, found.max_request_size, found.token_expiration_min) == (100, 6_553_500, 60)
+    assert (found.max_request_size, found.token_expiration_min) == (6_553_500, 60)
     switched_on = [each.name for each in fields(found) if getattr(found, each.name) is True]
     assert switched_on == ["decode_input_request", "limit_max_image_pixels", "enable_metrics_api"]
 
 
+def test_what_nobody_says_is_left_to_specs_archives_and_the_command_line():
+    found = ServerSettings()
+    assert (found.default_response_timeout, found.default_startup_timeout, found.job_queue_size) == (None,) * 3
+    assert found.disable_token_authorization is None
+
+
 def test_nothing_may_be_fetched_unless_somebody_says_so():
-    assert settled("model_store=/m\nload_models=all").settings.allowed_urls == ()
+    assert settled("model_store=/m").settings.allowed_urls == ()
 
 
 @pytest.mark.parametrize(
@@ -68,15 +72,15 @@ def test_nothing_may_be_fetched_unless_somebody_says_so():
         ("certificate_file=c.pem", Path("c.pem")),
         ("default_response_timeout=1", 1),
         ("default_startup_timeout=600", 600),
-        ("unregister_model_timeout=007", 7),
+        ("default_startup_timeout=007", 7),
         ("job_queue_size=1000", 1000),
         ("max_request_size=2147483647", 2147483647),
         ("decode_input_request=False", False),
         ("limit_max_image_pixels=false", False),
         ("enable_metrics_api=FALSE", False),
         ("install_py_dep_per_model=true", True),
-        ("enable_model_api=TRUE", True),
-        ("disable_token_authorization=True", True),
+        ("disable_token_authorization=TRUE", True),
+        ("disable_token_authorization=false", False),
         ("ts_open_inference_protocol=true", True),
         ("token_expiration_min=90", 90.0),
         ("token_expiration_min=0.5", 0.5),
@@ -84,8 +88,6 @@ def test_nothing_may_be_fetched_unless_somebody_says_so():
         ("cors_allowed_origin=*", "*"),
         ("cors_allowed_methods=GET, POST", "GET, POST"),
         ("cors_allowed_headers=X-Custom\\u00e9", "X-Custom\u00e9"),
-        ("load_models=ALL", Startup(is_everything=True)),
-        ("load_models=all", Startup(is_everything=True)),
         ("job_queue_size=5 \\t", 5),
     ],
 )
@@ -94,9 +96,7 @@ def test_a_value_becomes_a_setting(text, value):
     assert (found, type(found)) == (value, type(value))
 
 
-@pytest.mark.parametrize(
-    "key", ["service_envelope", "cors_allowed_origin", "load_models", "allowed_urls", "blacklist_env_vars"]
-)
+@pytest.mark.parametrize("key", ["service_envelope", "cors_allowed_origin", "allowed_urls", "blacklist_env_vars"])
 def test_a_key_without_a_value_says_nothing(key):
     assert settled(f"{key}\n") == Settled(settings=ServerSettings(), notes=())
 
@@ -105,21 +105,6 @@ def test_workflows_lie_with_the_models_unless_they_have_a_folder():
     assert settled("model_store=/m").settings.workflow_folder == Path("/m")
     assert settled("model_store=/m\nworkflow_store=/w").settings.workflow_folder == Path("/w")
     assert settled("").settings.workflow_folder is None
-
-
-def test_models_to_load_are_named_or_have_their_own_name():
-    found = setting("load_models=a.mar , b = c.mar,, all,d=https://h/e.mar?x=1,https://h/f.mar?y=2,/g=h.mar")
-    assert found == Startup(
-        models=(
-            StartupModel(source="a.mar"),
-            StartupModel(name="b", source="c.mar"),
-            StartupModel(source="all"),
-            StartupModel(name="d", source="https://h/e.mar?x=1"),
-            # What stands before these is no name.
-            StartupModel(source="https://h/f.mar?y=2"),
-            StartupModel(source="/g=h.mar"),
-        )
-    )
 
 
 def test_expressions_for_urls_become_our_patterns():
@@ -145,14 +130,14 @@ FIELD = "the value of a field of HTTP is meant, without line ends and characters
 @pytest.mark.parametrize(
     ("key", "found", "meant"),
     [
-        ("enable_model_api", "yes", BOOL),
+        ("enable_metrics_api", "yes", BOOL),
         ("disable_token_authorization", "1", BOOL),
         ("enable_envvars_config", "on", BOOL),
         ("use_env_allowed_urls", "", BOOL),
         ("default_response_timeout", "0", SECONDS),
         ("default_startup_timeout", "-1", SECONDS),
-        ("unregister_model_timeout", "2m", SECONDS),
-        ("unregister_model_timeout", "1.5", SECONDS),
+        ("default_startup_timeout", "2m", SECONDS),
+        ("default_startup_timeout", "1.5", SECONDS),
         ("job_queue_size", "1_000", "a whole number of requests is meant, from 1"),
         ("max_request_size", "10MB", "a whole number of bytes is meant, from 1"),
         ("token_expiration_min", "0", MINUTES),
@@ -163,12 +148,6 @@ FIELD = "the value of a field of HTTP is meant, without line ends and characters
         ("inference_address", "localhost:80", "an address is meant: http://host:port, https://host:port or unix:/path"),
         ("metrics_address", "http://h:99999", "its port is no number from 0 to 65535"),
         ("cors_allowed_origin", "\u20ac", FIELD),
-        (
-            "load_models",
-            "a.mar,=b.mar",
-            "all is meant, or archives with commas between them, each alone or as name=archive.mar",
-        ),
-        ("load_models", "b=", "all is meant, or archives with commas between them, each alone or as name=archive.mar"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place_and_what_was_meant(key, found, meant):
@@ -237,9 +216,9 @@ def test_a_protocol_that_is_served_anyway_is_told_where_it_is_not_wanted():
 
 
 def test_a_blank_that_the_original_stumbles_over_is_told():
-    found = settled("enable_model_api=true \nenable_metrics_api=false \njob_queue_size=3 ")
-    assert found.settings.enable_model_api is True
-    assert [(note.key, note.kind) for note in found.notes] == [("enable_model_api", "differs")]
+    found = settled("install_py_dep_per_model=true \nenable_metrics_api=false \njob_queue_size=3 ")
+    assert found.settings.install_py_dep_per_model is True
+    assert [(note.key, note.kind) for note in found.notes] == [("install_py_dep_per_model", "differs")]
 
 
 def test_notes_come_in_the_order_of_the_file_and_then_of_the_variables():

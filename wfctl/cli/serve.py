@@ -1,10 +1,12 @@
 """``wfctl serve``: workflows over HTTP."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
+from click.core import ParameterSource
 
 from wfctl.cli.console import say
 from wfctl.cli.discover import find_workflow
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 _HELP = """Serve workflows over HTTP, to clients of TorchServe and others.
 
 WORKFLOW is a .war, a spec, a folder or a url; without one it is the workflow of this folder, and with a
---workflow-store alone none: clients register them.
+--workflow-store or a --model-store alone none: clients register them.
 
 \b
   POST /wfpredict/NAME           run a workflow         (inference, 8080)
@@ -101,9 +103,25 @@ def _wish_maker(settings: "ServerSettings", fetching: Fetching, loading: Loading
             "allowed_urls": (*told["allowed_urls"], *settings.allowed_urls),
             "install_requirements": asked["install_requirements"] or settings.install_py_dep_per_model,
             "service_envelope": asked["service_envelope"] or settings.service_envelope,
+            "startup_timeout_s": _startup_timeout_s(settings, loading),
+            "limit_max_image_pixels": settings.limit_max_image_pixels,
         },
     )
-    return WishMaker(pattern=request_for(Path(), options), response_timeout_s=float(settings.default_response_timeout))
+    response = settings.default_response_timeout
+    pattern = replace(
+        request_for(Path(), options),
+        response_timeout_s=None if response is None else float(response),
+        queue_size=settings.job_queue_size,
+        hidden_variables=settings.blacklist_env_vars,
+    )
+    return WishMaker(pattern=pattern)
+
+
+def _startup_timeout_s(settings: "ServerSettings", loading: Loading) -> float:
+    """Return what the line says, else the settings, else what is usual."""
+    source = click.get_current_context().get_parameter_source("startup_timeout_s")
+    usual = settings.default_startup_timeout
+    return loading.startup_timeout_s if usual is None or source is not ParameterSource.DEFAULT else float(usual)
 
 
 def _tell_notes(settled: "Settled") -> None:

@@ -50,6 +50,7 @@ def load_host(node: NodePlan, *, gpu_id: int | None = None) -> "Host":
         manifest=node.code.manifest,
         batch_size=node.settings.batch_size,
         gpu_id=gpu_id,
+        limit_max_image_pixels=node.code.limit_max_image_pixels,
         model_yaml_config=_configuration(node),
         is_trusted=node.code.is_trusted,
         reader=_CallReader(),

@@ -6,6 +6,8 @@ is left: worker processes, threads, temporary folders.
 """
 
 import asyncio
+import os
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
@@ -220,7 +222,7 @@ class Deployment:
         if self._stack is not None:
             raise NotOpenError("a deployment is opened once", hint="call open_deployment again for another one")
         async with AsyncExitStack() as stack:
-            backend = _backend(inline=self._inline)
+            backend = _backend(inline=self._inline, hidden=self._request.hidden_variables)
             stack.push_async_callback(backend.close)
             found = await prepared(self._request)
             stack.push_async_callback(asyncio.to_thread, found.remove)
@@ -266,14 +268,18 @@ async def prepared(request: Request) -> Prepared:
         raise
 
 
-def _backend(*, inline: bool) -> WorkerBackend:
+def _backend(*, inline: bool, hidden: re.Pattern[str] | None) -> WorkerBackend:
+    """Return what runs workers, without the ``hidden`` variables in their environment; inline runs use this one's."""
     if inline:
         from wfctl.engine.inline import InlineBackend
 
         return InlineBackend()
     from wfctl.engine.local.backend import LocalBackend
 
-    backend = LocalBackend()
+    environment = None
+    if hidden is not None:
+        environment = {name: value for name, value in os.environ.items() if not hidden.fullmatch(name)}
+    backend = LocalBackend(environment)
     backend.start_early()
     return backend
 

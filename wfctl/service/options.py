@@ -34,6 +34,8 @@ class Options(TypedDict, total=False):
     service_envelope: str | None
     """An envelope around every model, as TorchServe's server setting of that name: ``body``, ``json``, ``kserve``,
     ``kservev2``, or a module with a class for it. An envelope that a manifest names has no effect, as there."""
+    limit_max_image_pixels: bool
+    """``False`` lets handlers of pictures open one of very many pixels, as TorchServe's server setting of that name."""
     ts: Literal["own", "real"]
     """``real`` lets handlers that ``import ts`` find an installed TorchServe instead of our modules of that name."""
     allowed_urls: Iterable[str]
@@ -49,7 +51,7 @@ class Options(TypedDict, total=False):
     """Called with the progress of downloads, in another thread."""
 
 
-_SWITCHES: Final = ("install_requirements", "trust")
+_SWITCHES: Final = ("install_requirements", "limit_max_image_pixels", "trust")
 
 
 def request_for(path: str | PathLike[str], options: Options) -> Request:
@@ -79,6 +81,7 @@ def request_for(path: str | PathLike[str], options: Options) -> Request:
         install_requirements=options.get("install_requirements", False),
         uses_real_ts=_is_real(options.get("ts", "own")),
         service_envelope=options.get("service_envelope"),
+        limit_max_image_pixels=options.get("limit_max_image_pixels", True),
         terms=terms,
     )
 

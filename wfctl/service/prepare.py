@@ -5,6 +5,7 @@ Invariant: nothing of the user is imported; after a failure no temporary folder 
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,6 +64,13 @@ class Request:
     """What may be fetched, and what of it may run."""
     service_envelope: str | None = None
     """The envelope around every model; functions get none."""
+    limit_max_image_pixels: bool = True
+    """Whether handlers of pictures refuse one of very many pixels."""
+    hidden_variables: re.Pattern[str] | None = None
+    """Environment variables whose whole name matches are not in the environment of workers.
+
+    Inline runs have none of their own: their handlers see the environment of this process.
+    """
     count_gpus: Callable[[], int] = count_gpus
     """Asked once, and only where a node may compute on one."""
 
@@ -108,7 +116,7 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
         workflow = whole if request.until is None else _cut(whole, request.until)
         models = acquire_models(workflow, places, request.terms, folder / "fetched", stop)
         code = code_of(workflow, read, models, folder / "models", envelope=request.service_envelope)
-        code = {name: replace(unit, uses_real_ts=request.uses_real_ts) for name, unit in code.items()}
+        code = {name: _told(unit, request) for name, unit in code.items()}
         processors = _processors(request, workflow, read)
         insides = {
             node.name: replace(_inside(code[node.name]), gpus=processors.gpus)
@@ -133,6 +141,11 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
     except BaseException:
         workplace.remove()
         raise
+
+
+def _told(unit: CodeUnit, request: Request) -> CodeUnit:
+    """Return a unit with what the request says of all of them."""
+    return replace(unit, uses_real_ts=request.uses_real_ts, limit_max_image_pixels=request.limit_max_image_pixels)
 
 
 def _plan(

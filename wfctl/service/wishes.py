@@ -25,7 +25,6 @@ class WishMaker:
 
     pattern: Request
     """What holds for all of them; its path is none of theirs."""
-    response_timeout_s: float | None = None
 
     def from_user(self, path: Path | str, *, name: str | None = None) -> Wish:
         """Return the wish for what the user names: a path, or a url."""
@@ -40,14 +39,17 @@ class WishMaker:
         startup_timeout_s: float | None,
         response_timeout_s: float | None,
     ) -> Wish:
-        """Return the wish for what a client names; raises ``NotAllowedError`` or ``NotInWorkflowStoreError``."""
+        """Return the wish for what a client names; what it leaves open is as in the pattern.
+
+        Raises ``NotAllowedError`` or ``NotInWorkflowStoreError``.
+        """
         path = url if is_url(url) else self._in_store(url)
         request = replace(
             self.pattern,
             path=path,
             name=name,
             startup_timeout_s=startup_timeout_s or self.pattern.startup_timeout_s,
-            response_timeout_s=response_timeout_s or self.response_timeout_s,
+            response_timeout_s=response_timeout_s or self.pattern.response_timeout_s,
         )
         return Wish(request=request, url=url, version=version)
 
@@ -58,7 +60,8 @@ class WishMaker:
         name = Path(url).name  # as in the original: a folder before it says nothing
         if store is None:
             raise NotInWorkflowStoreError(
-                f"Workflow not found in workflow store: {name}", hint="the server was started without --workflow-store"
+                f"Workflow not found in workflow store: {name}",
+                hint="the server was started without --workflow-store and without a model store",
             )
         found = find_in_store(name, store)
         if found is None:

@@ -44,7 +44,9 @@ class LocalStatistics:
 class LocalBackend:
     """Hosts every worker in a process of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """``environment`` is that of workers and of what they come from; ``None`` for that of this process."""
+        self._environment = environment
         self._links: dict[WorkerId, WorkerLink] = {}
         self._shares = DeviceShares()
         self._plan: ExecutionPlan | None = None
@@ -159,7 +161,7 @@ class LocalBackend:
 
     def _started_server(self) -> ForkServerProcess:
         try:
-            server = ForkServerProcess(asyncio.get_running_loop(), self._take)
+            server = ForkServerProcess(asyncio.get_running_loop(), self._take, self._environment)
         except OSError as reason:
             text = f"the process that starts workers cannot be started: {reason}"
             raise WorkerError(text, hint="raise the limit of open files (ulimit -n)") from reason

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import wfctl
@@ -30,7 +30,14 @@ _ROOT = str(Path(wfctl.__file__).parent.parent)
 class ForkServerProcess:
     """One fork-server."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, tell: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        tell: Callable[[Message], None],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """``environment`` is that of the server and its workers; ``None`` for that of this process."""
+        self._environment = environment
         self._loop = loop
         self._tell = tell
         self._ready: asyncio.Future[None] = loop.create_future()
@@ -61,6 +68,7 @@ class ForkServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=talk,
                 stderr=talk,
+                env=self._environment,
                 pass_fds=[fd],
                 start_new_session=True,
             )
