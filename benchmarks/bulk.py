@@ -125,7 +125,7 @@ def run(effort: Effort = FULL) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = write_noop4(Path(name))
         bulk = Bulk(folder, RECORD, effort)
-        with serving("engine", folder) as server:
+        with serving(folder) as server:
             take(server, request, connections=MANY, seconds=effort.seconds / 2)
             taken += [take(server, request, connections=MANY, seconds=effort.seconds) for _ in range(2)]
             done = bulk.run(count)

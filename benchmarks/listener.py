@@ -1,91 +1,30 @@
-"""A minimal HTTP listener: what stands before the engine, and before the relay, until there is a real front end.
+"""A minimal HTTP listener before the relay: what any front end has to do, and nothing else.
 
-``python -m benchmarks.listener engine FOLDER`` serves the workflow in a folder, ``... relay 1,3,1`` a relay whose
-stages are so wide. It says its port on standard output once it can answer, and ends when its standard input does.
-Both have the same front, so that two servers differ in what is behind it and in nothing else.
-Invariant: strict about what it reads (one form of request, anything else is refused), and no faster than a front end
-can be: every request is parsed, and the handlers see its headers.
+``python -m benchmarks.listener 1,3,1`` listens before a relay whose stages are so wide. It says its port on standard
+output once it can answer, and ends when its standard input does. Invariant: strict about what it reads (one form of
+request, anything else is refused), and every request is parsed; it has no routes, no limits, no clocks, no keys, and
+counts nothing.
 """
 
 import asyncio
 import re
 import sys
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
 
-import wfctl
 from benchmarks.relay import Relay
-from wfctl.engine.call import Part
-from wfctl.engine.core.records import Run
-from wfctl.engine.engine import Engine
-from wfctl.errors import WfctlError
 from wfctl.service.own_process import only_handing_on
 
 _HEAD = re.compile(r"POST /[!-~]* HTTP/1\.1\r\n((?:[-!#$%&'*+.^_`|~0-9A-Za-z]+:[ \t]*[\t -~]*\r\n)+)\r\n")
 _FIELD = re.compile(r"([^:]+):[ \t]*([^\r]*?)[ \t]*\r\n")
 _LONGEST_HEAD, _LONGEST_BODY = 16 * 2**10, 64 * 2**20
 _JOINED, _ROOM = 64 * 2**10, 256 * 2**10
-_BYTES_TYPE = "application/octet-stream"
-
-Reply = Callable[[int, bytes | bytearray, str | None], None]
-"""Takes status, body and content type."""
-
-
-class Behind(Protocol):
-    """What answers the requests."""
-
-    def take(self, body: bytes | bytearray, headers: Mapping[str, str], reply: Reply) -> object:
-        """Begin to answer; what is returned stands for the request."""
-
-    def forget(self, taken: object) -> None:
-        """Nobody waits for this one any more."""
-
-
-class BehindEngine:
-    """A running workflow."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def take(self, body: bytes | bytearray, headers: Mapping[str, str], reply: Reply) -> Run:
-        """Begin a run."""
-        parts = (Part("body", body, headers.get("content-type", _BYTES_TYPE)),)
-        return self._engine.submit(parts, headers, lambda run: self._settled(run, reply))
-
-    def forget(self, taken: object) -> None:
-        """Withdraw a run."""
-        if isinstance(taken, Run):
-            self._engine.withdraw(taken)
-
-    def _settled(self, run: Run, reply: Reply) -> None:
-        try:
-            result = self._engine.result(run)
-        except WfctlError as error:
-            reply(getattr(error, "status", 503), str(error).encode(), "text/plain")
-        else:
-            reply(result.status, result.body, result.content_type)
-
-
-class BehindRelay:
-    """Bare processes."""
-
-    def __init__(self, relay: Relay) -> None:
-        self._relay = relay
-
-    def take(self, body: bytes | bytearray, headers: Mapping[str, str], reply: Reply) -> None:
-        """Send the body around."""
-        del headers
-        self._relay.submit(body, lambda answer: reply(200, answer, None))
-
-    def forget(self, taken: object) -> None:
-        """Let it come back."""
 
 
 class Connection(asyncio.BufferedProtocol):
     """One client; it waits for each answer before it sends the next request."""
 
-    def __init__(self, behind: Behind, place: memoryview) -> None:
-        self._behind = behind
+    def __init__(self, relay: Relay, place: memoryview) -> None:
+        self._relay = relay
         self._place = place
         """What was received; shared by all connections, as it is used up in the turn in which it is filled."""
         self._transport: asyncio.Transport | None = None
@@ -94,7 +33,6 @@ class Connection(asyncio.BufferedProtocol):
         self._headers: Mapping[str, str] | None = None
         """Of a request whose body is still on its way; the head is off ``_rest`` by then."""
         self._wanted = 0
-        self._taken: object = None
         self._is_busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -103,11 +41,9 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the client and what it asked for."""
+        """Forget the client; what it asked for comes back and finds nobody."""
         del exc
         self._transport = None
-        if self._is_busy:
-            self._behind.forget(self._taken)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the place for the next bytes."""
@@ -147,19 +83,18 @@ class Connection(asyncio.BufferedProtocol):
             self._is_busy = True
             if self._headers is not None:
                 self._headers, self._rest = None, bytearray()
-            self._taken = self._behind.take(body, headers, self._reply)
+            self._relay.submit(body, self._reply)
         elif len(body) < self._wanted:
             self._rest = body if isinstance(body, bytearray) else bytearray(body)
             self._headers = headers
         else:
             self._refuse()
 
-    def _reply(self, status: int, body: bytes | bytearray, content_type: str | None) -> None:
-        self._is_busy, self._taken = False, None
+    def _reply(self, body: bytes | bytearray) -> None:
+        self._is_busy = False
         if self._transport is None:
             return
-        kind = (content_type or _BYTES_TYPE).encode()
-        head = b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n" % (status, kind, len(body))
+        head = b"HTTP/1.1 200 \r\ncontent-type: application/octet-stream\r\ncontent-length: %d\r\n\r\n" % len(body)
         if len(body) <= _JOINED:
             self._transport.write(head + body)
         else:
@@ -185,11 +120,11 @@ def _headers_in(head: bytes) -> dict[str, str] | None:
     return headers if len(length) < 10 and int(length) <= _LONGEST_BODY else None
 
 
-async def serve(behind: Behind) -> None:
+async def serve(relay: Relay) -> None:
     """Answer until standard input ends."""
     loop = asyncio.get_running_loop()
     place = memoryview(bytearray(_ROOM))
-    server = await loop.create_server(lambda: Connection(behind, place), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(lambda: Connection(relay, place), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)
@@ -198,22 +133,16 @@ async def serve(behind: Behind) -> None:
     server.close()
 
 
-async def _serve_engine(folder: str) -> None:
-    async with wfctl.open_deployment(folder) as flow:
-        await serve(BehindEngine(flow.engine))
-
-
 async def _serve_relay(widths: str) -> None:
     relay = Relay(asyncio.get_running_loop(), [int(each) for each in widths.split(",")])
-    await serve(BehindRelay(relay))
+    await serve(relay)
     relay.close()
 
 
 def main() -> None:
-    """Serve what the command line names."""
-    what, which = sys.argv[1:]
+    """Listen before the relay that the command line names."""
     with only_handing_on():
-        asyncio.run({"engine": _serve_engine, "relay": _serve_relay}[what](which))
+        asyncio.run(_serve_relay(sys.argv[1]))
 
 
 if __name__ == "__main__":

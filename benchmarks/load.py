@@ -32,10 +32,16 @@ class Load:
     """Seconds of processor that one request cost the generator."""
 
 
+PATH = b"/wfpredict/flow"
+"""Of the workflow that is asked; a server may know it by another name (``Server.addressed``)."""
+
+
 def request_of(body: bytes, content_type: str = "application/octet-stream") -> bytes:
-    """Return a whole request."""
-    head = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}"
-    return head.encode() + b"\r\n\r\n" + body
+    """Return a whole request; it names its own id, so that all answers are the same."""
+    fields = (
+        f"Host: 127.0.0.1\r\nX-Request-Id: benchmark\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}"
+    )
+    return b"POST %b HTTP/1.1\r\n%b\r\n\r\n%b" % (PATH, fields.encode(), body)
 
 
 def json_request(value: Any) -> bytes:

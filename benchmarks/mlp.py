@@ -27,7 +27,7 @@ def run(effort: Effort = FULL) -> None:
     rates: list[float] = []
     with (
         tempfile.TemporaryDirectory() as name,
-        serving("engine", write_mlp2(Path(name))) as server,
+        serving(write_mlp2(Path(name))) as server,
         plain_loop(Path(name)) as loop,
     ):
         for number in range(effort.rounds + 1):

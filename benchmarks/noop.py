@@ -1,4 +1,4 @@
-"""Workflows that do nothing, over HTTP, beside a bare relay through as many processes behind the same listener."""
+"""Workflows that do nothing, over HTTP, beside a bare relay through as many processes behind a bare listener."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.fit import fitted
 from benchmarks.load import request_of
 from benchmarks.measure import FULL, Effort, note, row
-from benchmarks.servers import Server, serving
+from benchmarks.servers import Server, relaying, serving
 from benchmarks.side_by_side import Rounds, cpu, generator_us, in_turn, median, p50, rate, ratio
 from benchmarks.workflows import write_fan_out, write_functions, write_noop4
 
@@ -48,8 +48,8 @@ def run_growth(effort: Effort = FULL) -> None:
         servers: dict[str, Server] = {}
         for nodes in NODES:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            servers[f"{nodes}"] = stack.enter_context(serving("engine", write_functions(folder, nodes)))
-            servers[f"relay {nodes}"] = stack.enter_context(serving("relay", ",".join("1" * nodes)))
+            servers[f"{nodes}"] = stack.enter_context(serving(write_functions(folder, nodes)))
+            servers[f"relay {nodes}"] = stack.enter_context(relaying(",".join("1" * nodes)))
         # Eight servers in each round: shorter ones, and fewer.
         less = replace(effort, rounds=min(3, effort.rounds), seconds=effort.seconds / 2)
         rounds = in_turn(servers, SMALL, connections=MANY, effort=less)
@@ -68,8 +68,8 @@ def beside_relay(write: Callable[[Path], Path], widths: str) -> Iterator[dict[st
     """Serve a workflow, and a relay whose stages are so wide."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        serving("relay", widths) as relay,
-        serving("engine", write(Path(folder))) as engine,
+        relaying(widths) as relay,
+        serving(write(Path(folder))) as engine,
     ):
         yield {"relay": relay, "engine": engine}
 

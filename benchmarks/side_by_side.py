@@ -66,7 +66,7 @@ def in_turn(servers: Mapping[str, Server], request: bytes, *, connections: int, 
 def take(server: Server, request: bytes, *, connections: int, seconds: float) -> Taken:
     """Put one server under load once."""
     before = server.usage()
-    load = put_under_load(server.port, request, connections=connections, seconds=seconds)
+    load = put_under_load(server.port, server.addressed(request), connections=connections, seconds=seconds)
     used = server.usage() - before
     return Taken(load=load, cpu_s=used.total_s / load.all_done)
 

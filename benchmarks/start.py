@@ -36,6 +36,6 @@ def run(effort: Effort = FULL) -> None:
 def first_answer_s(folder: Path, request: bytes) -> float:
     """Return the seconds from the start of a server to its first answer."""
     started = time.perf_counter()
-    with serving("engine", folder) as server:
-        ask(server.port, request)
+    with serving(folder) as server:
+        ask(server.port, server.addressed(request))
         return time.perf_counter() - started

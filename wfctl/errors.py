@@ -112,6 +112,14 @@ class WorkerError(WfctlError):
     blame = Blame.SYSTEM
 
 
+class StartTimeoutError(WorkerError):
+    """A worker was not ready in time."""
+
+    def __init__(self, message: str, *, node: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.node = node
+
+
 class RunError(WfctlError):
     """A node failed for good, and with it the run.
 

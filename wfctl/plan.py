@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wfctl.spec.model import Batching, Extension, Payload, WorkerSettings
+from wfctl.spec.model import Batching, Payload, WorkerSettings
 from wfctl.spec.model_config import ModelConfig
 from wfctl.workflow import NodeKind, Workflow
 
@@ -78,13 +78,17 @@ class NodePlan:
         return self.payload is Payload.OBJECT and bool(self.children)
 
 
+QUEUE_SIZE = 1000
+"""Calls that may wait for a node where nobody says how many."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionPlan:
     """Every node, parents first."""
 
     workflow_name: str
     nodes: tuple[NodePlan, ...]
-    queue_size: int = 1000
+    queue_size: int = QUEUE_SIZE
     startup_timeout_s: float = 120.0
     is_adaptive: bool = True
     """Whether a batch that is not full waits only for runs on their way; else it waits out its delay."""
@@ -100,6 +104,10 @@ class ExecutionPlan:
     def leaves(self) -> tuple[str, ...]:
         """Names of the nodes whose outputs make the answer."""
         return tuple(node.name for node in self.nodes if not node.children)
+
+    def queue_size_of(self, node: NodePlan) -> int:
+        """Return how many calls may wait for a node."""
+        return self.queue_size if node.queue_size is None else node.queue_size
 
     def startup_timeout_of(self, node: str) -> float:
         """Return how many seconds the loading of one worker of ``node`` may take."""
@@ -157,16 +165,11 @@ def make_plan(
     return ExecutionPlan(
         workflow_name=name,
         nodes=nodes,
-        queue_size=_queue_size(workflow.extension.queue_size, queue_size),
+        queue_size=workflow.extension.queue_size or queue_size or QUEUE_SIZE,
         startup_timeout_s=startup_timeout_s,
         is_adaptive=workflow.extension.batching is Batching.ADAPTIVE,
         idle_s=workflow.extension.idle_s,
     )
-
-
-def _queue_size(of_spec: int, given: int | None) -> int:
-    """Return the spec's own number, if it has one, and else what the caller says."""
-    return of_spec if given is None or of_spec != Extension().queue_size else given
 
 
 def devices_for(config: ModelConfig, gpus: int) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from spec_texts import MODELS, PARALLEL, SEQUENTIAL, documented_defaults
 
 from wfctl.diagnostics.model import SourceText
 from wfctl.errors import InternalError
+from wfctl.plan import QUEUE_SIZE
 from wfctl.spec.model import SETTING_FIELDS, Extension, WorkerSettings
 from wfctl.spec.parse import parse_spec
 from wfctl.spec.plain import json_value
@@ -85,7 +86,7 @@ def test_defaults_of_functions_are_those_of_the_code():
 def test_defaults_of_the_extension_are_those_of_the_code():
     places = SCHEMA["properties"]["wfctl"]["properties"]
     code = Extension()
-    assert places["queue-size"]["default"] == code.queue_size
+    assert places["queue-size"]["default"] == QUEUE_SIZE
     assert places["batching"]["default"] == code.batching
     assert places["idle-s"]["default"] == code.idle_s
     assert places["nodes"]["additionalProperties"]["properties"]["isolate"]["default"] is code.isolates("any")

@@ -169,6 +169,7 @@ def test_a_verdict_of_the_leaf_is_the_answer(server):
 def test_a_header_that_would_be_two_is_no_answer(server):
     answer = server.ask("POST", "/wfpredict/evil", "x")
     assert answer.status == 500
+    assert "'X-A': '1\\r\\nX-B: 2'" in answer.json["message"]
     assert "x-b" not in answer.headers
 
 

@@ -210,6 +210,14 @@ def test_what_is_served_outlives_the_server(store, tmp_path):
     assert len(json.loads(state.read_text())["workflows"]) == 2  # ending is no change
 
 
+def test_what_is_named_and_restored_is_served_once(store, tmp_path):
+    words = ("flow.war", "--state", tmp_path / "state.json", "--restore")
+    for _ in range(2):
+        with Served(store, *words) as server:
+            assert server.ask("POST", "/wfpredict/flow", "x").body == b"one"
+            assert len(server.manage("GET", "/workflows").json["workflows"]) == 1
+
+
 def test_a_state_that_is_none_is_refused(store, tmp_path):
     state = tmp_path / "state.json"
     state.write_text("[1]")

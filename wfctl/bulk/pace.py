@@ -21,12 +21,7 @@ _SMOOTHING = 0.3
 def usual_window(plan: ExecutionPlan) -> int:
     """Return how many inputs keep every worker's batches full; no queue of a node can overflow with them."""
     wanted = _DEPTH * sum(map(_at_once, plan.nodes))
-    return max(1, min(max(LEAST_WINDOW, wanted), *(queue_size(plan, node) for node in plan.nodes)))
-
-
-def queue_size(plan: ExecutionPlan, node: NodePlan) -> int:
-    """Return how many calls may wait at a node."""
-    return plan.queue_size if node.queue_size is None else node.queue_size
+    return max(1, min(max(LEAST_WINDOW, wanted), *map(plan.queue_size_of, plan.nodes)))
 
 
 def _at_once(node: NodePlan) -> int:

@@ -56,7 +56,13 @@ def command(*, workflows: tuple[str, ...], serving: Serving, fetching: Fetching,
     restored = _restored(serving, wishes)
     if restored is None or workflows:
         paths = _paths(workflows, settled.settings, fetching)
-        restored = [*(restored or []), *(Restored(wish=wishes.from_user(path)) for path in paths)]
+        there = {each.wish.request.path for each in restored or ()}
+        named = [
+            wishes.from_user(each)
+            for each in paths
+            if (each if isinstance(each, str) else each.absolute()) not in there
+        ]
+        restored = [*(restored or ()), *(Restored(wish=wish) for wish in named)]
     with only_handing_on():
         run(settled.settings, serving, wishes, restored)
     return Exit.OK
@@ -82,9 +88,14 @@ def _paths(workflows: tuple[str, ...], settings: "ServerSettings", fetching: Fet
     store = fetching.workflow_store or settings.workflow_folder
     if workflows:
         return [each if is_url(each) else find_workflow(Path(each), store) for each in workflows]
-    if store is not None:
+    if fetching.workflow_store is not None:
         return []
-    return [find_workflow(None)]
+    try:
+        return [find_workflow(None)]
+    except click.UsageError:
+        if store is None:
+            raise
+        return []  # clients register what is in the store
 
 
 def _wish_maker(settings: "ServerSettings", fetching: Fetching, loading: Loading) -> "WishMaker":

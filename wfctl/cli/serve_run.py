@@ -14,6 +14,7 @@ from wfctl.cli.console import answer
 from wfctl.cli.serve_voice import Voice, open_access_log, voice_for
 from wfctl.errors import WfctlError
 from wfctl.service.open_files import raise_open_files
+from wfctl.service.prepare import Request
 from wfctl.service.registry import Registry
 from wfctl.service.reload import Reloader
 from wfctl.service.snapshot import Restored, Snapshot, restore
@@ -53,14 +54,16 @@ async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker
             keys=keys,
             witnesses=(voice.failures,) if access is None else (AccessLog(access), voice.failures),
         )
-        await _answer_until_told(front, serving, wished, voice)
+        await _answer_until_told(front, serving, wished, wishes.pattern, voice)
     finally:
         if access is not None and access is not writer:
             access.close()
         writer.close()
 
 
-async def _answer_until_told(front: FrontEnd, serving: "Serving", wished: list[Restored], voice: Voice) -> None:
+async def _answer_until_told(
+    front: FrontEnd, serving: "Serving", wished: list[Restored], usual: Request, voice: Voice
+) -> None:
     began, registry = time.monotonic(), front.site.registry
     try:
         with _told_to_end() as told:
@@ -70,7 +73,7 @@ async def _answer_until_told(front: FrontEnd, serving: "Serving", wished: list[R
             if await _loaded(registry, wished, told, voice):
                 front.site.is_ready = True
                 if serving.state is not None:
-                    registry.on_change = Snapshot(serving.state, registry).write
+                    registry.on_change = Snapshot(serving.state, registry, usual).write
                     await registry.on_change()
                 voice.ready(len(wished), time.monotonic() - began)
                 await _watched(registry, told, voice) if serving.reload else await told.wait()

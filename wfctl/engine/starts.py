@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from wfctl.engine.backend import WorkerBackend, WorkerId, WorkerReport
-from wfctl.errors import WfctlError, WorkerError
+from wfctl.errors import StartTimeoutError, WfctlError
 from wfctl.plan import ExecutionPlan
 
 
@@ -78,10 +78,11 @@ class Starts:
         self._listener.worker_ready(report)
         return None
 
-    def _timeout(self, node: str) -> WorkerError:
+    def _timeout(self, node: str) -> StartTimeoutError:
         limit, own = self._plan.startup_timeout_of(node), self._plan.startup_timeout_s
         more = "--startup-timeout" if limit == own else "startupTimeout in its model-config.yaml, which beats ours"
-        return WorkerError(f'node "{node}" was not ready after {limit:g} s', hint=f"give it more time ({more})")
+        words = f'node "{node}" was not ready after {limit:g} s'
+        return StartTimeoutError(words, node=node, hint=f"give it more time ({more})")
 
     def _ended(self, task: "asyncio.Task[WfctlError | None]") -> None:
         self._tasks.pop(task, None)

@@ -6,6 +6,7 @@ Invariant: nothing of the user is imported; after a failure no temporary folder 
 
 import os
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from wfctl.hosting.real_ts import require_real_ts
 from wfctl.plan import CodeUnit, ExecutionPlan, Processors, make_plan
 from wfctl.service.code_units import code_of
 from wfctl.service.origins import Acquired, Terms, acquire_models, acquire_workflow
+from wfctl.service.stamps import Stamp, stamp_of
 from wfctl.service.workplace import Workplace, open_workplace
 from wfctl.spec.model import WorkerSettings, WorkflowSpec
 from wfctl.spec.model_config import ModelConfig
@@ -88,8 +90,11 @@ class Prepared:
     """The global settings of the spec."""
     made_from: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     """Node name -> the files and folders on this machine that it was made from, the spec aside."""
-    spec_path: Path | None = None
+    spec_paths: tuple[Path, ...] = ()
     """The spec or the archive on this machine that the workflow was read from."""
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+    """What the files in ``made_from`` looked like when they were read."""
+    spec_stamp: Stamp = ()
 
     def remove(self) -> None:
         """Delete what was unpacked; harmless if it is gone already."""
@@ -102,7 +107,7 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
     What TorchServe tolerates is tolerated here: findings that are no errors stand in the report. Raises
     ``InvalidWorkflowError``, ``ArchiveError``, ``StoreError``, ``UnreadableInputError``, ``UnsupportedError``.
     """
-    stop = stop or Stop()
+    stop, began_ns = stop or Stop(), time.time_ns()
     if request.uses_real_ts:
         require_real_ts()
     workplace = open_workplace()
@@ -135,8 +140,10 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
             report=report,
             workplace=workplace,
             defaults=workflow.defaults,
-            made_from=_made_from(workflow, read, models),
-            spec_path=read.archive or read.spec_path,
+            made_from=(made_from := _made_from(workflow, read, models)),
+            spec_paths=(spec_paths := tuple(filter(None, (read.archive or read.spec_path,)))),
+            stamps={name: stamp_of(paths, read_from_ns=began_ns) for name, paths in made_from.items()},
+            spec_stamp=stamp_of(spec_paths, read_from_ns=began_ns),
         )
     except BaseException:
         workplace.remove()

@@ -5,8 +5,7 @@ is opened anew and takes the old one's place. Invariant: what cannot be loaded i
 """
 
 import asyncio
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +14,9 @@ from wfctl.plan import ExecutionPlan, NodePlan
 from wfctl.service.deployment import prepared
 from wfctl.service.prepare import Prepared
 from wfctl.service.registry import Registry, Served
+from wfctl.service.stamps import Stamp, stamp_of
 
 LOOKS_EVERY_S = 0.3
-Stamp = tuple[tuple[str, int, int], ...]
-"""Files with their times of change and sizes."""
 
 
 class Reloader:
@@ -41,7 +39,8 @@ class Reloader:
 
     async def _look_at(self, served: Served) -> None:
         found = await asyncio.to_thread(_stamps_of, served.deployment.prepared)
-        before = self._seen.setdefault(served, found)
+        loaded = served.deployment.prepared
+        before = self._seen.get(served, (loaded.spec_stamp, loaded.stamps))
         if found == before:
             return
         self._seen[served] = found
@@ -89,24 +88,4 @@ def _settings(node: NodePlan) -> NodePlan:
 
 
 def _stamps_of(found: Prepared) -> tuple[Stamp, Mapping[str, Stamp]]:
-    spec = () if found.spec_path is None else (found.spec_path,)
-    return _stamp(spec), {name: _stamp(paths) for name, paths in found.made_from.items()}
-
-
-def _stamp(paths: Iterable[Path]) -> Stamp:
-    return tuple(sorted(each for path in paths for each in _stamps(path)))
-
-
-def _stamps(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield a file, or every file below a folder; what is gone meanwhile is seen by its absence."""
-    if path.is_dir():
-        for folder, _, names in os.walk(path):
-            if os.path.basename(folder) != "__pycache__":  # noqa: PTH119 - a name of ``os.walk``
-                for name in names:
-                    yield from _stamps(Path(folder, name))
-        return
-    try:
-        found = path.stat()
-    except OSError:
-        return
-    yield str(path), found.st_mtime_ns, found.st_size
+    return stamp_of(found.spec_paths), {name: stamp_of(paths) for name, paths in found.made_from.items()}

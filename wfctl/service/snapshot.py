@@ -14,6 +14,7 @@ from typing import Any, Final
 from wfctl.errors import Blame, UnreadableInputError, WfctlError
 from wfctl.replace_file import replace_file
 from wfctl.service.origins import is_url
+from wfctl.service.prepare import Request
 from wfctl.service.registry import Registry, Served, Wish
 from wfctl.service.wishes import WishMaker
 
@@ -46,9 +47,11 @@ class Restored:
 class Snapshot:
     """Keeps the file of one registry up to date."""
 
-    def __init__(self, path: Path, registry: Registry) -> None:
+    def __init__(self, path: Path, registry: Registry, usual: Request) -> None:
         self._path = path
         self._registry = registry
+        self._usual = usual
+        """What holds for all that is opened, and is not written down."""
         self._lock = asyncio.Lock()
         self._written = b""
 
@@ -56,7 +59,10 @@ class Snapshot:
         """Write what is served now; raises ``NotSavedError`` if the disk refuses."""
         async with self._lock:
             text = json.dumps(
-                {"format": _FORMAT, "workflows": [_record(self._registry, each) for each in self._registry]}
+                {
+                    "format": _FORMAT,
+                    "workflows": [_record(self._registry, each, self._usual) for each in self._registry],
+                }
             )
             content = text.encode("ascii") + b"\n"
             if content != self._written:
@@ -70,7 +76,12 @@ class Snapshot:
                 self._written = content
 
 
-def _record(registry: Registry, served: Served) -> dict[str, Any]:
+def _own(value: float | None, usual: float | None) -> float | None:
+    """Return what was asked for, ``None`` for what the server does anyway: that may be another one next time."""
+    return None if value == usual else value
+
+
+def _record(registry: Registry, served: Served, usual: Request) -> dict[str, Any]:
     request = served.wish.request
     path = request.path if isinstance(request.path, str) else str(request.path.absolute())
     return {
@@ -79,8 +90,8 @@ def _record(registry: Registry, served: Served) -> dict[str, Any]:
         "isDefault": registry.is_default(served),
         "path": path,
         "url": served.wish.url,
-        "startupTimeout": request.startup_timeout_s,
-        "responseTimeout": request.response_timeout_s,
+        "startupTimeout": _own(request.startup_timeout_s, usual.startup_timeout_s),
+        "responseTimeout": _own(request.response_timeout_s, usual.response_timeout_s),
         "scaled": _scaled(served),
     }
 
@@ -118,14 +129,18 @@ def _restored(told: dict[str, Any], wishes: WishMaker) -> Restored:
     wish = wishes.from_user(path if is_url(path) else Path(path), name=str(told["name"]))
     request = replace(
         wish.request,
-        startup_timeout_s=float(told["startupTimeout"]),
-        response_timeout_s=None if told["responseTimeout"] is None else float(told["responseTimeout"]),
+        startup_timeout_s=_number(told["startupTimeout"]) or wish.request.startup_timeout_s,
+        response_timeout_s=_number(told["responseTimeout"]) or wish.request.response_timeout_s,
     )
     return Restored(
         wish=replace(wish, request=request, url=str(told["url"]), version=str(told["version"])),
         is_default=bool(told["isDefault"]),
         scaled={str(node): (int(least), int(most)) for node, (least, most) in told["scaled"].items()},
     )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 async def restore(registry: Registry, found: Restored) -> Served:

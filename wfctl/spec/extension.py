@@ -29,9 +29,8 @@ def build_extension(
     part = {key.text: value for key, value in pair[1].pairs()}
     findings.extend(islice(_unsupported(source, pair[1]), MAX_FINDINGS))
 
-    def number(key: str, default: int) -> int:
-        found = read_number(source, part[key], findings) if key in part else None
-        return default if found is None else found
+    def number(key: str) -> int | None:
+        return read_number(source, part[key], findings) if key in part else None
 
     objects = part.get("payload")
     gives_objects = _is_word(objects, Payload.OBJECT)
@@ -42,8 +41,8 @@ def build_extension(
         payload=Payload.OBJECT if gives_objects else Payload.BYTES,
         objects_span=source.span(objects.start, objects.end) if objects and gives_objects else None,
         allows_many_entries=_is_word(part.get("entries"), "many"),
-        queue_size=number("queue-size", _DEFAULTS.queue_size),
-        idle_s=number("idle-s", _DEFAULTS.idle_s),
+        queue_size=number("queue-size"),
+        idle_s=_DEFAULTS.idle_s if (idle_s := number("idle-s")) is None else idle_s,
     )
 
 

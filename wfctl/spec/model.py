@@ -118,8 +118,8 @@ class Extension:
     objects_span: Span | None = None
     """Place of the word ``object``; ``None`` where bytes travel."""
     allows_many_entries: bool = False
-    queue_size: int = 1000
-    """Calls that may wait at one node; beyond it runs are refused."""
+    queue_size: int | None = None
+    """Calls that may wait at one node; beyond it runs are refused. ``None`` where the spec does not say."""
     idle_s: int = 60
     """Seconds without work after which a worker beyond ``min-workers`` ends."""
 

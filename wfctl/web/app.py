@@ -25,6 +25,8 @@ _SMALL = 64 * 1024
 """Bytes of a body that is read to its end although the request is refused, so that the connection can go on."""
 
 _ROLES: Mapping[Api, Role] = {Api.INFERENCE: Role.INFERENCE, Api.MANAGEMENT: Role.MANAGEMENT}
+_USUAL_TARGET = 256
+"""Characters of a target that is remembered, with what it is for."""
 _KEYLESS = frozenset({Api.OPEN, Api.METRICS, Api.PAGE})
 _UNAVAILABLE = 503
 _RETRY = {"retry-after": "1"}
@@ -134,7 +136,8 @@ class Front:
     def _resolved(self, asked: Asked) -> Response | None:
         head = asked.head
         try:
-            target, found = _resolve(head.method, head.target, self._apis)
+            resolve = _resolve if len(head.target) <= _USUAL_TARGET else _resolved_anew
+            target, found = resolve(head.method, head.target, self._apis)
         except WrongMethodError as error:
             refusal = self._without_key(head, error.api, None)
             fields = {"allow": ", ".join(sorted(error.allowed))}
@@ -208,10 +211,12 @@ class Front:
         return response
 
 
-@lru_cache(maxsize=1024)
-def _resolve(method: str, target: str, apis: frozenset[Api]) -> tuple[Target, Match | None]:
+def _resolved_anew(method: str, target: str, apis: frozenset[Api]) -> tuple[Target, Match | None]:
     found = read_target(target)
     return found, match(method, found, apis)
+
+
+_resolve = lru_cache(maxsize=1024)(_resolved_anew)
 
 
 def _unauthorized() -> Response:

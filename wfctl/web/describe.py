@@ -6,6 +6,7 @@ Pure but for the clock that workers' starts were read from.
 import resource
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,11 @@ def node_description(served: Served, node: NodePlan) -> dict[str, Any]:
         "children": list(node.children),
         "version": node.code.version,
         "settings": _settings(node.settings, told),
-        "queue": {"waiting": told.queued, "running": told.running, "size": queue_size(served, node)},
+        "queue": {
+            "waiting": told.queued,
+            "running": told.running,
+            "size": served.deployment.prepared.plan.queue_size_of(node),
+        },
         "counts": {
             "done": told.done,
             "failed": told.failed,
@@ -74,12 +79,6 @@ def node_description(served: Served, node: NodePlan) -> dict[str, Any]:
         "lastFailure": told.last_failure,
         "workers": [worker_description(served, pid, at) for at, pid in enumerate(told.worker_pids)],
     }
-
-
-def queue_size(served: Served, node: NodePlan) -> int:
-    """Return how many calls may wait for a node."""
-    own = node.queue_size
-    return served.deployment.prepared.plan.queue_size if own is None else own
 
 
 def worker_description(served: Served, pid: int, at: int) -> dict[str, Any]:
@@ -116,7 +115,7 @@ def model_description(served: Served, node: NodePlan) -> dict[str, Any]:
     """Return a node as the original describes a model."""
     told = _statistics(served, node)
     plan = served.deployment.prepared.plan
-    size = queue_size(served, node)
+    size = plan.queue_size_of(node)
     return {
         "modelName": f"{served.name}{BETWEEN}{node.name}",
         "modelVersion": node.code.version,
@@ -126,7 +125,7 @@ def model_description(served: Served, node: NodePlan) -> dict[str, Any]:
         "maxWorkers": told.most,
         "batchSize": node.settings.batch_size,
         "maxBatchDelay": node.settings.max_batch_delay_ms,
-        "responseTimeout": int(node.response_timeout_s or node.settings.timeout_ms // _MS),
+        "responseTimeout": ceil(node.response_timeout_s or node.settings.timeout_ms / _MS),
         "startupTimeout": int(plan.startup_timeout_of(node.name)),
         "maxRetryTimeoutInSec": int(300 if node.max_retry_timeout_s is None else node.max_retry_timeout_s),
         "clientTimeoutInMills": 0,

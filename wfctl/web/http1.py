@@ -21,6 +21,8 @@ _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*+")
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _END = b"\r\n\r\n"
 _BLANK = " \t"
+_REMEMBERED = 4 * 1024
+"""Bytes of a head that is kept for the next request: many connections with long heads are not to fill the memory."""
 _ONE_PIECE = 64 * 1024
 """Bytes that are copied once more without a thought."""
 
@@ -100,8 +102,9 @@ class RequestReader:
         if text == self._last_text and self._last is not None:
             self._head = head = self._last.again()
         else:
-            self._head = head = self._last = _head_in(text, self._limits)
-            self._last_text = text
+            self._head = head = _head_in(text, self._limits)
+            if len(text) <= _REMEMBERED:
+                self._last, self._last_text = head, text
         if head.length is None:
             self._chunks = ChunkReader(self._limits)
         return head

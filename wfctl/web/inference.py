@@ -13,10 +13,11 @@ from wfctl.engine.core.outcome import RunResult
 from wfctl.engine.core.records import Run
 from wfctl.errors import WfctlError
 from wfctl.service.registry import Served
-from wfctl.web.answers import JSON, failure_response, workflow_failure_response
+from wfctl.web.answers import JSON, error_response, failure_response, workflow_failure_response
 from wfctl.web.asked import Asked, Forget
 from wfctl.web.bodies import parts_of
 from wfctl.web.messages import RequestError, Response
+from wfctl.web.replies import UnsafeFieldError, encode_fields
 from wfctl.web.request_ids import headers_with_id
 from wfctl.web.site import Site
 
@@ -75,11 +76,15 @@ class Inference:
 
     def look_at_workflow(self, asked: Asked) -> None:
         """Raise why a run would be in vain: no such workflow, or no room in its queues."""
-        refuse_full(self.workflow_of(asked))
+        served = self.workflow_of(asked)
+        asked.workflow = served.name
+        refuse_full(served)
 
     def look_at_node(self, asked: Asked) -> None:
         """Raise why a run of one node would be in vain."""
-        refuse_full(self._registry.find_model(asked.names["model"])[0])
+        served, _ = self._registry.find_model(asked.names["model"])
+        asked.workflow = served.name
+        refuse_full(served)
 
     def predict_workflow(self, asked: Asked) -> Forget:
         """Run a workflow."""
@@ -157,4 +162,8 @@ def answer_of(result: RunResult, usual_type: str | None) -> Response:
     if not result.headers:
         return Response(result.status, result.body, content_type)
     headers = {name: value for name, value in result.headers.items() if name.lower() not in _NOT_OURS_TO_SEND}
+    try:
+        encode_fields({**headers, "content-type": content_type or JSON})
+    except UnsafeFieldError as error:
+        return error_response(500, f"The handler set a header that is none: {error}")
     return Response(result.status, result.body, content_type, headers)

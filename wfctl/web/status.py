@@ -20,7 +20,6 @@ from wfctl.render.text import clip, harmless
 from wfctl.service.registry import Registry, Served
 from wfctl.web.answers import JSON, NOT_FOUND
 from wfctl.web.asked import Asked, Forget, Runs
-from wfctl.web.describe import queue_size
 from wfctl.web.drawings import DIRECTIONS, painted
 from wfctl.web.last_errors import LastErrors
 from wfctl.web.latency import Latencies, Window
@@ -193,7 +192,7 @@ def _node(served: Served, plan: NodePlan, told: NodeStatistics, window: Window |
         "name": told.node,
         "kind": plan.kind.value,
         "waiting": told.queued,
-        "queueSize": queue_size(served, plan),
+        "queueSize": served.deployment.prepared.plan.queue_size_of(plan),
         "running": told.running,
         "workers": {
             "ready": len(told.worker_pids),

@@ -5,7 +5,6 @@ read in two ways (empty segments, dots, control characters) is refused and not m
 """
 
 import re
-from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
@@ -31,7 +30,6 @@ class Target:
         return f"Target({'/'.join(self.segments)!r}, {dict(self.query)!r})"
 
 
-@lru_cache(maxsize=1024)
 def read_target(target: str) -> Target:
     """Take the target of a request apart; raises ``RequestError`` (400) for one that is not plain.
 

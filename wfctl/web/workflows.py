@@ -7,7 +7,7 @@ Invariant: what takes long happens off the loop, and a request that changes some
 from dataclasses import replace
 from typing import Any
 
-from wfctl.errors import LoadError, NotAllowedError, WfctlError, WorkerError
+from wfctl.errors import LoadError, NotAllowedError, StartTimeoutError, WfctlError, WorkerError
 from wfctl.service.registry import BETWEEN, Registry, Served, Wish
 from wfctl.service.wishes import WishMaker, refused
 from wfctl.web.answers import error_response, json_response, status_response
@@ -123,7 +123,7 @@ class RegistrationError(WfctlError):
 
 def _unregistrable(wish: Wish, url: str, error: WfctlError) -> WfctlError:
     name = wish.request.name or url.rpartition("/")[2].removesuffix(".war")
-    node = error.node if isinstance(error, LoadError) else "?"
+    node = error.node if isinstance(error, LoadError | StartTimeoutError) else "?"
     return RegistrationError(
         f"Workflow {name} has failed to register. Failures: [Failed to start workers for model "
         f"{name}{BETWEEN}{node} version: 1.0. {error.message}]"
