@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test test-extra test-gpu fuzz lint bench clean
+.PHONY: setup demo test test-extra test-gpu soak fuzz lint bench clean
 
 setup: $(READY)
 
@@ -27,6 +27,10 @@ test-extra: setup
 # What needs a CUDA device, in an environment that has torch for it: PYTHON names its interpreter.
 test-gpu:
 	$(PYTHON) -m pytest -q tests/gpu
+
+# Sixty-four clients on a server for five minutes, or for SECONDS; test-extra has them for twenty seconds.
+soak: setup
+	WFCTL_SOAK_SECONDS=$(or $(SECONDS),300) $(BIN)/python -m pytest -q tests/extra/test_serve_soak.py
 
 # A longer run of the tests that hold the reader of HTTP to an independent one.
 fuzz: setup

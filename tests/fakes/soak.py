@@ -1,12 +1,12 @@
 """Very many requests with injected failures, and what the processes hold while they are answered."""
 
 import asyncio
-import os
 import random
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from fakes.clients import open_files, resident_megabytes, threads_of
 from fakes.faults import Crowd, opened, wait_staffed, write_flow
 
 from wfctl.spec.model import WorkerSettings
@@ -16,7 +16,19 @@ DIES_ONCE = "mark = answer[:32]\nif not os.path.exists(mark): os.close(os.open(m
 DIES = "os._exit(1)"
 BLOCKS = "signal.pause()"
 WORKERS = 4
-_MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What one process holds."""
+
+    megabytes: float
+    threads: int
+    files: int
+
+
+def footprint_of(pid: int | str) -> Footprint:
+    return Footprint(megabytes=resident_megabytes(pid), threads=threads_of(pid), files=open_files(pid))
 
 
 @dataclass(frozen=True)
@@ -84,16 +96,13 @@ def _noted(given, wanted: Counter):
 def _held(engine) -> Held:
     server = engine.backend.statistics().fork_server_pid
     children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    own = footprint_of("self")
     return Held(
-        megabytes=_resident("self") / _MEGABYTE,
-        server_megabytes=_resident(server) / _MEGABYTE,
-        threads=len(list(Path("/proc/self/task").iterdir())),
-        files=len(list(Path("/proc/self/fd").iterdir())),
-        server_files=len(list(Path(f"/proc/{server}/fd").iterdir())),
+        megabytes=own.megabytes,
+        server_megabytes=resident_megabytes(server),
+        threads=own.threads,
+        files=own.files,
+        server_files=open_files(server),
         processes=len(children),
         tasks=len(asyncio.all_tasks()),
     )
-
-
-def _resident(pid) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
