@@ -9,10 +9,10 @@ from typing import Any, Self
 from wfctl.service.prepare import Request
 from wfctl.service.registry import Registry, Wish
 from wfctl.service.wishes import WishMaker
-from wfctl.web.addresses import Address, Role
-from wfctl.web.auth import Keys
+from wfctl.web.access.auth import Keys
+from wfctl.web.config.addresses import Address, Role
+from wfctl.web.config.settings import ServerSettings
 from wfctl.web.front_end import FrontEnd, FrontEndOptions
-from wfctl.web.settings import ServerSettings
 
 _FREE = Address(scheme="http", host="127.0.0.1", port=0)
 

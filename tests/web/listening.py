@@ -5,9 +5,9 @@ import socket
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 
-from wfctl.web.connection import Connection
-from wfctl.web.messages import Head, Limits, RequestError, Response
-from wfctl.web.patience import Patience
+from wfctl.web.wire.connection import Connection
+from wfctl.web.wire.messages import Head, Limits, RequestError, Response
+from wfctl.web.wire.patience import Patience
 
 
 class Asked:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wfctl.web.addresses import Address, AddressError, Role, parse_address
+from wfctl.web.config.addresses import Address, AddressError, Role, parse_address
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from wfctl.web.auth import KeyFileError, Keys, Role
+from wfctl.web.access.auth import KeyFileError, Keys, Role
 
 NOON = datetime(2030, 1, 2, 12, 0, 0, 123456, UTC).timestamp()
 HOUR_S = 3600.0

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfctl.web.bodies import parts_of
-from wfctl.web.messages import RequestError
-from wfctl.web.multipart import MOST_FIELDS, FormField, parameters_of, read_multipart
+from wfctl.web.wire.bodies import parts_of
+from wfctl.web.wire.messages import RequestError
+from wfctl.web.wire.multipart import MOST_FIELDS, FormField, parameters_of, read_multipart
 
 
 def parts(body: bytes, content_type: str = "", encoding: str = "", *, most: int = 10**6) -> list[tuple]:

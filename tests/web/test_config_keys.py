@@ -5,8 +5,8 @@ from dataclasses import fields
 
 import pytest
 
-from wfctl.web.config_keys import KEYS, READ_HERE, Honoured, Ignored, own_variable_of, variable_of
-from wfctl.web.settings import ServerSettings, Settled, read_settings
+from wfctl.web.config.keys import KEYS, READ_HERE, Honoured, Ignored, own_variable_of, variable_of
+from wfctl.web.config.settings import ServerSettings, Settled, read_settings
 
 
 def keys(text: str) -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 from fakes.loops import on_a_loop
 from listening import answer_of, listening, reset
 
-from wfctl.web.connection import PIPELINED
-from wfctl.web.messages import Limits, RequestError, Response
+from wfctl.web.wire.connection import PIPELINED
+from wfctl.web.wire.messages import Limits, RequestError, Response
 
 
 def post(target: str, body: bytes = b"", more: str = "") -> bytes:

@@ -6,9 +6,9 @@ import pytest
 
 from wfctl.errors import DeadlineExceededError, OverloadedError, RunError
 from wfctl.web.asked import Asked
-from wfctl.web.failure_log import FailureLog
-from wfctl.web.logs import ServerLog
-from wfctl.web.messages import Fields, Head
+from wfctl.web.watch.failure_log import FailureLog
+from wfctl.web.watch.logs import ServerLog
+from wfctl.web.wire.messages import Fields, Head
 
 TRACE = 'Traceback (most recent call last):\n  File "handler.py", line 3, in f\nValueError: no good'
 
@@ -17,7 +17,7 @@ class Written:
     """A log writer that keeps its lines."""
 
     def __init__(self):
-        from wfctl.web.log_lines import Form, Stamp
+        from wfctl.web.watch.log_lines import Form, Stamp
 
         self.form, self.stamp, self.text = Form.TEXT, Stamp(lambda: 0.0), io.StringIO()
 

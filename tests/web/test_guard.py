@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wfctl.check.host import HostError
-from wfctl.web import guard as module
-from wfctl.web.guard import Guard, cors_headers
-from wfctl.web.messages import Response
-from wfctl.web.replies import encode_response
+from wfctl.web.access import guard as module
+from wfctl.web.access.guard import Guard, cors_headers
+from wfctl.web.wire.messages import Response
+from wfctl.web.wire.replies import encode_response
 
 LOCAL = Guard.at("127.0.0.1", machine="box", names=["Models.Example"])
 EVERYWHERE = Guard.at("0.0.0.0", machine="Box", names=["models.example"])

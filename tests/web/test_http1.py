@@ -6,8 +6,8 @@ from time import perf_counter
 
 import pytest
 
-from wfctl.web.http1 import RequestReader
-from wfctl.web.messages import Head, Limits, RequestError
+from wfctl.web.wire.http1 import RequestReader
+from wfctl.web.wire.messages import Head, Limits, RequestError
 
 POST = b"POST /x HTTP/1.1\r\nHost: h\r\n"
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"

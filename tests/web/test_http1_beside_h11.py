@@ -7,8 +7,8 @@ import h11
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from wfctl.web.http1 import RequestReader
-from wfctl.web.messages import Head, Limits, RequestError
+from wfctl.web.wire.http1 import RequestReader
+from wfctl.web.wire.messages import Head, Limits, RequestError
 
 EXAMPLES = int(os.environ.get("WFCTL_FUZZ_EXAMPLES", "400"))
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from wfctl.web.log_lines import Form
-from wfctl.web.log_writer import LogWriter
+from wfctl.web.watch.log_lines import Form
+from wfctl.web.watch.log_writer import LogWriter
 
 LINE = "x" * 99 + "\n"
 NOW = 1_700_000_000.25
@@ -178,7 +178,7 @@ def test_closing_does_not_wait_for_a_reader_that_stands_still(pipe):
 def test_a_process_ends_although_its_log_is_not_read():
     program = """
 import sys
-from wfctl.web.log_writer import LogWriter
+from wfctl.web.watch.log_writer import LogWriter
 writer = LogWriter(sys.stdout)
 for _ in range(5000):
     writer.add("x" * 99 + "\\n")
@@ -219,7 +219,7 @@ def test_a_full_disk_ends_the_log_and_it_is_said():
 
 def test_it_is_said_on_standard_error_where_nobody_else_listens():
     program = """
-from wfctl.web.log_writer import LogWriter
+from wfctl.web.watch.log_writer import LogWriter
 with open("/dev/full", "wb", buffering=0) as stream:
     writers = [LogWriter(stream)]
     for writer in writers:
@@ -236,7 +236,7 @@ print("the server lives")
 def test_a_broken_standard_error_is_no_reason_to_end():
     program = """
 import os, sys
-from wfctl.web.log_writer import LogWriter, say_so
+from wfctl.web.watch.log_writer import LogWriter, say_so
 writer = LogWriter(sys.stderr)
 os.close(2)
 writer.add("x\\n")

@@ -11,9 +11,18 @@ from watched import add, answer, asked_for
 
 from wfctl.engine.backend import WorkerReport
 from wfctl.service.registry import Registry
-from wfctl.web.log_lines import LONGEST_BLOCK, Form, Level, Stamp, event_line, json_request, output_line, text_request
-from wfctl.web.log_writer import LogWriter
-from wfctl.web.logs import AccessLog, ServerLog
+from wfctl.web.watch.log_lines import (
+    LONGEST_BLOCK,
+    Form,
+    Level,
+    Stamp,
+    event_line,
+    json_request,
+    output_line,
+    text_request,
+)
+from wfctl.web.watch.log_writer import LogWriter
+from wfctl.web.watch.logs import AccessLog, ServerLog
 
 NOW = 1_700_000_000.25
 TIME = "2023-11-14T22:13:20.250Z"

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from wfctl.web.machine import Processors, Room, read_disk, read_memory
-from wfctl.web.original_metrics import family_text, machine_families
+from wfctl.web.watch.machine import Processors, Room, read_disk, read_memory
+from wfctl.web.watch.original_metrics import family_text, machine_families
 
 MEMORY = """\
 MemTotal:       16000000 kB

@@ -22,12 +22,12 @@ from wfctl.engine.engine import open_engine
 from wfctl.errors import WfctlError
 from wfctl.service.registry import Registry
 from wfctl.spec.model import WorkerSettings
+from wfctl.web.access.guard import Guard
 from wfctl.web.app import Endpoints, Front
-from wfctl.web.guard import Guard
-from wfctl.web.inference import Inference
-from wfctl.web.metrics import Metrics, metrics_response
+from wfctl.web.endpoints.inference import Inference
 from wfctl.web.routes import Api, Endpoint
 from wfctl.web.site import Site
+from wfctl.web.watch.metrics import Metrics, metrics_response
 
 ORIGINAL = """\
 # HELP Requests2XX Torchserve prometheus counter metric with unit: Count

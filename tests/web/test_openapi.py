@@ -16,20 +16,22 @@ from referencing.jsonschema import DRAFT4
 
 import wfctl
 from wfctl.service import registry as registry_module
-from wfctl.web import openapi, openapi_schemas, request_ids
+from wfctl.web import request_ids
+from wfctl.web.access.auth import Keys
 from wfctl.web.answers import error_response, status_response
 from wfctl.web.asked import Asked
-from wfctl.web.auth import Keys
-from wfctl.web.describe import model_description, workflow_description
-from wfctl.web.health import Health
-from wfctl.web.inference import deadline_of
-from wfctl.web.messages import Fields, Head
-from wfctl.web.openapi import api_description, model_description_of
-from wfctl.web.openapi_operations import OPERATIONS
-from wfctl.web.parameters import Parameters, page_of
+from wfctl.web.description import document as openapi
+from wfctl.web.description import schemas as openapi_schemas
+from wfctl.web.description.document import api_description, model_description_of
+from wfctl.web.description.operations import OPERATIONS
+from wfctl.web.endpoints.describe import model_description, workflow_description
+from wfctl.web.endpoints.health import Health
+from wfctl.web.endpoints.inference import deadline_of
+from wfctl.web.endpoints.parameters import Parameters, page_of
 from wfctl.web.routes import ROUTES, Api, Endpoint, match
 from wfctl.web.site import Site
-from wfctl.web.targets import read_target
+from wfctl.web.wire.messages import Fields, Head
+from wfctl.web.wire.targets import read_target
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 DIAMOND = "pre > cnn > vote, pre > mlp > vote"
@@ -219,7 +221,7 @@ def read_names() -> dict[str, set[str]]:
     """Return name -> ways of reading, of every parameter that the sources read from ``Parameters``."""
     found: dict[str, set[str]] = {}
     root = Path(wfctl.__file__).parent
-    files = [*(root / "web").glob("*.py"), *(root / "cli").glob("serve*.py"), *(root / "service").glob("*.py")]
+    files = [*(root / "web").rglob("*.py"), *(root / "cli").glob("serve*.py"), *(root / "service").glob("*.py")]
     for path in files:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfctl.web.properties import ConfigError, Property, parse_properties, replace_variables
+from wfctl.web.config.properties import ConfigError, Property, parse_properties, replace_variables
 
 
 def values(text: str) -> dict[str, str]:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfctl.web.messages import Fields, Head, Response
-from wfctl.web.replies import UnsafeFieldError, encode_response
+from wfctl.web.wire.messages import Fields, Head, Response
+from wfctl.web.wire.replies import UnsafeFieldError, encode_response
 
 
 def written(response: Response, method: str = "GET", *, keeps_alive: bool = True) -> bytes:

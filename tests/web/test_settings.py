@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from wfctl.store.address import parse_address as parse_url
 from wfctl.store.allow import parse_allowed
-from wfctl.web.addresses import Address
-from wfctl.web.config_keys import KEYS, Honoured
-from wfctl.web.properties import ConfigError
-from wfctl.web.settings import Note, ServerSettings, Settled, find_config, read_settings
+from wfctl.web.config.addresses import Address
+from wfctl.web.config.keys import KEYS, Honoured
+from wfctl.web.config.properties import ConfigError
+from wfctl.web.config.settings import Note, ServerSettings, Settled, find_config, read_settings
 
 
 def settled(text: str = "", **environ: str) -> Settled:

@@ -19,13 +19,13 @@ from wfctl.errors import RunError
 from wfctl.service.registry import UnknownVersionError
 from wfctl.web.answers import error_response, json_response, workflow_failure_response
 from wfctl.web.asked import Asked
-from wfctl.web.last_errors import MOST, LastErrors
-from wfctl.web.latency import ERROR, SLOT_S, Latencies, Window
-from wfctl.web.messages import RequestError, Response
+from wfctl.web.page.status import POLICY, StatusPage
 from wfctl.web.site import Site
-from wfctl.web.status import POLICY, StatusPage
+from wfctl.web.watch.last_errors import MOST, LastErrors
+from wfctl.web.watch.latency import ERROR, SLOT_S, Latencies, Window
+from wfctl.web.wire.messages import RequestError, Response
 
-PAGE = Path(__file__).parents[2] / "wfctl" / "web" / "page"
+PAGE = Path(__file__).parents[2] / "wfctl" / "web" / "page" / "files"
 DIAMOND = "pre > cnn > vote, pre > mlp > vote"
 
 
@@ -288,7 +288,7 @@ def test_a_drawing_of_hostile_names_holds_no_script(page, registry):
 
 def test_a_version_is_drawn_once_until_it_is_replaced(page, registry, monkeypatch):
     painted = []
-    from wfctl.web import status
+    from wfctl.web.page import status
 
     real = status.painted
     monkeypatch.setattr(status, "painted", lambda *words: painted.append(words[2]) or real(*words))

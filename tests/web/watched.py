@@ -8,8 +8,8 @@ from wfctl.engine.statistics import EngineStatistics, NodeStatistics
 from wfctl.service.options import Options, request_for
 from wfctl.service.registry import Registry, Served, Wish
 from wfctl.web.asked import Asked
-from wfctl.web.http1 import RequestReader
-from wfctl.web.messages import Head, Limits, Response
+from wfctl.web.wire.http1 import RequestReader
+from wfctl.web.wire.messages import Head, Limits, Response
 
 QUIET = NodeStatistics(
     node="m1",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wfctl.service.options import Options
     from wfctl.service.snapshot import Restored
     from wfctl.service.wishes import WishMaker
-    from wfctl.web.settings import ServerSettings, Settled
+    from wfctl.web.config.settings import ServerSettings, Settled
 
 _HELP = """Serve workflows over HTTP, to clients of TorchServe and others.
 

@@ -16,8 +16,8 @@ from wfctl.cli.options import gathered, model_store_option
 from wfctl.errors import UnreadableInputError
 
 if TYPE_CHECKING:
-    from wfctl.web.addresses import Address
-    from wfctl.web.settings import ServerSettings, Settled
+    from wfctl.web.config.addresses import Address
+    from wfctl.web.config.settings import ServerSettings, Settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Serving:
 
     def settled(self) -> "Settled":
         """Return the settings of file, environment and line together, and what is to be said about them."""
-        from wfctl.web.settings import find_config, read_settings
+        from wfctl.web.config.settings import find_config, read_settings
 
         path = find_config(os.environ, self.ts_config, Path())
         text = "" if path is None else _text_of(path)
@@ -52,7 +52,7 @@ class Serving:
         return replace(settled, settings=self._over(settled.settings))
 
     def _over(self, settings: "ServerSettings") -> "ServerSettings":
-        from wfctl.web.addresses import Role
+        from wfctl.web.config.addresses import Role
 
         said: dict[str, Any] = {
             "inference_address": _address(self.inference_address, Role.INFERENCE),
@@ -77,7 +77,7 @@ def _text_of(path: Path) -> str:
 
 
 def _address(text: str | None, role: Any) -> "Address | None":
-    from wfctl.web.addresses import AddressError, parse_address
+    from wfctl.web.config.addresses import AddressError, parse_address
 
     if text is None:
         return None

@@ -19,10 +19,10 @@ from wfctl.service.registry import Registry
 from wfctl.service.reload import Reloader
 from wfctl.service.snapshot import Restored, Snapshot, restore
 from wfctl.service.wishes import WishMaker
-from wfctl.web.auth import Keys
+from wfctl.web.access.auth import Keys
+from wfctl.web.config.settings import ServerSettings
 from wfctl.web.front_end import FrontEnd, FrontEndOptions, Listening
-from wfctl.web.logs import AccessLog
-from wfctl.web.settings import ServerSettings
+from wfctl.web.watch.logs import AccessLog
 
 if TYPE_CHECKING:
     from wfctl.cli.serve_options import Serving

@@ -15,11 +15,11 @@ from wfctl.engine.backend import WorkerReport
 from wfctl.errors import WfctlError
 from wfctl.service.deployment import write_output
 from wfctl.service.registry import RegistryWatcher, Served
-from wfctl.web.failure_log import FailureLog
 from wfctl.web.front_end import Listening
-from wfctl.web.log_lines import Form
-from wfctl.web.log_writer import LogWriter
-from wfctl.web.logs import ServerLog
+from wfctl.web.watch.failure_log import FailureLog
+from wfctl.web.watch.log_lines import Form
+from wfctl.web.watch.log_writer import LogWriter
+from wfctl.web.watch.logs import ServerLog
 
 
 class Voice(RegistryWatcher):

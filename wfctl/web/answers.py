@@ -10,7 +10,7 @@ from typing import Any
 from wfctl.diagnostics.model import Severity
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import BadInputError, Blame, OverloadedError, RunError, WfctlError
-from wfctl.web.messages import Response
+from wfctl.web.wire.messages import Response
 
 JSON = "application/json"
 

@@ -11,15 +11,15 @@ from functools import lru_cache
 from typing import Any
 
 from wfctl.errors import WfctlError
+from wfctl.web.access.auth import Role
+from wfctl.web.access.guard import Guard
 from wfctl.web.answers import BAD_KEY, NOT_ALLOWED, NOT_FOUND, error_response, failure_response
 from wfctl.web.asked import Asked, Forget, Later, Now, Reply, Runs
-from wfctl.web.auth import Role
-from wfctl.web.guard import Guard
-from wfctl.web.messages import Fields, Head, RequestError, Response
-from wfctl.web.replies import encode_fields
 from wfctl.web.routes import Api, Endpoint, Match, WrongMethodError, match
 from wfctl.web.site import Site
-from wfctl.web.targets import Target, read_target
+from wfctl.web.wire.messages import Fields, Head, RequestError, Response
+from wfctl.web.wire.replies import encode_fields
+from wfctl.web.wire.targets import Target, read_target
 
 _SMALL = 64 * 1024
 """Bytes of a body that is read to its end although the request is refused, so that the connection can go on."""

@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from wfctl.web.messages import Head, Response
+from wfctl.web.wire.messages import Head, Response
 
 if TYPE_CHECKING:
     from wfctl.web.routes import Endpoint
-    from wfctl.web.targets import Target
+    from wfctl.web.wire.targets import Target
 
 Reply = Callable[[Response], None]
 Forget = Callable[[], None]

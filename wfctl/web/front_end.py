@@ -12,25 +12,25 @@ from socket import gethostname
 
 from wfctl.service.registry import Registry
 from wfctl.service.wishes import WishMaker
-from wfctl.web.addresses import Address, Role
+from wfctl.web.access.auth import Keys
+from wfctl.web.access.guard import Guard, cors_headers
+from wfctl.web.access.tokens import Tokens
 from wfctl.web.app import Endpoints, Front
-from wfctl.web.auth import Keys
-from wfctl.web.guard import Guard, cors_headers
-from wfctl.web.health import Health
-from wfctl.web.inference import Inference
-from wfctl.web.messages import Limits
-from wfctl.web.metrics import Metrics, metrics_response
-from wfctl.web.models import Models
-from wfctl.web.openapi import api_description, model_description_of
-from wfctl.web.patience import Patience
-from wfctl.web.protocol_v2 import ProtocolV2
+from wfctl.web.config.addresses import Address, Role
+from wfctl.web.config.settings import ServerSettings
+from wfctl.web.description.document import api_description, model_description_of
+from wfctl.web.endpoints.health import Health
+from wfctl.web.endpoints.inference import Inference
+from wfctl.web.endpoints.models import Models
+from wfctl.web.endpoints.protocol_v2 import ProtocolV2
+from wfctl.web.endpoints.workflows import Workflows
+from wfctl.web.page.status import StatusPage
 from wfctl.web.routes import Api, Endpoint
 from wfctl.web.server import Certificate, Server
-from wfctl.web.settings import ServerSettings
 from wfctl.web.site import Site, Witness
-from wfctl.web.status import StatusPage
-from wfctl.web.tokens import Tokens
-from wfctl.web.workflows import Workflows
+from wfctl.web.watch.metrics import Metrics, metrics_response
+from wfctl.web.wire.messages import Limits
+from wfctl.web.wire.patience import Patience
 
 _APIS: Mapping[Role, frozenset[Api]] = {
     Role.INFERENCE: frozenset({Api.INFERENCE}),

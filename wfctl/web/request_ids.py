@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from wfctl.engine.call import REQUEST_ID, Headers, RequestIds, random_digits, with_header, write_headers
-from wfctl.web.messages import Head
+from wfctl.web.wire.messages import Head
 
 _OWN = re.compile(r"[A-Za-z0-9._:/+=@\-]{1,128}")
 

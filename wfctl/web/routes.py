@@ -7,7 +7,7 @@ looked at once the path is known, so that a wrong one is told (405) and by which
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from wfctl.web.targets import Target
+from wfctl.web.wire.targets import Target
 
 
 class Api(Enum):

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wfctl.errors import Blame, WfctlError
-from wfctl.web.addresses import Address
-from wfctl.web.connection import App, Connection
-from wfctl.web.messages import Limits, RequestError
-from wfctl.web.patience import Patience
-from wfctl.web.replies import encode_response
+from wfctl.web.config.addresses import Address
+from wfctl.web.wire.connection import App, Connection
+from wfctl.web.wire.messages import Limits, RequestError
+from wfctl.web.wire.patience import Patience
+from wfctl.web.wire.replies import encode_response
 
 _BACKLOG = 1024
 _ROOM = 256 * 1024

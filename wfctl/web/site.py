@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from wfctl.engine.core.records import Run
 from wfctl.service.registry import Registry
+from wfctl.web.access.auth import Keys
 from wfctl.web.asked import Asked
-from wfctl.web.auth import Keys
-from wfctl.web.messages import Response
 from wfctl.web.request_ids import IdMaker
+from wfctl.web.wire.messages import Response
 
 if TYPE_CHECKING:
     import asyncio

@@ -1,0 +1,372 @@
+"""One connection: requests are begun as they come and answered in their order.
+
+Acts for ``http1``: everything here happens on the event loop and waits for nothing. Invariant: a request is begun once
+all of it is there; at most ``PIPELINED`` are at work, and beyond that nothing is read; every phase in which a client
+may keep us waiting ends by itself; behind a refusal nothing is read that could be taken for a request.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from typing import Protocol, cast
+
+from wfctl.web.wire.http1 import RequestReader
+from wfctl.web.wire.messages import Body, Head, Limits, RequestError, Response
+from wfctl.web.wire.patience import Patience, Timer
+from wfctl.web.wire.replies import CONTINUE, encode_response
+
+PIPELINED = 16
+"""Requests of one connection that are at work at a time."""
+
+Reply = Callable[[Response], None]
+
+
+class App(Protocol):
+    """What answers requests."""
+
+    def admit(self, head: Head) -> Response | None:
+        """Look at a head before its body is taken; returns the refusal, if it is refused."""
+
+    def begin(self, head: Head, body: bytearray, reply: Reply) -> Callable[[], None]:
+        """Begin to answer; ``reply`` is called once, on the loop, possibly before this returns.
+
+        Returns what is to be called when nobody waits for the answer any more.
+        """
+
+    def refuse(self, error: RequestError) -> Response:
+        """Put a refusal into the words of this server."""
+
+
+class _Exchange:
+    """A request at work, and its answer once there is one."""
+
+    __slots__ = ("forget", "head", "response")
+
+    def __init__(self, head: Head | None, response: Response | None = None) -> None:
+        self.head = head
+        self.response = response
+        self.forget: Callable[[], None] | None = None
+
+
+class Connection(asyncio.BufferedProtocol):
+    """The server's end of one connection."""
+
+    def __init__(
+        self,
+        app: App,
+        place: memoryview,
+        *,
+        limits: Limits,
+        patience: Patience,
+        on_end: Callable[["Connection"], None],
+    ) -> None:
+        self._app = app
+        self._place = place
+        """What is received into; all connections may share it, for it is used up in the turn in which it is filled."""
+        self._patience = patience
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._timer = Timer(self._loop, self._time_is_up)
+        self._reader = RequestReader(limits)
+        self._transport: asyncio.Transport | None = None
+        self._exchanges: deque[_Exchange] = deque()
+        """From the oldest whose answer is not written to the newest."""
+        self._head: Head | None = None
+        """Admitted, and its body is on its way."""
+        self._is_over = False
+        """Whether no further request is taken."""
+        self._is_ending = False
+        """Whether all is said, and only the way out is waited for."""
+        self._is_draining = self._has_ended = self._is_clogged = self._is_paused = False
+        self._waits_since = 0.0
+        self._unsent = 0
+        """Bytes that the client had not taken then."""
+
+    def __repr__(self) -> str:
+        return f"Connection({len(self._exchanges)} at work{', over' if self._is_over else ''})"
+
+    # What the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first request."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._wait()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return the place for the next bytes."""
+        del sizehint
+        return self._place
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take bytes of the client; those behind a refusal are thrown away."""
+        if self._is_over:
+            return
+        reader = self._reader
+        if not reader.is_between_requests:
+            reader.feed(self._place[:nbytes])
+        else:
+            self._waits_since = self._loop.time()
+            whole = None
+            if self._exchanges or self._is_clogged:
+                reader.feed(self._place[:nbytes])
+            else:
+                whole = reader.take_whole(self._place[:nbytes])
+            if whole is not None:
+                self._take_head(whole[0])
+                if self._head is not None:
+                    self._begin(self._head, whole[1])
+                    return
+        self._go_on()
+
+    def eof_received(self) -> bool:
+        """Learn that the client sends no more; what it asked for is answered all the same."""
+        self._has_ended = True
+        self._go_on()
+        return bool(self._exchanges) or self._is_clogged
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what is at work for the client."""
+        del exc
+        self._transport = None
+        self._is_over = True
+        self._timer.cancel()
+        for exchange in self._exchanges:
+            if exchange.response is None and exchange.forget is not None:
+                try:
+                    exchange.forget()
+                except Exception as error:  # noqa: BLE001 - supervisor: the others are to be forgotten all the same
+                    self._report(error)
+        self._exchanges.clear()
+        self._on_end(self)
+
+    def pause_writing(self) -> None:
+        """Begin nothing new for a client that does not take its answers."""
+        self._is_clogged = True
+        self._wait()
+
+    def resume_writing(self) -> None:
+        """Go on with a client that takes its answers again."""
+        self._is_clogged = False
+        self._wait()
+        self._go_on()
+
+    # What the server tells
+
+    def drain(self) -> None:
+        """Answer what has come, and what is coming, and close."""
+        self._is_draining = True
+        if self._head is None and self._reader.is_between_requests:
+            self._is_over = True
+            self._emit()
+
+    def cut(self) -> None:
+        """Close at once, whatever is at work."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # Requests
+
+    def _go_on(self) -> None:
+        reader, exchanges = self._reader, self._exchanges
+        try:
+            while self._has_room and (found := reader.next()) is not None:
+                if self._head is not None and not isinstance(found, Head):
+                    self._begin(self._head, found)
+                elif isinstance(found, Head):
+                    self._take_head(found)
+            if self._has_ended and self._has_room:
+                self._is_over = True
+                reader.end()
+        except RequestError as error:
+            self._refuse(self._in_words(error))
+        # The usual case: one request is at work, and nothing can be done before it is answered. If the timer rings, it
+        # looks again what is waited for.
+        if not (len(exchanges) == 1 and exchanges[0].response is None and reader.is_between_requests) or self._is_over:
+            self._emit()
+
+    @property
+    def _has_room(self) -> bool:
+        return not (self._is_over or self._is_clogged) and len(self._exchanges) < PIPELINED
+
+    def _take_head(self, head: Head) -> None:
+        self._waits_since = self._loop.time()
+        try:
+            refusal = self._app.admit(head)
+        except Exception as error:  # noqa: BLE001 - supervisor: who cannot be judged is not admitted
+            refusal = self._failure(error)
+        self._head = head
+        if refusal is not None:
+            self._refuse(refusal)
+
+    def _begin(self, head: Head, body: bytearray) -> None:
+        self._head = None
+        self._waits_since = self._loop.time()
+        self._is_over = not head.keeps_alive or self._is_draining
+        exchange = _Exchange(head)
+        self._exchanges.append(exchange)
+        try:
+            forget = self._app.begin(head, body, lambda response: self._answer(exchange, response))
+            if exchange.response is None:
+                exchange.forget = forget
+        except Exception as error:  # noqa: BLE001 - supervisor: a request has one answer, whatever happens to it
+            self._answer(exchange, self._failure(error))
+
+    def _refuse(self, response: Response) -> None:
+        """Answer with a refusal, behind the answers to what came before it, and read nothing more."""
+        self._is_over = True
+        self._exchanges.append(_Exchange(self._head, response))
+        self._head = None
+
+    def _failure(self, error: Exception) -> Response:
+        """Return the answer for what an application raised."""
+        if isinstance(error, RequestError):
+            return self._in_words(error)
+        self._report(error)
+        return Response(500)
+
+    def _in_words(self, error: RequestError) -> Response:
+        try:
+            return self._app.refuse(error)
+        except Exception as reason:  # noqa: BLE001 - supervisor: a refusal is a refusal, also without words
+            self._report(reason)
+            return Response(error.status)
+
+    def _report(self, error: Exception) -> None:
+        self._loop.call_exception_handler({"message": "an application raised", "exception": error, "protocol": self})
+
+    # Answers
+
+    def _answer(self, exchange: _Exchange, response: Response) -> None:
+        if self._transport is None or exchange.response is not None:
+            return
+        exchange.response = response
+        exchanges = self._exchanges
+        if exchange is not exchanges[0]:
+            return
+        is_usual = not (self._is_over or self._is_paused or self._is_clogged or self._has_ended or self._head)
+        if is_usual and len(exchanges) == 1 and not self._transport.is_closing():
+            # What was asked is answered, and the next request may come.
+            for each in self._encoded(exchange, is_last=False):
+                self._transport.write(each)
+            exchanges.popleft().forget = None
+            self._waits_since = self._loop.time()
+            if self._reader.is_between_requests:
+                self._timer.set(self._waits_since + self._patience.idle_s)
+            else:
+                self._loop.call_soon(self._go_on)
+        else:
+            self._emit()
+            if self._is_paused or not self._reader.is_between_requests or self._has_ended:
+                self._loop.call_soon(self._go_on)  # now there is room; and not ever deeper in this call
+
+    def _emit(self) -> None:
+        """Write the answers whose turn it is, and see what can be waited for then."""
+        transport, exchanges = self._transport, self._exchanges
+        if transport is None or transport.is_closing():
+            return
+        was_busy = bool(exchanges)
+        while exchanges and exchanges[0].response is not None:
+            exchange = exchanges[0]
+            encoded = self._encoded(exchange, is_last=self._is_over and len(exchanges) == 1)
+            exchanges.popleft().forget = None  # it knows the run, which knows who waits for it: a circle
+            for each in encoded:
+                transport.write(each)
+        if exchanges:
+            self._timer.set(self._due)
+        elif self._is_over:
+            self._end(transport)
+            return
+        elif was_busy or not self._reader.is_between_requests:
+            self._invite(transport)
+            if was_busy and self._head is None and self._reader.is_between_requests:
+                self._waits_since = self._loop.time()
+            self._timer.set(self._due)
+        self._pause_or_resume(transport)
+
+    def _encoded(self, exchange: _Exchange, *, is_last: bool) -> list[Body]:
+        try:
+            return encode_response(exchange.response or Response(500), exchange.head, keeps_alive=not is_last)
+        except Exception as error:  # noqa: BLE001 - supervisor: another answer must not come in its place
+            self._report(error)
+            return encode_response(Response(500), exchange.head, keeps_alive=not is_last)
+
+    def _invite(self, transport: asyncio.Transport) -> None:
+        """Let the client send a body that it waits to send; not before the answers that it has to read first."""
+        head = self._head
+        if head is not None and head.expects_continue:
+            head.expects_continue = False
+            self._waits_since = self._loop.time()
+            transport.write(CONTINUE)
+
+    def _pause_or_resume(self, transport: asyncio.Transport) -> None:
+        wants_pause = not self._has_room and not self._is_over
+        if wants_pause != self._is_paused:
+            self._is_paused = wants_pause
+            if wants_pause:
+                transport.pause_reading()
+            elif not self._has_ended:
+                transport.resume_reading()
+
+    def _end(self, transport: asyncio.Transport) -> None:
+        """Close, once the client has all there is.
+
+        What it sends meanwhile is read and thrown away: the system answers unread bytes with a reset, and then the
+        client may lose what it has not read (RFC 9112, section 9.6).
+        """
+        if not self._is_ending:
+            self._is_ending = True
+            if self._has_ended or not transport.can_write_eof():
+                transport.close()
+            else:
+                transport.write_eof()
+                if self._is_paused:
+                    self._is_paused = False
+                    transport.resume_reading()
+            self._wait()
+
+    # Patience
+
+    def _wait(self) -> None:
+        """Begin to wait for the client."""
+        self._waits_since = self._loop.time()
+        self._unsent = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        self._timer.set(self._due)
+
+    @property
+    def _due(self) -> float:
+        """When the client has kept us waiting for too long."""
+        patience = self._patience
+        if self._is_clogged or (self._is_ending and self._unsent):
+            return self._waits_since + patience.write_s
+        if self._is_ending:
+            return self._waits_since + patience.linger_s
+        if self._exchanges:
+            return inf
+        if self._head is not None:
+            return self._waits_since + patience.body_s
+        is_idle = self._reader.is_between_requests
+        return self._waits_since + (patience.idle_s if is_idle else patience.head_s)
+
+    def _time_is_up(self) -> None:
+        transport, patience = self._transport, self._patience
+        if transport is None:
+            return
+        if self._loop.time() < self._due:  # another phase has begun meanwhile
+            self._timer.set(self._due)
+        elif self._is_clogged or self._is_ending:
+            if transport.get_write_buffer_size() < self._unsent:  # slow, but it takes what there is
+                self._wait()
+            else:
+                transport.abort()
+        elif self._head is not None:
+            self._refuse_late(f"the body did not come within {patience.body_s:g} s")
+        elif not self._reader.is_between_requests:
+            self._refuse_late(f"the head did not come within {patience.head_s:g} s")
+        else:
+            self._is_over = True
+            self._end(transport)
+
+    def _refuse_late(self, words: str) -> None:
+        self._refuse(self._in_words(RequestError(408, words)))
+        self._emit()
