@@ -19,9 +19,9 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
 from wfctl.web.asked import Asked
-from wfctl.web.messages import Head
-from wfctl.web.openapi import api_description
+from wfctl.web.description.document import api_description
 from wfctl.web.site import Site
+from wfctl.web.wire.messages import Head
 
 load_all_checks()
 CONFORMANCE = CHECKS.get_by_names(

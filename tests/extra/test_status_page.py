@@ -14,11 +14,11 @@ from fakes.served import call
 from fakes.status_site import StatusSite
 from PIL import Image
 
-from wfctl.web.addresses import Role as At
-from wfctl.web.auth import Keys
-from wfctl.web.drawings import painted
-from wfctl.web.messages import Response
+from wfctl.web.access.auth import Keys
+from wfctl.web.config.addresses import Role as At
+from wfctl.web.page.drawings import painted
 from wfctl.web.routes import Endpoint
+from wfctl.web.wire.messages import Response
 
 pytestmark = pytest.mark.timeout(180)
 
