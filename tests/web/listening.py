@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 
+from wfctl.web.wire.budget import Budget
 from wfctl.web.wire.connection import Connection
 from wfctl.web.wire.messages import Head, Limits, RequestError, Response
 from wfctl.web.wire.patience import Patience
@@ -65,6 +66,7 @@ class Listener:
     def __init__(self, app: HeldApp, port: int) -> None:
         self.app, self.port = app, port
         self.connections: set[Connection] = set()
+        self.budget = Budget(1 << 30)
         self._writers: list[asyncio.StreamWriter] = []
         self._ended = asyncio.Event()
 
@@ -99,7 +101,9 @@ async def listening(*, limits: Limits | None = None, buffers: int = 0, **seconds
     place = memoryview(bytearray(65536))
 
     def connection() -> Connection:
-        made = Connection(app, place, limits=limits or Limits(), patience=patience, on_end=listener.ended)
+        made = Connection(
+            app, place, limits=limits or Limits(), patience=patience, budget=listener.budget, on_end=listener.ended
+        )
         listener.connections.add(made)
         return made
 

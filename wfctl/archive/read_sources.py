@@ -29,7 +29,7 @@ _UNPACKED: Final = Path("WAR-INF", "MANIFEST.json")
 SPEC_NAMES: Final = ("workflow.yaml", "workflow.yml")
 _ENDINGS: Final = (".yaml", ".yml")
 _MAGICS: Final = (b"PK\x03\x04", b"\x1f\x8b")
-_ARCHIVES: Final = (".war", ".tar.gz", ".tgz", ".zip", ".tar")
+ARCHIVES: Final = (".war", ".tar.gz", ".tgz", ".zip", ".tar")
 # At the left margin, or anywhere in a text in flow style; a dag deeper in a block is another file's business.
 _DAG: Final = re.compile(r"""^["']?dag["']?[ \t]*:|\A\s*\{(?:.|\n)*?["']?dag["']?[ \t]*:""", re.MULTILINE)
 _HEAD: Final = 1 << 16
@@ -77,7 +77,7 @@ def read_sources(path: Path, *, handler: Path | None = None) -> ReadSources:
         if is_unpacked(path):
             return _from_archive(path, handler)
         return _from_spec(find_spec(path), handler, folder=path)
-    if path.name.endswith(_ARCHIVES) or (not path.name.endswith((*_ENDINGS, ".mar")) and _is_packed(path)):
+    if path.name.endswith(ARCHIVES) or (not path.name.endswith((*_ENDINGS, ".mar")) and is_packed(path)):
         return _from_archive(path, handler)
     if path.suffix == ".mar":
         raise ArchiveError(f'"{path.name}" is the archive of a model, not of a workflow')
@@ -100,7 +100,7 @@ def _has_any(folder: Path, manifests: Iterable[Path | str]) -> bool:
     return any((folder / name).is_file() for name in manifests)
 
 
-def _is_packed(path: Path) -> bool:
+def is_packed(path: Path) -> bool:
     """Whether the first bytes of a file are those of a zip or a gzip, whatever its name says."""
     try:
         with open(path, "rb", opener=only_plain) as stream:

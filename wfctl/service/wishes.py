@@ -7,7 +7,7 @@ Invariant: no text that came over the network becomes a path outside the workflo
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wfctl.archive.read_sources import SPEC_NAMES
+from wfctl.archive.read_sources import ARCHIVES, SPEC_NAMES, is_packed, is_unpacked
 from wfctl.errors import NotAllowedError, StoreError
 from wfctl.service.origins import is_url
 from wfctl.service.prepare import Request
@@ -64,9 +64,16 @@ class WishMaker:
                 hint="the server was started without --workflow-store and without a model store",
             )
         found = find_in_store(name, store)
-        if found is None:
+        if found is None or not _is_archive(found):
             raise NotInWorkflowStoreError(f"Workflow not found in workflow store: {name}")
         return found
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether a client may name it: of any other file that lies there a refusal would quote the text."""
+    if path.is_dir():
+        return is_unpacked(path)
+    return path.is_file() and (path.name.endswith(ARCHIVES) or is_packed(path))
 
 
 def _shown(path: Path | str) -> str:

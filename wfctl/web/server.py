@@ -15,7 +15,9 @@ from pathlib import Path
 
 from wfctl.errors import Blame, WfctlError
 from wfctl.web.config.addresses import Address
-from wfctl.web.wire.connection import App, Connection
+from wfctl.web.wire.budget import Budget
+from wfctl.web.wire.connection import Connection
+from wfctl.web.wire.exchange import App
 from wfctl.web.wire.messages import Limits, RequestError
 from wfctl.web.wire.patience import Patience
 from wfctl.web.wire.replies import encode_response
@@ -23,6 +25,10 @@ from wfctl.web.wire.replies import encode_response
 _BACKLOG = 1024
 _ROOM = 256 * 1024
 """Bytes that are received at a time at most."""
+
+
+MOST_HELD = 1 << 30
+"""Bytes of bodies that a server holds at a time, on their way and at work."""
 
 
 class ListenError(WfctlError):
@@ -51,11 +57,13 @@ class Server:
         limits: Limits,
         patience: Patience,
         most_connections: int,
+        most_held: int = MOST_HELD,
         certificate: Certificate | None = None,
     ) -> None:
         self._limits = limits
         self._patience = patience
         self._most = most_connections
+        self._budget = Budget(most_held)
         self._certificate = certificate
         self._connections: set[Connection] = set()
         self._servers: list[asyncio.Server] = []
@@ -96,11 +104,21 @@ class Server:
         return [_place_of(each, address) for each in server.sockets]
 
     def _factory(self, app: App) -> Callable[[], asyncio.BaseProtocol]:
+        own: set[Connection] = set()
+        """Each address has as many as there may be: who manages is not kept out by who asks for answers."""
+
+        def forget(connection: Connection) -> None:
+            own.discard(connection)
+            self._forget(connection)
+
         def connection() -> asyncio.BaseProtocol:
-            if len(self._connections) >= self._most:
+            if len(own) >= self._most:
                 self.turned_away += 1
                 return TurnedAway(app, self._patience)
-            made = Connection(app, self._place, limits=self._limits, patience=self._patience, on_end=self._forget)
+            made = Connection(
+                app, self._place, limits=self._limits, patience=self._patience, budget=self._budget, on_end=forget
+            )
+            own.add(made)
             self._connections.add(made)
             return made
 
@@ -131,19 +149,23 @@ class Server:
 
 
 class TurnedAway(asyncio.Protocol):
-    """A connection beyond those that are served: it is told so and closed, and nothing of it is read."""
+    """A connection beyond those that are served: it is told so and closed, and what it sends is thrown away."""
 
     def __init__(self, app: App, patience: Patience) -> None:
         self._app = app
         self._patience = patience
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say that it is too much."""
+        """Say that it is too much, and wait until the client has read it: closed at once, it might not."""
         if isinstance(transport, asyncio.Transport):
             refusal = self._app.refuse(RequestError(503, "the server has as many connections as it takes"))
             transport.writelines(encode_response(refusal, None, keeps_alive=False))
-            transport.close()
+            if transport.can_write_eof():
+                transport.write_eof()
             asyncio.get_running_loop().call_later(self._patience.linger_s, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Throw away what it sends."""
 
 
 def _place_of(listening: socket.socket, asked: Address) -> Address:

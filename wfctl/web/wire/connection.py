@@ -9,8 +9,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from math import inf
-from typing import Protocol, cast
+from typing import cast
 
+from wfctl.web.wire.budget import Budget
+from wfctl.web.wire.exchange import App, Exchange
 from wfctl.web.wire.http1 import RequestReader
 from wfctl.web.wire.messages import Body, Head, Limits, RequestError, Response
 from wfctl.web.wire.patience import Patience, Timer
@@ -18,35 +20,6 @@ from wfctl.web.wire.replies import CONTINUE, encode_response
 
 PIPELINED = 16
 """Requests of one connection that are at work at a time."""
-
-Reply = Callable[[Response], None]
-
-
-class App(Protocol):
-    """What answers requests."""
-
-    def admit(self, head: Head) -> Response | None:
-        """Look at a head before its body is taken; returns the refusal, if it is refused."""
-
-    def begin(self, head: Head, body: bytearray, reply: Reply) -> Callable[[], None]:
-        """Begin to answer; ``reply`` is called once, on the loop, possibly before this returns.
-
-        Returns what is to be called when nobody waits for the answer any more.
-        """
-
-    def refuse(self, error: RequestError) -> Response:
-        """Put a refusal into the words of this server."""
-
-
-class _Exchange:
-    """A request at work, and its answer once there is one."""
-
-    __slots__ = ("forget", "head", "response")
-
-    def __init__(self, head: Head | None, response: Response | None = None) -> None:
-        self.head = head
-        self.response = response
-        self.forget: Callable[[], None] | None = None
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -59,18 +32,23 @@ class Connection(asyncio.BufferedProtocol):
         *,
         limits: Limits,
         patience: Patience,
+        budget: Budget,
         on_end: Callable[["Connection"], None],
     ) -> None:
         self._app = app
         self._place = place
         """What is received into; all connections may share it, for it is used up in the turn in which it is filled."""
         self._patience = patience
+        self._budget = budget
+        self._most_body = limits.body
+        self._held = 0
+        """Bytes that the body on its way may have."""
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._timer = Timer(self._loop, self._time_is_up)
         self._reader = RequestReader(limits)
         self._transport: asyncio.Transport | None = None
-        self._exchanges: deque[_Exchange] = deque()
+        self._exchanges: deque[Exchange] = deque()
         """From the oldest whose answer is not written to the newest."""
         self._head: Head | None = None
         """Admitted, and its body is on its way."""
@@ -122,6 +100,7 @@ class Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """Learn that the client sends no more; what it asked for is answered all the same."""
         self._has_ended = True
+        self._waits_since = self._loop.time()
         self._go_on()
         return bool(self._exchanges) or self._is_clogged
 
@@ -130,7 +109,10 @@ class Connection(asyncio.BufferedProtocol):
         del exc
         self._transport = None
         self._is_over = True
-        self._timer.cancel()
+        self._timer.end()
+        self._reader.forget()
+        self._budget.give(self._held + sum(exchange.held for exchange in self._exchanges))
+        self._held = 0
         for exchange in self._exchanges:
             if exchange.response is None and exchange.forget is not None:
                 try:
@@ -198,12 +180,25 @@ class Connection(asyncio.BufferedProtocol):
         self._head = head
         if refusal is not None:
             self._refuse(refusal)
+        elif head.length != 0:
+            self._hold(self._most_body if head.length is None else head.length)
+
+    def _hold(self, size: int) -> None:
+        """Take a body's bytes out of the budget, before they come."""
+        if size > self._most_body:
+            return  # its reader says so
+        if self._budget.take(size):
+            self._held = size
+        else:
+            self._refuse(self._in_words(RequestError(503, "the server holds as many bytes of bodies as it may")))
 
     def _begin(self, head: Head, body: bytearray) -> None:
         self._head = None
         self._waits_since = self._loop.time()
         self._is_over = not head.keeps_alive or self._is_draining
-        exchange = _Exchange(head)
+        exchange = Exchange(head, held=len(body))
+        self._budget.give(self._held - len(body))
+        self._held = 0
         self._exchanges.append(exchange)
         try:
             forget = self._app.begin(head, body, lambda response: self._answer(exchange, response))
@@ -215,7 +210,7 @@ class Connection(asyncio.BufferedProtocol):
     def _refuse(self, response: Response) -> None:
         """Answer with a refusal, behind the answers to what came before it, and read nothing more."""
         self._is_over = True
-        self._exchanges.append(_Exchange(self._head, response))
+        self._exchanges.append(Exchange(self._head, response))
         self._head = None
 
     def _failure(self, error: Exception) -> Response:
@@ -237,7 +232,7 @@ class Connection(asyncio.BufferedProtocol):
 
     # Answers
 
-    def _answer(self, exchange: _Exchange, response: Response) -> None:
+    def _answer(self, exchange: Exchange, response: Response) -> None:
         if self._transport is None or exchange.response is not None:
             return
         exchange.response = response
@@ -249,7 +244,7 @@ class Connection(asyncio.BufferedProtocol):
             # What was asked is answered, and the next request may come.
             for each in self._encoded(exchange, is_last=False):
                 self._transport.write(each)
-            exchanges.popleft().forget = None
+            self._let_go(exchanges.popleft())
             self._waits_since = self._loop.time()
             if self._reader.is_between_requests:
                 self._timer.set(self._waits_since + self._patience.idle_s)
@@ -269,7 +264,7 @@ class Connection(asyncio.BufferedProtocol):
         while exchanges and exchanges[0].response is not None:
             exchange = exchanges[0]
             encoded = self._encoded(exchange, is_last=self._is_over and len(exchanges) == 1)
-            exchanges.popleft().forget = None  # it knows the run, which knows who waits for it: a circle
+            self._let_go(exchanges.popleft())
             for each in encoded:
                 transport.write(each)
         if exchanges:
@@ -284,7 +279,12 @@ class Connection(asyncio.BufferedProtocol):
             self._timer.set(self._due)
         self._pause_or_resume(transport)
 
-    def _encoded(self, exchange: _Exchange, *, is_last: bool) -> list[Body]:
+    def _let_go(self, exchange: Exchange) -> None:
+        """Forget what is answered; it knows the run, which knows who waits for it: a circle."""
+        self._budget.give(exchange.held)
+        exchange.forget = None
+
+    def _encoded(self, exchange: Exchange, *, is_last: bool) -> list[Body]:
         try:
             return encode_response(exchange.response or Response(500), exchange.head, keeps_alive=not is_last)
         except Exception as error:  # noqa: BLE001 - supervisor: another answer must not come in its place
@@ -342,11 +342,17 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_ending:
             return self._waits_since + patience.linger_s
         if self._exchanges:
-            return inf
+            return self._waits_since + patience.gone_s if self._seems_gone else inf
         if self._head is not None:
             return self._waits_since + patience.body_s
         is_idle = self._reader.is_between_requests
         return self._waits_since + (patience.idle_s if is_idle else patience.head_s)
+
+    @property
+    def _seems_gone(self) -> bool:
+        """Whether the client has closed its side although it promised to go on: most such clients have given up."""
+        head = self._exchanges[-1].head
+        return self._has_ended and head is not None and head.keeps_alive
 
     def _time_is_up(self) -> None:
         transport, patience = self._transport, self._patience
@@ -355,10 +361,13 @@ class Connection(asyncio.BufferedProtocol):
         if self._loop.time() < self._due:  # another phase has begun meanwhile
             self._timer.set(self._due)
         elif self._is_clogged or self._is_ending:
-            if transport.get_write_buffer_size() < self._unsent:  # slow, but it takes what there is
+            left = transport.get_write_buffer_size()
+            if self._unsent - left >= min(self._unsent, patience.least_taken) > 0:  # slow, but it takes what there is
                 self._wait()
             else:
                 transport.abort()
+        elif self._exchanges:
+            transport.abort()  # nobody waits for what is at work
         elif self._head is not None:
             self._refuse_late(f"the body did not come within {patience.body_s:g} s")
         elif not self._reader.is_between_requests:

@@ -83,6 +83,12 @@ class RequestReader:
             self._refusal = refusal
             raise
 
+    def forget(self) -> None:
+        """Let go of what came; nothing more will be asked."""
+        self._buffer = bytearray()
+        self._chunks = self._last = self._head = None
+        self._last_text = b""
+
     def end(self) -> None:
         """Learn that nothing more will come; raises ``RequestError`` inside a request."""
         if not self.is_between_requests and self._refusal is None:

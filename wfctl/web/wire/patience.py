@@ -20,9 +20,16 @@ class Patience:
     body_s: float = 60.0
     """From there to the end of its body."""
     write_s: float = 30.0
-    """For a client that does not take its answers."""
+    """For a client that does not take its answers: of what waits for it, in this time ``least_taken`` bytes or all."""
+    least_taken: int = 64 * 1024
+    gone_s: float = 1.0
+    """For what is at work for a client that promised to go on and has closed its side."""
     linger_s: float = 2.0
     """After a refusal, for what is still on its way: closed too early, the client would not get to read the refusal."""
+
+
+def _nobody() -> None:
+    """Where a timer has ended."""
 
 
 class Timer:
@@ -49,6 +56,11 @@ class Timer:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+    def end(self) -> None:
+        """Be called no more, ever: who calls back is let go, too."""
+        self.cancel()
+        self._on_time = _nobody
 
     def _ring(self) -> None:
         due, self._rings_at, self._handle = self._due, inf, None
