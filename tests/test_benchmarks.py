@@ -13,7 +13,7 @@ import pytest
 from benchmarks.fit import fitted
 from benchmarks.load import BadAnswerError, ask, put_under_load, request_of
 from benchmarks.relay import Relay
-from benchmarks.servers import serving
+from benchmarks.servers import relaying, serving
 from benchmarks.workflows import write_fan_out, write_functions
 
 ROOT = Path(__file__).parent.parent
@@ -27,18 +27,25 @@ def test_unknown_benchmark_is_refused():
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory):
-    with serving("engine", write_functions(tmp_path_factory.mktemp("chain"), 2)) as server:
+    with serving(write_functions(tmp_path_factory.mktemp("chain"), 2)) as server:
         yield server
 
 
-def test_listener_hands_bodies_of_any_size_through_the_workflow(chain):
+@pytest.fixture(scope="module")
+def relay():
+    with relaying("1,1") as server:
+        yield server
+
+
+def test_workflow_and_relay_hand_on_bodies_of_any_size(chain, relay):
     for body in (b"", b"some bytes", b"x" * 3_000_000):
-        assert ask(chain.port, request_of(body))[1] == body
+        for server in (chain, relay):
+            assert ask(server.port, server.addressed(request_of(body)))[1] == body
 
 
-def test_listener_takes_a_request_in_pieces(chain):
+def test_listener_takes_a_request_in_pieces(relay):
     request = request_of(b"some bytes")
-    with socket.create_connection(("127.0.0.1", chain.port)) as stream:
+    with socket.create_connection(("127.0.0.1", relay.port)) as stream:
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for at in range(len(request)):
             stream.sendall(request[at : at + 1])
@@ -58,8 +65,8 @@ def test_listener_takes_a_request_in_pieces(chain):
         b"POST / HTTP/1.1\nContent-Length: 0\r\n\r\n",
     ],
 )
-def test_listener_refuses_whatever_is_not_its_one_form_of_request(chain, request_text):
-    with socket.create_connection(("127.0.0.1", chain.port)) as stream:
+def test_listener_refuses_whatever_is_not_its_one_form_of_request(relay, request_text):
+    with socket.create_connection(("127.0.0.1", relay.port)) as stream:
         stream.sendall(request_text)
         assert stream.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
         assert stream.recv(1) == b""
@@ -70,8 +77,8 @@ def test_failure_of_a_node_ends_a_measurement(tmp_path):
     (tmp_path / "handler.py").write_text(
         "def step0(data, context):\n    return data and [1 / 0]\n\n\ndef step1(data, context):\n    return data\n"
     )
-    with serving("engine", tmp_path) as server, pytest.raises(BadAnswerError, match=r"HTTP/1\.1 5"):
-        put_under_load(server.port, request_of(b""), connections=2, seconds=0.1)
+    with serving(tmp_path) as server, pytest.raises(BadAnswerError, match=r"HTTP/1\.1 5"):
+        put_under_load(server.port, server.addressed(request_of(b"")), connections=2, seconds=0.1)
 
 
 @contextmanager
@@ -100,7 +107,7 @@ def test_answer_unlike_the_first_ends_a_measurement():
 
 
 def test_load_counts_every_answer(chain):
-    load = put_under_load(chain.port, request_of(b"x" * 100), connections=8, seconds=0.1)
+    load = put_under_load(chain.port, chain.addressed(request_of(b"x" * 100)), connections=8, seconds=0.1)
     assert load.all_done > load.done > 0
     assert 0 < load.p50_s <= load.p99_s
 
@@ -117,8 +124,12 @@ def test_relay_returns_what_went_through_its_stages():
 
 
 def test_workflow_and_relay_of_a_fan_out_answer_alike(tmp_path):
-    with serving("engine", write_fan_out(tmp_path)) as server, serving("relay", "1,3,1") as relay:
-        assert ask(server.port, request_of(b"abc"))[1] == ask(relay.port, request_of(b"abc"))[1] == b"abcabcabc"
+    with serving(write_fan_out(tmp_path)) as server, relaying("1,3,1") as relay:
+        assert (
+            ask(server.port, server.addressed(request_of(b"abc")))[1]
+            == ask(relay.port, request_of(b"abc"))[1]
+            == b"abcabcabc"
+        )
 
 
 def test_fitted_line_goes_through_its_points():

@@ -111,7 +111,8 @@ class Histories(RuleBasedStateMachine):
         for send in commands:
             if isinstance(send, SendCalls) and len(self.at_workers.get(send.worker, ())) > 1:
                 node = self.ready[send.worker]
-                idle = [other for other, its in self.ready.items() if its == node and not self.at_workers[other]]
+                others = [other for other, its in self.ready.items() if its == node and other not in self.killed]
+                idle = [other for other in others if not self.at_workers[other]]
                 assert not idle, "a second batch while another worker has none"
         for command in commands:
             if isinstance(command, WithdrawCalls):
@@ -345,6 +346,6 @@ class ChainHistories(Histories):
 
 
 for machine in (Histories, ChainHistories):
-    machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+    machine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 TestHistories = Histories.TestCase
 TestChainHistories = ChainHistories.TestCase

@@ -93,7 +93,8 @@ def test_a_narrow_terminal_shows_every_number_but_the_size_of_batches(folder) ->
 
 def test_a_table_on_a_terminal_that_was_made_narrower_is_drawn_over_whole() -> None:
     ours, theirs = pty.openpty()
-    node = NodeStatistics(node="n", queued=0, running=0, done=1, failed=0, retried=0, batches=1, worker_pids=())
+    more = {"sent": 1, "starting": 0, "lost": 0, "least": 1, "most": 1, "batch_time_s": 0.0, "last_failure": None}
+    node = NodeStatistics(node="n", queued=0, running=0, done=1, failed=0, retried=0, batches=1, worker_pids=(), **more)
     moment = Progress(elapsed_s=1, done=1, failed=0, done_before=0, total=2, is_estimate=False, nodes=(node,))
     with os.fdopen(theirs, "w") as stream:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))

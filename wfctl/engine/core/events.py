@@ -293,13 +293,12 @@ def worker_failed(state: CoreState, worker_id: WorkerId, error: WfctlError, now:
     if worker is None:
         return commands
     node = worker.node
-    if worker.edition > node.edition:
-        return commands  # a trial, and all stays as it was
-    note_failed_start(node, error.message, now)
-    if now - node.failing_since >= node.max_retry_s:
-        node.load_error = error
-    else:
-        replace_worker(state, node, now, commands)
+    if worker.edition <= node.edition:  # else it was a trial, and the staff is what it was
+        note_failed_start(node, error.message, now)
+        if now - node.failing_since >= node.max_retry_s:
+            node.load_error = error
+        else:
+            replace_worker(state, node, now, commands)
     serve(state, node, now, commands)
     return commands
 
