@@ -160,6 +160,10 @@ class EchoBackend:
     def running_batch(self, worker: WorkerId) -> int | None:
         """Nothing runs."""
 
+    def ask_metrics(self, worker: WorkerId) -> bool:  # noqa: ARG002 - nobody is asked
+        """Nothing is measured."""
+        return False
+
     def retire_worker(self, worker: WorkerId) -> None:
         """Nothing is there to be ended."""
 

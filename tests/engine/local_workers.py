@@ -5,11 +5,15 @@ import os
 import select
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wfctl.engine.call import Call, CallAnswer, Part, RequestIds
 from wfctl.plan import CodeUnit, ExecutionPlan, NodePlan
 from wfctl.spec.model import WorkerSettings
 from wfctl.workflow import NodeKind
+
+if TYPE_CHECKING:
+    from wfctl.engine.measured import Measured
 
 ECHO = """
 def echo(data, context):
@@ -26,6 +30,7 @@ class Remembering:
         self.answers: dict[int, CallAnswer] = {}
         self.lost: list[tuple[int, str]] = []
         self.lines: list[tuple[str, str, str]] = []
+        self.measured: list[tuple[int, str, int, Measured]] = []
         self._changed = asyncio.Event()
 
     def worker_answered(self, worker, answers) -> None:
@@ -34,6 +39,10 @@ class Remembering:
 
     def worker_lost(self, worker, reason, running=None) -> None:
         self.lost.append((worker, reason))
+        self._changed.set()
+
+    def worker_measured(self, worker, node, pid, measured) -> None:
+        self.measured.append((worker, node, pid, measured))
         self._changed.set()
 
     def worker_printed(self, node, stream, line) -> None:

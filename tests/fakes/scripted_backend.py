@@ -69,6 +69,8 @@ class ScriptedBackend:
         self.killed: list[WorkerId] = []
         self.retired: list[WorkerId] = []
         self.withdrawn: list[int] = []
+        self.asked: list[WorkerId] = []
+        """Workers that were asked what was measured; tests answer for them."""
         self.desks: dict[WorkerId, deque[list[Call]]] = {}
         """Batches that a worker has not begun."""
         self.running: dict[WorkerId, int] = {}
@@ -171,6 +173,10 @@ class ScriptedBackend:
 
     def running_batch(self, worker: WorkerId) -> int | None:
         return self.running.get(worker, 0) if worker in self.workers else None
+
+    def ask_metrics(self, worker: WorkerId) -> bool:
+        self.asked.append(worker)
+        return worker in self.workers
 
     def lose(self, worker: WorkerId, reason: str = "killed by signal 9") -> None:
         """Let a worker die now."""

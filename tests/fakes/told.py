@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wfctl.engine.call import CallAnswer
+    from wfctl.engine.measured import Measured
 
 
 class Told:
@@ -15,6 +16,7 @@ class Told:
         self.answers: dict[int, CallAnswer] = {}
         self.lost: list[tuple[int, str]] = []
         self.lines: list[tuple[str, str, str]] = []
+        self.measured: list[tuple[int, str, int, Measured]] = []
         self._changed = asyncio.Event()
 
     def worker_answered(self, worker, answers) -> None:
@@ -25,6 +27,10 @@ class Told:
 
     def worker_lost(self, worker, reason, running=None) -> None:
         self.lost.append((worker, reason))
+        self._changed.set()
+
+    def worker_measured(self, worker, node, pid, measured) -> None:
+        self.measured.append((worker, node, pid, measured))
         self._changed.set()
 
     def worker_printed(self, node, stream, line) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NewType, Protocol
 
 from wfctl.engine.call import Call, CallAnswer
+from wfctl.engine.measured import Measured
 from wfctl.plan import ExecutionPlan
 
 WorkerId = NewType("WorkerId", int)
@@ -42,6 +43,9 @@ class WorkerListener(Protocol):
     def worker_printed(self, node: str, stream: str, line: str) -> None:
         """Take one line that user code wrote to ``stdout`` or ``stderr`` (``stream``), without its line end."""
 
+    def worker_measured(self, worker: WorkerId, node: str, pid: int, measured: Measured) -> None:
+        """Take what the handler of a worker measured, also of one that was told to end; follows ``ask_metrics``."""
+
 
 class WorkerBackend(Protocol):
     """How workers are hosted: inline, local processes, Ray."""
@@ -72,6 +76,13 @@ class WorkerBackend(Protocol):
 
     def running_batch(self, worker: WorkerId) -> int | None:
         """Return the batch that a worker runs at this moment, 0 for none, ``None`` where that is not known."""
+
+    def ask_metrics(self, worker: WorkerId) -> bool:
+        """Ask a ready worker for what its handler measured; ``worker_measured`` follows, after what it does now.
+
+        Returns whether it was asked. It is not within a second of the last time, nor before it has answered that;
+        where workers are no processes of their own nobody ever is.
+        """
 
     def retire_worker(self, worker: WorkerId) -> None:
         """Let a worker end that has no calls; nothing more is told of it."""

@@ -29,9 +29,11 @@ from wfctl.engine.core.commands import (
 from wfctl.engine.core.outcome import RunResult, run_result
 from wfctl.engine.core.records import Run
 from wfctl.engine.core.state import CoreState
+from wfctl.engine.measured import Measured
 from wfctl.engine.short_wait import SHORT_S, ShortWait
 from wfctl.engine.starts import Starts
 from wfctl.engine.statistics import EngineStatistics, statistics_of
+from wfctl.engine.watcher import OnOutput, WorkerWatcher, ask_ready_workers
 from wfctl.errors import InternalError, OverloadedError, WfctlError, WorkerError
 from wfctl.plan import ExecutionPlan
 
@@ -40,19 +42,6 @@ _Details = TypeVarTuple("_Details")
 
 _MANY = 16
 """Runs of one turn of the loop that are not made to wait for its end."""
-
-OnOutput = Callable[[str, str, str], None]
-"""Takes node, stream (``stdout`` or ``stderr``) and one line of what user code printed."""
-
-
-class WorkerWatcher:
-    """Who is told what becomes of workers; this one does nothing with it."""
-
-    def ready(self, report: WorkerReport) -> None:
-        """Learn that a worker takes calls."""
-
-    def lost(self, node: str, pid: int, reason: str) -> None:
-        """Learn that a worker ended without being told to."""
 
 
 @asynccontextmanager
@@ -271,6 +260,10 @@ class Engine:
         """Return what the engine is doing and has done."""
         return statistics_of(self._state)
 
+    def ask_metrics(self) -> int:
+        """Ask workers for what handlers measured, for the watcher; returns how many can answer at once."""
+        return ask_ready_workers(self._state, self._backend)
+
     # What the backend tells (WorkerListener)
 
     def worker_answered(self, worker: WorkerId, answers: Sequence[CallAnswer]) -> None:
@@ -286,8 +279,16 @@ class Engine:
 
     def worker_printed(self, node: str, stream: str, line: str) -> None:
         """Pass on a line that user code printed."""
+        self._pass_on(self._on_output, node, stream, line)
+
+    def worker_measured(self, worker: WorkerId, node: str, pid: int, measured: Measured) -> None:
+        """Pass on what a handler measured."""
+        del worker
+        self._pass_on(self._watcher.measured, node, pid, measured)
+
+    def _pass_on(self, take: Callable[[*_Details], None], *details: *_Details) -> None:
         try:
-            self._on_output(node, stream, line)
+            take(*details)
         except Exception as error:  # noqa: BLE001 - supervisor: the backend's reader must not swallow it
             self._break(error)
 

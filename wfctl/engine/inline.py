@@ -86,6 +86,10 @@ class InlineBackend:
     def running_batch(self, worker: WorkerId) -> int | None:
         """Return nothing: whoever asks runs between two batches."""
 
+    def ask_metrics(self, worker: WorkerId) -> bool:  # noqa: ARG002 - nobody is asked
+        """Ask nobody: what handlers measure stays in their contexts."""
+        return False
+
     def retire_worker(self, worker: WorkerId) -> None:
         """Forget a worker."""
         self._forget(worker)

@@ -89,6 +89,11 @@ class Host:
         """The metrics that hold ``_time``; handlers may put others in their place."""
         self._time = Gauge()
 
+    @property
+    def metrics(self) -> Any:
+        """What the handler reports to; handlers may have put anything there."""
+        return self._context.metrics
+
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Call the handler once for the whole batch and return one answer per call, in the same order."""
         try:

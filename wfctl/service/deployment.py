@@ -19,8 +19,9 @@ from typing import Any, Self, TypeVar, Unpack
 from wfctl.diagnostics.report import Report
 from wfctl.engine.backend import WorkerBackend
 from wfctl.engine.call import Part
-from wfctl.engine.engine import Engine, WorkerWatcher, open_engine
+from wfctl.engine.engine import Engine, open_engine
 from wfctl.engine.inline_limits import inline_limits
+from wfctl.engine.watcher import WorkerWatcher
 from wfctl.errors import WfctlError
 from wfctl.service.answer import Answer
 from wfctl.service.inputs import body_part, form_parts

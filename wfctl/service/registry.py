@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from wfctl.engine.backend import WorkerReport
-from wfctl.engine.engine import Engine, WorkerWatcher
+from wfctl.engine.engine import Engine
+from wfctl.engine.measured import Measured
+from wfctl.engine.watcher import WorkerWatcher
 from wfctl.errors import WfctlError
 from wfctl.plan import NodePlan
 from wfctl.service.deployment import Deployment, OutputSink, write_output
@@ -138,6 +140,9 @@ class RegistryWatcher:
     def worker_lost(self, workflow: str, node: str, pid: int, reason: str) -> None:
         """Learn that a worker ended without being told to."""
 
+    def worker_measured(self, workflow: str, node: str, pid: int, measured: Measured) -> None:
+        """Take what the handler of a worker measured since its start."""
+
 
 class _Workers(WorkerWatcher):
     """Watches the workers of one version."""
@@ -159,6 +164,11 @@ class _Workers(WorkerWatcher):
         self.ready_at.pop(pid, None)
         for each in self._watchers:
             each.worker_lost(self.workflow, node, pid, reason)
+
+    def measured(self, node: str, pid: int, measured: Measured) -> None:
+        """Pass it on."""
+        for each in self._watchers:
+            each.worker_measured(self.workflow, node, pid, measured)
 
 
 class Registry:

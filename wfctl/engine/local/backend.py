@@ -118,6 +118,11 @@ class LocalBackend:
         link = self._links.get(worker)
         return None if link is None else link.running_batch
 
+    def ask_metrics(self, worker: WorkerId) -> bool:
+        """Ask a worker for what its handler measured, at most once a second; returns whether it was asked."""
+        link = self._links.get(worker)
+        return link is not None and link.ask_metrics()
+
     def retire_worker(self, worker: WorkerId) -> None:
         """Let a worker end that has no calls."""
         link = self._links.get(worker)

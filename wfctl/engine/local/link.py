@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from wfctl.engine.backend import WorkerId, WorkerListener
 from wfctl.engine.call import Call, CallAnswer, CallError
@@ -18,12 +19,18 @@ from wfctl.engine.local.printed import PrintedPipe
 from wfctl.engine.wire.answers import decode_answers, decode_report
 from wfctl.engine.wire.calls import encode_calls, encode_withdrawal
 from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder, FrameError, FrameKind, encode_frame
+from wfctl.engine.wire.measures import decode_measured, encode_question
 from wfctl.engine.worker.marker import Marker, make_marker_file
 from wfctl.errors import LoadError, WorkerError
+
+if TYPE_CHECKING:
+    from wfctl.engine.measured import Measured
 
 _BUFFER = 2**20
 _UNAVAILABLE = 503
 _PATIENCE_S = 0.5
+_ASKED_AGAIN_S = 1.0
+"""After what time a worker may be asked again for what its handler measured."""
 
 
 class WorkerEnds:
@@ -90,6 +97,9 @@ class WorkerLink:
         self._reason: str | None = None
         self._is_reading = True
         self._is_unreadable = False
+        self._is_asked = False
+        """Whether the worker has still to tell what its handler measured."""
+        self._asked_again_at = 0.0
         self._last_resort: asyncio.TimerHandle | None = None
         self._prints = [
             PrintedPipe(loop, ends.stdout, lambda line: listener.worker_printed(node, "stdout", line)),
@@ -141,6 +151,15 @@ class WorkerLink:
         """Ask the worker not to begin these calls."""
         self.write(encode_withdrawal(call_ids))
 
+    def ask_metrics(self) -> bool:
+        """Ask the worker what its handler measured, unless it has still to tell or told a moment ago."""
+        now = self._loop.time()
+        if not self._is_ready or not self._is_reading or self._is_asked or now < self._asked_again_at:
+            return False
+        self._is_asked, self._asked_again_at = True, now + _ASKED_AGAIN_S
+        self.write(encode_question())
+        return True
+
     def retire(self) -> None:
         """Let the worker end by itself, soon; nothing more is told of it."""
         self._is_told = False
@@ -150,6 +169,8 @@ class WorkerLink:
     def end_input(self) -> None:
         """Let the worker end by itself once it has answered what it has."""
         if self._is_reading:
+            if self._is_ready:  # what it counted since it was asked last would be lost with it
+                self.write(encode_question(is_last=True))
             with suppress(OSError):
                 self._stream.shutdown(socket.SHUT_WR)
 
@@ -214,14 +235,21 @@ class WorkerLink:
 
     def _take(self, frames: list[Frame]) -> None:
         answers: list[CallAnswer] = []
+        measured: list[Measured] = []
         for frame in frames:
             if frame.kind is FrameKind.ANSWERS:
                 found = decode_answers(frame)
                 answers = answers + found if answers else found
+            elif frame.kind is FrameKind.MEASURED:
+                measured.append(decode_measured(frame))
             else:
                 self._take_report(frame)
         if answers:
             self._listener.worker_answered(self.worker, answers)
+        for each in measured:
+            self._is_asked = False
+            if self.pid is not None:
+                self._listener.worker_measured(self.worker, self.node, self.pid, each)
 
     def _take_report(self, frame: Frame) -> None:
         report = decode_report(frame)

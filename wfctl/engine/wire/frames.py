@@ -38,6 +38,8 @@ class FrameKind(IntEnum):
     ANSWERS = 5
     WITHDRAW = 6
     SKIP = 7
+    MEASURE = 8
+    MEASURED = 9
 
 
 _KINDS: Mapping[int, FrameKind] = {kind.value: kind for kind in FrameKind}

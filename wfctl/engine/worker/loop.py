@@ -10,17 +10,20 @@ import pickle
 import traceback
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from wfctl.engine.call import WITHDRAWN, Call, CallAnswer, CallError, Pieces, RequestIds
+from wfctl.engine.measured import MOST_SERIES
 from wfctl.engine.wire.answers import encode_answers, encode_report
 from wfctl.engine.wire.calls import decode_calls, decode_withdrawal
 from wfctl.engine.wire.frames import Frame, FrameError, FrameKind
+from wfctl.engine.wire.measures import encode_measured
 from wfctl.engine.worker.channel import Channel
 from wfctl.engine.worker.marker import Marker
 from wfctl.engine.worker.start import WorkerStart
 from wfctl.errors import LoadError
 from wfctl.hosting.host import load_host
+from wfctl.hosting.measured import read_measured
 from wfctl.hosting.pickles import allow_own_pickles
 from wfctl.hosting.place import enter_model_dir
 
@@ -40,6 +43,10 @@ class AnswersBatches(Protocol):
 
     def answer(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Call the handler once for the whole batch."""
+
+    @property
+    def metrics(self) -> Any:
+        """What its context holds for the handler to report to; anything, if the handler has put it there."""
 
 
 def receive_start(channel: Channel) -> WorkerStart | None:
@@ -130,6 +137,16 @@ class _Desk:
             self._give_back(decode_withdrawal(frame))
         elif frame.kind is FrameKind.SKIP:
             self._last += frame.count
+        elif frame.kind is FrameKind.MEASURE:
+            self._tell_measured(is_last=bool(frame.count))
+
+    def _tell_measured(self, *, is_last: bool) -> None:
+        # Handlers can put objects of their own where this looks, which may raise anything.
+        try:
+            series, left_out = read_measured(self._host.metrics, MOST_SERIES)
+        except BaseException:  # noqa: BLE001
+            series, left_out = [], 0
+        self._channel.send(encode_measured(series, left_out, is_last=is_last))
 
     def _give_back(self, call_ids: frozenset[int]) -> None:
         for _ in range(len(self._batches)):
