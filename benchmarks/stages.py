@@ -140,7 +140,7 @@ class EchoBackend:
         del plan
         self._listener = listener
 
-    def follow(self, plan: ExecutionPlan) -> None:
+    def plan_worker(self, worker: WorkerId, planned: NodePlan) -> None:
         """Nothing is loaded here."""
 
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:

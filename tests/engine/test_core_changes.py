@@ -80,7 +80,8 @@ def test_workers_that_load_are_given_up_before_those_that_work():
     (start,) = floor.tell(changes.scaled, floor.node(), 2, 2)
     (retire,) = floor.tell(changes.scaled, floor.node(), 1, 1)
     assert retire.worker == start.worker
-    assert not floor.tell(events.worker_ready, start.worker, 1)  # news that comes too late
+    (retire,) = floor.tell(events.worker_ready, start.worker, 1)  # news that comes too late
+    assert (type(retire), retire.worker) == (RetireWorker, start.worker)
     assert kinds(floor.answer(send)) == ["SettleRun"]
 
 
@@ -142,3 +143,34 @@ def test_a_worker_that_leaves_and_does_not_come_back_is_killed():
     floor.tell(events.worker_lost, send.worker, "killed")
     assert list(floor.node().workers) == [trial.worker]
     assert not floor.tell(events.calls_answered, send.worker, [CallAnswer(send.calls[0].call_id)])
+
+
+def test_what_a_leaving_worker_was_handed_ahead_goes_to_the_others():
+    floor = Floor("a", max_workers=2)
+    _, sends = floor.submit(2)
+    for send in sends:
+        floor.took(send, 0.00001)  # fast: from now on calls are handed ahead
+    _, sends = floor.submit(40)
+    floor.tell(changes.scaled, floor.node(), 1, 1)
+    leaving = next(each for each in floor.node().workers.values() if each.state.value == "leaving")
+    (others,) = (send for send in sends if send.worker != leaving.worker_id)
+    floor.answer(others)
+    commands = floor.wake()
+    assert "AskProgress" in kinds(commands)
+    first = next(iter(leaving.calls.values()))
+    commands = floor.tell(events.progress_told, leaving.worker_id, first.batch_id)
+    assert kinds(commands)[:2] == ["WithdrawCalls", "SendCalls"]
+
+
+def test_a_worker_that_is_killed_on_its_way_out_is_nobodys_loss():
+    floor = Floor("a", timeout_ms=100, retry_attempts=0)
+    floor.node().max_retry_s = 0.0
+    floor.submit()
+    (trial,) = floor.tell(changes.code_changed, floor.node())
+    floor.tell(events.worker_ready, trial.worker, 7)
+    old = next(each for each in floor.node().workers.values() if each.is_going)
+    while old.state.value != "killed":
+        floor.wake()
+    assert not floor.tell(events.worker_lost, old.worker_id, "killed")
+    assert floor.node().load_error is None
+    assert floor.node().staff == 1

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
 from wfctl.engine.call import WITHDRAWN, Call, CallAnswer, CallError
-from wfctl.plan import ExecutionPlan
+from wfctl.plan import ExecutionPlan, NodePlan
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ class ScriptedBackend:
         self.running: dict[WorkerId, int] = {}
         """Worker -> batch that it runs."""
         self.workers: dict[WorkerId, str] = {}
+        self.planned: dict[WorkerId, NodePlan] = {}
+        """Workers that start by another plan."""
         self.closed = 0
         self.listener: WorkerListener | None = None
 
@@ -85,8 +87,8 @@ class ScriptedBackend:
         for node in plan.nodes:
             self.scripts.setdefault(node.name, NodeScript())
 
-    def follow(self, plan: ExecutionPlan) -> None:
-        self.plan = plan
+    def plan_worker(self, worker: WorkerId, planned: NodePlan) -> None:
+        self.planned[worker] = planned
 
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         script = self.scripts[node]

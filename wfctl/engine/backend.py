@@ -10,7 +10,7 @@ from typing import NewType, Protocol
 
 from wfctl.engine.call import Call, CallAnswer
 from wfctl.engine.measured import Measured
-from wfctl.plan import ExecutionPlan
+from wfctl.plan import ExecutionPlan, NodePlan
 
 WorkerId = NewType("WorkerId", int)
 """Chosen by the engine, unique in one engine, for ever."""
@@ -53,8 +53,8 @@ class WorkerBackend(Protocol):
     async def open(self, plan: ExecutionPlan, listener: WorkerListener) -> None:
         """Get ready to start workers; called once, before anything else."""
 
-    def follow(self, plan: ExecutionPlan) -> None:
-        """Take another plan of the same nodes, for the workers that are started from now on."""
+    def plan_worker(self, worker: WorkerId, planned: NodePlan) -> None:
+        """Start this worker by another plan of its node than the one that was opened with; told before its start."""
 
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         """Start one worker of ``node`` and return when it can take calls.

@@ -8,7 +8,6 @@ flight and surfaces when the engine is closed; it is never only logged.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from math import inf
 from types import MappingProxyType
 from typing import TypeVarTuple
@@ -29,7 +28,9 @@ from wfctl.engine.core.commands import (
 from wfctl.engine.core.outcome import RunResult, run_result
 from wfctl.engine.core.records import Run
 from wfctl.engine.core.state import CoreState
+from wfctl.engine.editions import Editions
 from wfctl.engine.measured import Measured
+from wfctl.engine.renewal import Renewal
 from wfctl.engine.short_wait import SHORT_S, ShortWait
 from wfctl.engine.starts import Starts
 from wfctl.engine.statistics import EngineStatistics, statistics_of
@@ -78,6 +79,7 @@ class Engine:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
         self._starts = Starts(plan, backend, self)
+        self._editions = Editions(plan)
         self._drained: asyncio.Future[None] | None = None
         self._broken: BaseException | None = None
         self._is_open = False
@@ -226,29 +228,21 @@ class Engine:
 
         Waits for those that are missing, and returns why one of them did not start.
         """
-        scaled = self._state.by_name[node]
-        failures = await self._starts.of_node(
-            node, lambda: self._react(changes.scaled, scaled, least, most, self._loop.time())
-        )
-        return failures[0] if failures else None
+        self._react(changes.scaled, self._state.by_name[node], least, most, self._loop.time())
+        return await self._starts.of_node(node)
 
-    async def renew(self, plan: ExecutionPlan, names: Collection[str]) -> None:
+    async def renew(self, plan: ExecutionPlan, names: Collection[str]) -> tuple[list[str], list[WfctlError]]:
         """Go over to other code and settings of some nodes of the same graph, one node after another.
 
-        Each is tried in a worker of its own first; one that does not load raises its ``LoadError``, and the node goes
-        on with what it has.
+        Each is tried in a worker of its own first; one that does not load goes on with what it has. Returns the nodes
+        that went over, and why the others did not.
         """
-        before = self._plan
-        for name in names:
-            self._backend.follow(plan)
-            failures = await self._starts.of_node(
-                name, partial(self._react, changes.code_changed, self._state.by_name[name])
-            )
-            if failures:
-                self._backend.follow(before)
-                raise failures[0]
-            self._state.set_by(plan, {name})
-        self._plan = plan
+        return await Renewal(self._state, self._starts, self._editions, self._react).run(plan, names)
+
+    @property
+    def plan(self) -> ExecutionPlan:
+        """What is followed now."""
+        return self._editions.plan
 
     def refusal(self) -> OverloadedError | None:
         """Return why a run would be refused at this moment, ``None`` if it would not; nothing is begun by asking."""
@@ -340,11 +334,19 @@ class Engine:
                 self._carry_out(events.progress_told(self._state, command.worker, running, self._loop.time()))
             case StartWorker():
                 if self._is_open:
-                    self._starts.start(command.node, command.worker)
+                    self._start_worker(command)
             case KillWorker():
                 self._backend.kill_worker(command.worker)
             case RetireWorker():
+                self._starts.end(command.worker)
                 self._backend.retire_worker(command.worker)
+
+    def _start_worker(self, command: StartWorker) -> None:
+        slot = self._state.workers.get(command.worker)
+        own = None if slot is None else self._editions.plan_of(command.node, slot.edition)
+        if own is not None:
+            self._backend.plan_worker(command.worker, own)
+        self._starts.start(command.node, command.worker)
 
     def _end_turn(self) -> None:
         self._turn_will_end = False

@@ -57,9 +57,10 @@ class InlineBackend:
         self._listener = listener
         self._nodes = {node.name: node for node in plan.nodes}
 
-    def follow(self, plan: ExecutionPlan) -> None:
-        """Take another plan for nodes that are loaded from now on; what one interpreter has loaded it keeps."""
-        self._nodes = {node.name: node for node in plan.nodes}
+    def plan_worker(self, worker: WorkerId, planned: NodePlan) -> None:
+        """Take another plan of a node; what one interpreter has loaded it keeps."""
+        del worker
+        self._nodes[planned.name] = planned
 
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         """Load the node, unless another of its workers has; raises ``LoadError``."""

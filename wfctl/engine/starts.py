@@ -4,7 +4,8 @@ Invariant: what becomes of a start is told exactly once; while the engine opens,
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from wfctl.engine.backend import WorkerBackend, WorkerId, WorkerReport
@@ -33,8 +34,8 @@ class Starts:
         self._backend = backend
         self._listener = listener
         self._loop = asyncio.get_running_loop()
-        self._tasks: dict[asyncio.Task[WfctlError | None], str] = {}
-        """What starts, and for which node."""
+        self._tasks: dict[WorkerId, tuple[str, asyncio.Task[WfctlError | None]]] = {}
+        """What starts, with its node."""
         self._opened: asyncio.Future[None] | None = None
         """Waited for while the first workers start."""
 
@@ -45,22 +46,30 @@ class Starts:
         await self._opened
         self._opened = None
 
-    async def of_node(self, node: str, begin: Callable[[], None]) -> list[WfctlError]:
-        """Do something, and wait for all workers of a node that start then; returns why some failed."""
-        begin()
-        starting = [task for task, its in self._tasks.items() if its == node]
-        ended = await asyncio.gather(*starting, return_exceptions=True)
-        return [each for each in ended if isinstance(each, WfctlError)]
+    async def of_node(self, node: str) -> WfctlError | None:
+        """Wait for all workers of a node that start now; returns why one of them failed."""
+        tasks = [task for its, task in self._tasks.values() if its == node]
+        return next((found for found in await _ended(tasks) if found is not None), None)
+
+    async def of_worker(self, worker: WorkerId) -> WfctlError | None:
+        """Wait for one worker; returns why it failed, if it did."""
+        return next(iter(await _ended([task for _, task in filter(None, [self._tasks.get(worker)])])), None)
 
     def start(self, node: str, worker: WorkerId) -> None:
         """Start one worker."""
         task = self._loop.create_task(self._started(node, worker))
-        self._tasks[task] = node
-        task.add_done_callback(self._ended)
+        self._tasks[worker] = (node, task)
+        task.add_done_callback(partial(self._note_end, worker))
+
+    def end(self, worker: WorkerId) -> None:
+        """Give up a start that nobody wants any more; harmless for a worker that has started."""
+        found = self._tasks.get(worker)
+        if found is not None:
+            found[1].cancel()
 
     async def give_up(self) -> None:
         """Give up what still starts."""
-        tasks = tuple(self._tasks)
+        tasks = [task for _, task in self._tasks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -84,8 +93,8 @@ class Starts:
         words = f'node "{node}" was not ready after {limit:g} s'
         return StartTimeoutError(words, node=node, hint=f"give it more time ({more})")
 
-    def _ended(self, task: "asyncio.Task[WfctlError | None]") -> None:
-        self._tasks.pop(task, None)
+    def _note_end(self, worker: WorkerId, task: "asyncio.Task[WfctlError | None]") -> None:
+        self._tasks.pop(worker, None)
         error = None if task.cancelled() else task.exception()
         opened = self._opened
         if opened is None or opened.done():
@@ -95,3 +104,10 @@ class Starts:
             opened.set_exception(error)
         elif not self._tasks:
             opened.set_result(None)
+
+
+async def _ended(tasks: Sequence["asyncio.Task[WfctlError | None]"]) -> list[WfctlError | None]:
+    """Wait until starts have ended, and leave them to go on if the waiting is given up; one given up is no failure."""
+    if tasks:
+        await asyncio.wait(tasks)
+    return [None if task.cancelled() or task.exception() is not None else task.result() for task in tasks]

@@ -236,16 +236,21 @@ class Deployment:
             self._stack = stack.pop_all()
         return self
 
-    async def renew(self, names: Collection[str], prepared: Prepared) -> None:
-        """Go over to another plan of the same graph, in which only these nodes differ.
+    async def renew(self, names: Collection[str], prepared: Prepared) -> list[str]:
+        """Go over to another plan of the same graph, in which only these nodes differ; returns those that did.
 
-        Raises ``LoadError`` for one whose code does not load; it goes on with what it has. What was prepared is removed
-        with the deployment, or at once if nothing of it is used.
+        Raises why the first of the others did not: they go on with what they have. What was prepared is removed with
+        the deployment, or at once if nothing of it is used.
         """
-        await self.engine.renew(prepared.plan, names)
-        if self._stack is not None:
+        renewed, failures = await self.engine.renew(prepared.plan, names)
+        if renewed and self._stack is not None:
             self._stack.push_async_callback(asyncio.to_thread, prepared.remove)
-        self._prepared = prepared
+            self._prepared = _open(self._prepared).with_nodes_of(prepared, renewed, self.engine.plan)
+        else:
+            await asyncio.to_thread(prepared.remove)
+        if failures:
+            raise failures[0]
+        return renewed
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -7,7 +7,7 @@ Invariant: nothing of the user is imported; after a failure no temporary folder 
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from wfctl.hosting.real_ts import require_real_ts
 from wfctl.plan import CodeUnit, ExecutionPlan, Processors, make_plan
 from wfctl.service.code_units import code_of
 from wfctl.service.origins import Acquired, Terms, acquire_models, acquire_workflow
-from wfctl.service.stamps import Stamp, stamp_of
+from wfctl.service.stamps import Stamp, python_files, stamp_of
 from wfctl.service.workplace import Workplace, open_workplace
 from wfctl.spec.model import WorkerSettings, WorkflowSpec
 from wfctl.spec.model_config import ModelConfig
@@ -95,6 +95,12 @@ class Prepared:
     stamps: Mapping[str, Stamp] = field(default_factory=dict)
     """What the files in ``made_from`` looked like when they were read."""
     spec_stamp: Stamp = ()
+
+    def with_nodes_of(self, other: "Prepared", names: Collection[str], plan: ExecutionPlan) -> "Prepared":
+        """Return this with some nodes of another, which is of the same graph."""
+        made_from = {name: (other if name in names else self).made_from[name] for name in self.made_from}
+        stamps = {name: (other if name in names else self).stamps[name] for name in self.stamps}
+        return replace(self, plan=plan, made_from=made_from, stamps=stamps, defaults=other.defaults)
 
     def remove(self) -> None:
         """Delete what was unpacked; harmless if it is gone already."""
@@ -181,7 +187,7 @@ def _made_from(workflow: Workflow, read: ReadSources, models: Mapping[str, Acqui
     if read.archive is not None:
         functions: tuple[Path, ...] = (read.archive,)
     else:
-        functions = tuple(sorted(handler.parent.glob("*.py"))) if handler else ()
+        functions = python_files(handler.parent) if handler else ()
     return {node.name: (models[node.name].path,) if node.name in models else functions for node in workflow}
 
 

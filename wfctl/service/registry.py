@@ -28,6 +28,8 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
 _RESERVED = frozenset({"all", "nodes"})
 """Words that stand in the place of a version in paths."""
+_MOST_REMEMBERED = 1000
+"""Workers of a version whose start is known."""
 BETWEEN = "__"
 """Between workflow and node in the name that a node has as a model."""
 
@@ -62,6 +64,12 @@ class TakenError(WfctlError):
     code = "already-registered"
 
 
+class GoneError(WfctlError):
+    """What was to be replaced is not there any more, or there is nobody to serve it."""
+
+    code = "changed-meanwhile"
+
+
 class InUseError(WfctlError):
     """The default version is not removed while there are others."""
 
@@ -83,8 +91,8 @@ class Wish:
     """As the caller named it."""
     version: str | None = None
     """``None`` for the first one there is."""
-    replaces: bool = False
-    """Whether it takes the place of the version of that name, if there is one."""
+    instead_of: "Served | None" = None
+    """Whose place it takes, if that is still there when it is warm."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -155,6 +163,8 @@ class _Workers(WorkerWatcher):
 
     def ready(self, report: WorkerReport) -> None:
         """Take note of the time."""
+        while len(self.ready_at) >= _MOST_REMEMBERED:
+            del self.ready_at[next(iter(self.ready_at))]
         self.ready_at[report.pid] = datetime.now(UTC).timestamp()
         for each in self._watchers:
             each.worker_ready(self.workflow, report)
@@ -178,6 +188,7 @@ class Registry:
         self._families: dict[str, _Family] = {}
         self._opening: set[tuple[str, str]] = set()
         """Name and version of what is being opened."""
+        self._is_closed = False
         self._on_output = on_output
         self.watchers = [*watchers]
         """Who is told what happens."""
@@ -260,7 +271,11 @@ class Registry:
             await deployment.__aenter__()
             name, version = claims[0]
             served = Served(name=name, version=version, wish=wish, deployment=deployment, ready_at=workers.ready_at)
-            self._take_in(served)
+            try:
+                self._take_in(served)
+            except GoneError:
+                await deployment.__aexit__(None, None, None)
+                raise
         finally:
             self._opening.difference_update(claims)
         await self.on_change()
@@ -269,7 +284,7 @@ class Registry:
     def _claim(self, name: str, wish: Wish) -> tuple[str, str]:
         """Keep a name and version free for what is being opened; called in a thread."""
         family = self._families.get(name)
-        usual = family.default if family is not None and wish.replaces else FIRST_VERSION
+        usual = family.default if family is not None and wish.instead_of is not None else FIRST_VERSION
         version = usual if wish.version is None else wish.version
         if not _NAME.fullmatch(name):
             raise BadNameError(f'"{name}" is no name for a workflow', hint="use letters, digits, _, - and .")
@@ -277,16 +292,20 @@ class Registry:
             raise BadNameError(f'"{version}" is no version', hint="use letters, digits, _, - and ., as in 2.0")
         claimed = (name, version)
         is_there = family is not None and (version in family.versions or wish.version is None)
-        if claimed in self._opening or (is_there and not wish.replaces):
+        if claimed in self._opening or (is_there and wish.instead_of is None):
             which = f"Workflow {name}" if wish.version is None else f"Workflow {name} version {version}"
             raise TakenError(f"{which} is already registered.")
         self._opening.add(claimed)
         return claimed
 
     def _take_in(self, served: Served) -> None:
+        family = self._families.get(served.name)
+        before = None if family is None else family.versions.get(served.version)
+        if self._is_closed or before is not served.wish.instead_of:
+            raise GoneError(f"Workflow {served.name} was changed meanwhile, or is served no more.")
         family = self._families.setdefault(served.name, _Family(served.version))
-        before = family.versions.get(served.version)
         family.versions[served.version] = served
+        served.wish.instead_of = None  # what is served keeps nothing of what was
         if before is not None:
             self._let_go(before)
         for each in self.watchers:
@@ -332,7 +351,8 @@ class Registry:
         task.add_done_callback(self._scaling.discard)
 
     async def close(self) -> None:
-        """Take every workflow away."""
+        """Take every workflow away; what is being opened finds nobody."""
+        self._is_closed = True
         for served in self:
             self._let_go(served)
         self._families.clear()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from wfctl.errors import WfctlError
+from wfctl.errors import Blame, WfctlError
 from wfctl.plan import ExecutionPlan, NodePlan
 from wfctl.service.deployment import prepared
 from wfctl.service.prepare import Prepared
@@ -19,6 +19,13 @@ from wfctl.service.stamps import Stamp, stamp_of
 LOOKS_EVERY_S = 0.3
 
 
+class ReloadError(WfctlError):
+    """The system refused what loading again takes."""
+
+    code = "not-reloaded"
+    blame = Blame.SYSTEM
+
+
 class Reloader:
     """Watches what the workflows of a registry were made from."""
 
@@ -26,7 +33,8 @@ class Reloader:
         self._registry = registry
         self._tell = tell
         self._fail = fail
-        self._seen: dict[Served, tuple[Stamp, Mapping[str, Stamp]]] = {}
+        self._looked: dict[Served, tuple[Stamp, Mapping[str, Stamp]]] = {}
+        """What was there when it was last tried to load it."""
 
     async def run(self) -> None:
         """Look again and again; ends by being cancelled."""
@@ -34,20 +42,22 @@ class Reloader:
             for served in tuple(self._registry):
                 if isinstance(served.wish.request.path, Path):
                     await self._look_at(served)
-            self._seen = {served: seen for served, seen in self._seen.items() if served in set(self._registry)}
+            there = set(self._registry)
+            self._looked = {served: seen for served, seen in self._looked.items() if served in there}
             await asyncio.sleep(LOOKS_EVERY_S)
 
     async def _look_at(self, served: Served) -> None:
-        found = await asyncio.to_thread(_stamps_of, served.deployment.prepared)
         loaded = served.deployment.prepared
-        before = self._seen.get(served, (loaded.spec_stamp, loaded.stamps))
-        if found == before:
-            return
-        self._seen[served] = found
+        found = await asyncio.to_thread(_stamps_of, loaded)
+        if found == (loaded.spec_stamp, loaded.stamps) or found == self._looked.get(served):
+            return  # it is what runs, or was tried in vain
+        self._looked[served] = found
         try:
-            await self._reload(served, {name for name, stamp in found[1].items() if before[1].get(name) != stamp})
+            await self._reload(served, {name for name, stamp in found[1].items() if loaded.stamps[name] != stamp})
         except WfctlError as error:
             self._fail(error)
+        except OSError as failure:
+            self._fail(ReloadError(f"{served.name} was not loaded again: {(failure.strerror or str(failure)).lower()}"))
 
     async def _reload(self, served: Served, touched: set[str]) -> None:
         deployment = served.deployment
@@ -55,17 +65,13 @@ class Reloader:
         changed = changed_nodes(deployment.prepared.plan, fresh.plan, touched)
         if changed is None:
             await asyncio.to_thread(fresh.remove)
-            await self._registry.register(replace(served.wish, version=served.version, replaces=True))
+            await self._registry.register(replace(served.wish, version=served.version, instead_of=served))
             self._tell(f"reloaded {served.name}: its graph has changed")
         elif not changed:
             await asyncio.to_thread(fresh.remove)
         else:
-            try:
-                await deployment.renew(changed, fresh)
-            except WfctlError:
-                await asyncio.to_thread(fresh.remove)
-                raise
-            self._tell(f"reloaded {served.name}: {', '.join(changed)}")
+            renewed = await deployment.renew(changed, fresh)
+            self._tell(f"reloaded {served.name}: {', '.join(renewed)}")
 
 
 def changed_nodes(before: ExecutionPlan, after: ExecutionPlan, touched: Iterable[str]) -> list[str] | None:

@@ -43,6 +43,7 @@ _KNOWN: Mapping[str, tuple[int, str]] = {
     "unknown-model-version": (404, "ModelVersionNotFoundException"),
     "unknown-node": (404, "ModelNotFoundException"),
     "already-registered": (409, "ConflictStatusException"),
+    "changed-meanwhile": (409, "ConflictStatusException"),
     "default-version": (403, "InvalidModelVersionException"),
     "bad-name": (400, "BadRequestException"),
     "bad-archive": (400, "InvalidWorkflowException"),

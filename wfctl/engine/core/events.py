@@ -269,8 +269,10 @@ def worker_ready(state: CoreState, worker_id: WorkerId, pid: int, now: float) ->
     """Put a worker to work."""
     commands: list[Command] = []
     worker = state.workers.get(worker_id)
-    if worker is None or worker.state is not WorkerState.STARTING:
-        return commands  # lost again before this news was heard
+    if worker is None:
+        return [RetireWorker(worker_id)]  # let go before this news was heard
+    if worker.state is not WorkerState.STARTING:
+        return commands
     node = worker.node
     worker.state = WorkerState.READY
     worker.pid = pid
@@ -283,6 +285,7 @@ def worker_ready(state: CoreState, worker_id: WorkerId, pid: int, now: float) ->
     state.wake_at = min(state.wake_at, shrinks_at(state, node))
     serve(state, node, now, commands)
     ask_the_silent(state, node, now, commands)
+    state.wake_at = min(state.wake_at, next_deadline(state, now))
     return commands
 
 
@@ -293,6 +296,7 @@ def worker_failed(state: CoreState, worker_id: WorkerId, error: WfctlError, now:
     if worker is None:
         return commands
     node = worker.node
+    node.trials.pop(worker.edition, None)
     if worker.edition <= node.edition:  # else it was a trial, and the staff is what it was
         note_failed_start(node, error.message, now)
         if now - node.failing_since >= node.max_retry_s:
@@ -328,9 +332,10 @@ def worker_lost(
         else:
             untouched.append(attempt)
     give_back([attempt for attempt in untouched if attempt.is_live])
-    if not node.max_retry_s:
-        node.load_error = WorkerError(f"its worker died ({reason}), and maxRetryTimeoutInSec forbids another")
-    replace_worker(state, node, now, commands)
+    if not worker.is_going:  # else nobody is missed
+        if not node.max_retry_s:
+            node.load_error = WorkerError(f"its worker died ({reason}), and maxRetryTimeoutInSec forbids another")
+        replace_worker(state, node, now, commands)
     serve(state, node, now, commands)
     serve_held(state, now, commands)
     return commands

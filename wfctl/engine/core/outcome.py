@@ -99,10 +99,12 @@ def _joined(state: CoreState, run: Run) -> RunResult:
     for leaf, answer in zip(state.leaves, run.answers, strict=True):
         if answer is None:
             raise InternalError(f'a run was settled without the answer of leaf "{leaf.name}"')
-        name = b"" if run.face == Face.V2_OF_MANY else b"%b: " % json.dumps(leaf.name).encode()
-        pieces.append(name + bytes(answer.body))
         headers.update(answer.headers or _NONE)
+        if run.face != Face.V2_OF_MANY:
+            pieces.append(b"%b: %b" % (json.dumps(leaf.name).encode(), answer.body))
+        elif answer.body:  # tensors, each with a name of its own; a leaf may have none
+            pieces.append(bytes(answer.body))
     body = b", ".join(pieces)
-    if run.face != Face.V2_OF_MANY:  # there they are tensors, each with a name of its own
+    if run.face != Face.V2_OF_MANY:
         body = b"{%b}" % body
     return RunResult(body, "application/json", 200, headers, run.attempts, run.tag)

@@ -33,13 +33,26 @@ class WorkerState(Enum):
 class WorkerSlot:
     """One worker of one node."""
 
-    __slots__ = ("calls", "edition", "heard_at", "last_batch", "node", "pid", "state", "taken", "worker_id")
+    __slots__ = (
+        "calls",
+        "edition",
+        "heard_at",
+        "is_going",
+        "last_batch",
+        "node",
+        "pid",
+        "state",
+        "taken",
+        "worker_id",
+    )
 
     def __init__(self, worker_id: WorkerId, node: "NodeState", edition: int) -> None:
         self.worker_id = worker_id
         self.node = node
         self.edition = edition
         """Of the node's code; of a later one than the node's it is on trial."""
+        self.is_going = False
+        """Whether it was let go; also when it had to be killed then."""
         self.state = WorkerState.STARTING
         self.pid = 0
         self.calls: dict[int, Attempt] = {}
@@ -57,7 +70,7 @@ class WorkerSlot:
     @property
     def is_beside(self) -> bool:
         """Whether it is no part of its node's staff: on trial, or about to go."""
-        return self.state is WorkerState.LEAVING or self.edition > self.node.edition
+        return self.is_going or self.edition > self.node.edition
 
     @property
     def is_idle(self) -> bool:
@@ -95,6 +108,7 @@ class NodeState:
         "is_adaptive",
         "is_entry",
         "isolates",
+        "last_edition",
         "last_failure",
         "leaf_index",
         "load_error",
@@ -105,6 +119,7 @@ class NodeState:
         "min_workers",
         "name",
         "parent_count",
+        "planned_workers",
         "present",
         "queue",
         "queue_size",
@@ -116,6 +131,7 @@ class NodeState:
         "starting",
         "timeout_ms",
         "timeout_s",
+        "trials",
         "workers",
     )
 
@@ -153,6 +169,8 @@ class NodeState:
         """How long a worker may take for what it was sent before it is ended."""
         self.min_workers = settings.min_workers
         self.max_workers = settings.max_workers
+        self.planned_workers = (settings.min_workers, settings.max_workers)
+        """What the plan says; others were asked for since."""
         self.queue_size = queue_size if plan.queue_size is None else plan.queue_size
         """Attempts that may wait."""
         self.max_retry_s = 300.0 if plan.max_retry_timeout_s is None else plan.max_retry_timeout_s
@@ -175,6 +193,10 @@ class NodeState:
         """Workers that are no part of its staff: on trial, or about to go."""
         self.edition = 0
         """Counts how often its code was replaced."""
+        self.last_edition = 0
+        """The newest that was tried, or is."""
+        self.trials: dict[int, tuple[NodePlan, int]] = {}
+        """Edition on trial -> its plan, and the size of the queue where that does not say it."""
         self.batch_time_s = 0.0
         """Moving average of what the handler needs for a batch; 0 while nothing was measured."""
         self.present = 0

@@ -52,6 +52,7 @@ def let_go(state: CoreState, worker: WorkerSlot, commands: list[Command]) -> Non
     """Have a worker end: at once, or once it has answered what it has."""
     if worker.state is WorkerState.READY and not worker.is_idle:
         worker.state = WorkerState.LEAVING
+        worker.is_going = True
         worker.node.beside += 1
     elif worker.state in {WorkerState.STARTING, WorkerState.READY}:
         forget_worker(state, worker.worker_id)
@@ -75,9 +76,20 @@ def staff_to(state: CoreState, node: NodeState, least: int, most: int, commands:
 
 
 def adopt(state: CoreState, worker: WorkerSlot, commands: list[Command]) -> None:
-    """Go over to the edition that a worker was tried with."""
+    """Go over to the edition that a worker was tried with, and to its settings.
+
+    Numbers of workers that were asked for meanwhile stay, unless the plan has others than before.
+    """
     node = worker.node
+    trial = node.trials.get(worker.edition)
+    if trial is not None:
+        before, asked_for = node.planned_workers, (node.min_workers, node.max_workers)
+        node.set_by(*trial)
+        if node.planned_workers == before:
+            node.min_workers, node.max_workers = asked_for
+        state.recount()
     node.edition = worker.edition
+    node.trials = {edition: each for edition, each in node.trials.items() if edition > node.edition}
     node.beside = sum(each.is_beside for each in node.workers.values())
     for each in list(node.workers.values()):
         if each.edition < node.edition:
@@ -197,7 +209,7 @@ def has_another(worker: WorkerSlot) -> bool:
 def asks_at(worker: WorkerSlot) -> float:
     """Return when a worker has been silent for too long; infinity if it holds no batch that it may not have begun."""
     calls = worker.calls
-    if worker.state is not WorkerState.READY or len(calls) < 2:  # noqa: PLR2004 - there is but one batch
+    if worker.state not in {WorkerState.READY, WorkerState.LEAVING} or len(calls) < 2:  # noqa: PLR2004 - there is but one batch
         return inf
     first: Attempt = next(iter(calls.values()))
     if first.batch_id == next(reversed(calls.values())).batch_id:
@@ -208,7 +220,6 @@ def asks_at(worker: WorkerSlot) -> float:
 def kill_the_stuck(worker: WorkerSlot, now: float, commands: list[Command]) -> None:
     """End a worker that does not come back."""
     if worker.state in {WorkerState.READY, WorkerState.LEAVING} and kills_at(worker) <= now:
-        worker.node.beside -= worker.state is WorkerState.LEAVING
         worker.state = WorkerState.KILLED
         commands.append(KillWorker(worker.worker_id))
 

@@ -4,7 +4,6 @@ Invariant: data only; who may change what, and when, is decided in the modules b
 """
 
 from collections import deque
-from collections.abc import Collection
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -95,14 +94,11 @@ class CoreState:
             if node.is_adaptive:
                 node.ancestors = _ways_to(node, parents)
 
-    def set_by(self, plan: ExecutionPlan, names: Collection[str]) -> None:
-        """Take the settings of these nodes from another plan of the same graph.
+    def recount(self) -> None:
+        """Find out anew what depends on the settings of all nodes.
 
         Whether batches of a node wait for runs on their way stays as it was: runs in flight are counted by it.
         """
-        for planned in plan.nodes:
-            if planned.name in names:
-                self.by_name[planned.name].set_by(planned, plan.queue_size)
         self.smallest_queue = min(node.queue_size for node in self.nodes)
         self.most_retries = max(LEAST_RETRIES, *(node.retry_attempts for node in self.nodes))
         self.batches_entries = any(entry.batch_size > 1 for entry in self.entries)

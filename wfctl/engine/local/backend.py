@@ -25,7 +25,7 @@ from wfctl.engine.local.link import WorkerEnds, WorkerLink
 from wfctl.engine.wire.frames import FrameKind, encode_frame
 from wfctl.engine.worker.start import WorkerStart
 from wfctl.errors import UnsupportedError, WorkerError
-from wfctl.plan import ExecutionPlan
+from wfctl.plan import ExecutionPlan, NodePlan
 
 _GRACE_S = 0.5
 """How long idle workers may take for their own clean-up when the backend closes."""
@@ -48,6 +48,8 @@ class LocalBackend:
         """``environment`` is that of workers and of what they come from; ``None`` for that of this process."""
         self._environment = environment
         self._links: dict[WorkerId, WorkerLink] = {}
+        self._planned: dict[WorkerId, NodePlan] = {}
+        """Workers that are to start by another plan than the one that was opened with."""
         self._shares = DeviceShares()
         self._plan: ExecutionPlan | None = None
         self._listener: WorkerListener | None = None
@@ -75,9 +77,9 @@ class LocalBackend:
             self._server = self._started_server()
         self._server.preload(shared_libraries(plan))
 
-    def follow(self, plan: ExecutionPlan) -> None:
-        """Take another plan for the workers that are started from now on; what only they need they import."""
-        self._plan = plan
+    def plan_worker(self, worker: WorkerId, planned: NodePlan) -> None:
+        """Start this worker by another plan of its node; what only that needs it imports itself."""
+        self._planned[worker] = planned
 
     async def start_worker(self, node: str, worker: WorkerId) -> WorkerReport:
         """Start one worker of ``node`` and return when it can take batches."""
@@ -185,7 +187,7 @@ class LocalBackend:
     def _forked(
         self, server: ForkServerProcess, node: str, worker: WorkerId, plan: ExecutionPlan, listener: WorkerListener
     ) -> WorkerLink:
-        planned = next(each for each in plan.nodes if each.name == node)
+        planned = self._planned.pop(worker, None) or next(each for each in plan.nodes if each.name == node)
         share = self._shares.next_for(planned)
         start = WorkerStart(
             node=planned,

@@ -29,7 +29,8 @@ def encode_measured(series: Sequence[Reported], left_out: int = 0, *, is_last: b
     """Return the frame of a worker's figures; what does not fit into it is counted there as left out."""
     room = MOST_BYTES - _AROUND
     figures: list[str] = []
-    for head, members in groupby(series, key=_head):
+    for (name, unit, kind, names), members in groupby(series, key=_figure):
+        head = json.dumps([name, unit, kind.value, names])[1:-1]
         rows: list[str] = []
         for each in members:
             row = json.dumps([[value for _, value in each.labels], each.value, *each.buckets])
@@ -45,8 +46,8 @@ def encode_measured(series: Sequence[Reported], left_out: int = 0, *, is_last: b
     return encode_frame(FrameKind.MEASURED, int(is_last), text.encode("ascii"))
 
 
-def _head(each: Reported) -> str:
-    return json.dumps([each.name, each.unit, each.kind.value, [name for name, _ in each.labels]])[1:-1]
+def _figure(each: Reported) -> tuple[str, str, MetricTypes, list[str]]:
+    return each.name, each.unit, each.kind, [name for name, _ in each.labels]
 
 
 def decode_measured(frame: Frame) -> Measured:

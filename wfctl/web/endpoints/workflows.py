@@ -85,7 +85,7 @@ class Workflows:
         before = self._registry.find(name, parameters.text("version"))
         url = parameters.text("url")
         wish = before.wish if url is None else self._wish(url, name, parameters)
-        await self._opened(replace(wish, version=before.version, replaces=True), wish.url)
+        await self._opened(replace(wish, version=before.version, instead_of=before), wish.url)
         return status_response(f'Workflow "{name}" updated')
 
     def _wish(self, url: str, name: str | None, parameters: Parameters) -> Wish:
