@@ -28,7 +28,7 @@ from wfctl.web.page.status import StatusPage
 from wfctl.web.routes import Api, Endpoint
 from wfctl.web.server import Certificate, Server
 from wfctl.web.site import Site, Witness
-from wfctl.web.watch.metrics import Metrics, metrics_response
+from wfctl.web.watch.metrics import Metrics, scraped_response
 from wfctl.web.wire.messages import Limits
 from wfctl.web.wire.patience import Patience
 
@@ -85,7 +85,7 @@ class FrontEnd:
         registry.watchers.append(self.metrics)
         self.site.witnesses = (*witnesses, self.metrics, self.page)
         self._endpoints = _endpoints(self.site, wishes, inference, self.page)
-        self._endpoints.now[Endpoint.METRICS] = partial(metrics_response, self.metrics)
+        self._endpoints.later[Endpoint.METRICS] = partial(scraped_response, self.metrics)
         chain = settings.certificate_file
         self._server = Server(
             limits=Limits(body=settings.max_request_size),

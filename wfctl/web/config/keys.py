@@ -131,10 +131,10 @@ _BY_REASON: Final = {
     "what a handler may return is not limited": ("max_response_size",),
     "an archive and a spec name their handlers themselves": ("default_service_handler",),
     "metrics are always served for Prometheus, and never written to a log": ("metrics_mode",),
-    "what is measured, and its names and labels, are not read from a file": (
+    "what is measured is not read from a file: all that handlers measure is told, by the names and labels they give": (
         "metrics_config",
-        "model_metrics_auto_detect",
     ),
+    "all that handlers measure is told to Prometheus, as with true": ("model_metrics_auto_detect",),
     "the machine's own load is measured by the server itself, whenever its metrics are asked for": (
         "disable_system_metrics",
         "system_metrics_cmd",

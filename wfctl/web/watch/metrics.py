@@ -4,7 +4,9 @@ The only module that knows the library for that format. Invariant: labels hold n
 of their nodes and of live workers, and nothing that a client sent; what is told says nothing of payloads.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Protocol
 from urllib.parse import parse_qsl
 
@@ -13,9 +15,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from wfctl.engine.backend import WorkerReport
 from wfctl.engine.core.records import Run
+from wfctl.engine.measured import Measured
 from wfctl.engine.statistics import EngineStatistics, NodeStatistics
-from wfctl.service.registry import BETWEEN, Registry, RegistryWatcher, Served
+from wfctl.service.registry import BETWEEN, Registry, RegistryWatcher, Served, UnknownWorkflowError
 from wfctl.web.asked import Asked
+from wfctl.web.watch.handler_metrics import HandlerMetrics
 from wfctl.web.watch.machine import Processors, read_disk, read_memory
 from wfctl.web.watch.original_metrics import Family, family_text, machine_families, request_families, worker_family
 from wfctl.web.watch.tallies import BOUNDS_S, Tallies, WorkflowTally
@@ -27,6 +31,8 @@ _NODE = ("workflow", "version", "node")
 _VERSION = ("workflow", "version")
 _MOST_LOADS = 4096
 """Workers whose time to load is remembered."""
+_PATIENCE_S = 0.05
+"""What workers that have nothing to do are waited for, when they are asked what their handlers measured."""
 
 _NODE_GAUGES: tuple[tuple[str, str, Callable[[NodeStatistics], float]], ...] = (
     ("wfctl_node_queue_length", "Calls that wait for a worker.", lambda node: node.queued),
@@ -73,6 +79,10 @@ class Metrics(RegistryWatcher):
         self._processors = Processors()
         self._load_s: dict[int, float] = {}
         """Process of a worker -> seconds that it took to load, in the order of their starts."""
+        self._handlers = HandlerMetrics()
+        self._heard = 0
+        """How often workers told what their handlers measured."""
+        self._was_heard = asyncio.Event()
         self.clients: Clients | None = None
         """Who is asked for connections; they are not told of before it is set."""
 
@@ -88,27 +98,47 @@ class Metrics(RegistryWatcher):
 
     def worker_ready(self, workflow: str, report: WorkerReport) -> None:
         """Take how long a worker took to load."""
-        del workflow
+        self._handlers.worker_gone(workflow, report.node, report.pid)  # one that had this number before
         self._load_s.pop(report.pid, None)
         self._load_s[report.pid] = report.load_s
         if len(self._load_s) > _MOST_LOADS:
             del self._load_s[next(iter(self._load_s))]
 
     def worker_lost(self, workflow: str, node: str, pid: int, reason: str) -> None:
-        """Forget it."""
-        del workflow, node, reason
+        """Forget it, but not what it counted."""
+        del reason
         self._load_s.pop(pid, None)
+        self._handlers.worker_gone(workflow, node, pid)
+
+    def worker_measured(self, workflow: str, node: str, pid: int, measured: Measured) -> None:
+        """Take what a handler measured, unless its workflow was taken away."""
+        with suppress(UnknownWorkflowError):
+            self._registry.versions(workflow)
+            self._handlers.take(workflow, node, pid, measured)
+        self._heard += 1
+        self._was_heard.set()
 
     # What is told
+
+    async def refresh(self) -> None:
+        """Ask workers what their handlers measured, and wait a moment for those that have nothing else to do."""
+        heard = self._heard + sum(each.engine.ask_metrics() for each in self._registry)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                while self._heard < heard:
+                    self._was_heard.clear()
+                    await self._was_heard.wait()
 
     def render(self, names: Sequence[str] = ()) -> tuple[bytes, str]:
         """Return the metrics and the type of their text; with ``names`` only samples and metrics called so."""
         self._tallies.forget_gone()
         served = [(each, each.engine.statistics()) for each in self._registry]
+        self._handlers.forget_gone(_nodes_of(served))
         wanted = frozenset(names)
         theirs = "".join(family_text(each) for each in self._theirs(served) if not wanted or each.name in wanted)
         ours = CollectorRegistry(auto_describe=False)
         ours.register(_Held(_chosen(self._ours(served), wanted)))
+        theirs += self._handlers.text(self._hostname, wanted)
         return theirs.encode() + generate_latest(ours), CONTENT_TYPE
 
     def _theirs(self, served: list[tuple[Served, EngineStatistics]]) -> Iterator[Family]:
@@ -132,6 +162,9 @@ class Metrics(RegistryWatcher):
             yield _filled(CounterMetricFamily(name, help_text, labels=_NODE), ((at, read(node)) for at, node in nodes))
         yield from _versions(served)
         yield from _requests(self._tallies.workflows)
+        dropped = "Series of handlers that are not told, added up over workers: too many, or names that do not fit."
+        family = CounterMetricFamily("wfctl_handler_series_dropped_total", dropped, labels=("workflow", "node"))
+        yield _filled(family, self._handlers.dropped())
         if self.clients is not None:
             yield GaugeMetricFamily("wfctl_connections", "Clients that are connected.", value=self.clients.connections)
             yield CounterMetricFamily(
@@ -141,12 +174,26 @@ class Metrics(RegistryWatcher):
             )
 
 
+async def scraped_response(metrics: Metrics, asked: Asked) -> Response:
+    """Answer as ``metrics_response`` does, with what handlers measure as new as can be had at once."""
+    await metrics.refresh()
+    return metrics_response(metrics, asked)
+
+
 def metrics_response(metrics: Metrics, asked: Asked) -> Response:
     """Answer ``GET /metrics``, or with ``?name[]=...``, as often as one likes, the metrics of these names."""
     # The query of a target has the first of several parameters of one name only.
     query = asked.head.target.partition("?")[2]
     body, content_type = metrics.render([value for name, value in parse_qsl(query) if name == "name[]"])
     return Response(200, body, content_type)
+
+
+def _nodes_of(served: list[tuple[Served, EngineStatistics]]) -> dict[str, set[str]]:
+    """Return the nodes of each workflow, of all of its versions together."""
+    found: dict[str, set[str]] = {}
+    for each, told in served:
+        found.setdefault(each.name, set()).update(node.node for node in told.nodes)
+    return found
 
 
 def _versions(served: list[tuple[Served, EngineStatistics]]) -> Iterator[Metric]:

@@ -8,9 +8,23 @@ server of the original.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite, isnan
+from typing import Final
 
 from wfctl.web.watch.machine import Room
 from wfctl.web.watch.tallies import Tallies
+
+NAMES: Final = frozenset(
+    {
+        *("Requests2XX", "Requests4XX", "Requests5XX"),
+        *("ts_inference_requests_total", "ts_inference_latency_microseconds", "ts_queue_latency_microseconds"),
+        *("QueueTime", "WorkerThreadTime", "WorkerLoadTime"),
+        *("CPUUtilization", "MemoryUsed", "MemoryAvailable", "MemoryUtilization"),
+        *("DiskUsage", "DiskUtilization", "DiskAvailable"),
+        *("GPUMemoryUtilization", "GPUMemoryUsed", "GPUUtilization"),
+    }
+)
+"""What the server itself tells, or the original's does; those that handlers report are not among them."""
 
 _US = 1e6
 _MS = 1e3
@@ -49,15 +63,21 @@ class Family:
 
 def family_text(family: Family) -> str:
     """Return a metric in the text format 0.0.4, as the original writes it."""
-    name = family.name
-    lines = [
-        f"# HELP {name} Torchserve prometheus {family.kind} metric with unit: {family.unit}",
-        f"# TYPE {name} {family.kind}",
-    ]
-    for labels, value in family.samples:
-        pairs = "".join(f'{label}="{_escaped(each)}",' for label, each in labels.items())
-        lines.append(f"{name}{{{pairs}}} {float(value)!r}")
-    return "\n".join(lines) + "\n"
+    samples = (sample_text(family.name, labels, value) for labels, value in family.samples)
+    return head_text(family.name, family.kind, family.unit) + "".join(samples)
+
+
+def head_text(name: str, kind: str, unit: str) -> str:
+    """Return the two lines that stand before the samples of a metric; ``unit`` holds no line end."""
+    shown = unit.replace("\\", r"\\")
+    return f"# HELP {name} Torchserve prometheus {kind} metric with unit: {shown}\n# TYPE {name} {kind}\n"
+
+
+def sample_text(name: str, labels: Mapping[str, str], value: float) -> str:
+    """Return the line of one sample, with the comma behind the last label."""
+    pairs = "".join(f'{label}="{_escaped(each)}",' for label, each in labels.items())
+    number = repr(float(value)) if isfinite(value) else "NaN" if isnan(value) else "+Inf" if value > 0 else "-Inf"
+    return f"{name}{{{pairs}}} {number}\n"
 
 
 def _escaped(value: str) -> str:
