@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from wfctl.web.wire.budget import Budget
 from wfctl.web.wire.connection import Connection
+from wfctl.web.wire.crowd import Crowd, Door
 from wfctl.web.wire.messages import Head, Limits, RequestError, Response
 from wfctl.web.wire.patience import Patience
 
@@ -65,14 +66,10 @@ class Listener:
 
     def __init__(self, app: HeldApp, port: int) -> None:
         self.app, self.port = app, port
-        self.connections: set[Connection] = set()
+        self.crowd = Crowd()
+        self.connections = self.crowd.served
         self.budget = Budget(1 << 30)
         self._writers: list[asyncio.StreamWriter] = []
-        self._ended = asyncio.Event()
-
-    def ended(self, connection: Connection) -> None:
-        self.connections.discard(connection)
-        self._ended.set()
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -89,23 +86,21 @@ class Listener:
         """Wait until the server has forgotten every connection."""
         async with asyncio.timeout(10):
             while self.connections:
-                self._ended.clear()
-                await self._ended.wait()
+                self.crowd._left.clear()
+                await self.crowd._left.wait()
 
 
 @asynccontextmanager
-async def listening(*, limits: Limits | None = None, buffers: int = 0, **seconds: float):
+async def listening(*, limits: Limits | None = None, buffers: int = 0, most: int = 4096, **seconds: float):
     """Listen; the seconds are those of ``Patience``, the buffers those of the sockets on our side, in bytes."""
     app, patience = HeldApp(), Patience(**seconds)
     listener = Listener(app, 0)
     place = memoryview(bytearray(65536))
 
+    door = Door(listener.crowd, most)
+
     def connection() -> Connection:
-        made = Connection(
-            app, place, limits=limits or Limits(), patience=patience, budget=listener.budget, on_end=listener.ended
-        )
-        listener.connections.add(made)
-        return made
+        return Connection(app, place, limits=limits or Limits(), patience=patience, budget=listener.budget, door=door)
 
     listens = socket.create_server(("127.0.0.1", 0))
     if buffers:

@@ -22,6 +22,37 @@ from wfctl.web.watch.log_writer import LogWriter
 from wfctl.web.watch.logs import ServerLog
 
 
+class Unhandled:
+    """Tells of exceptions that nobody took: the first at once, and those like it together, at most once a second.
+
+    Where a process may open no more files, for one, the loop complains hundreds of times a second.
+    """
+
+    def __init__(self, log: ServerLog, every_s: float = 1.0) -> None:
+        self._log = log
+        self._every_s = every_s
+        self._untold: dict[str, int] = {}
+        """What was told less than a moment ago -> how often it came since."""
+
+    def take(self, loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        """Take note of one; the handler of an event loop."""
+        error = context.get("exception")
+        what = str(context.get("message", "")) + ("" if error is None else f" ({type(error).__name__})")
+        if what in self._untold:
+            self._untold[what] += 1
+            return
+        self._untold[what] = 0
+        self._log.on_unhandled(loop, context)
+        loop.call_later(self._every_s, self._tell_rest, loop, what)
+
+    def _tell_rest(self, loop: asyncio.AbstractEventLoop, what: str) -> None:
+        count = self._untold.pop(what)
+        if count:
+            self._untold[what] = 0
+            self._log.error(f"{what}: {count} times more")
+            loop.call_later(self._every_s, self._tell_rest, loop, what)
+
+
 class Voice(RegistryWatcher):
     """Talks to people; made and ended with the server."""
 
@@ -29,6 +60,7 @@ class Voice(RegistryWatcher):
         self._writer = writer
         self._log = ServerLog(writer)
         self.failures = FailureLog(self._log)
+        self._unhandled = Unhandled(self._log)
 
     def note(self, text: str) -> None:
         """Say something that is worth knowing."""
@@ -81,7 +113,7 @@ class Voice(RegistryWatcher):
 
     def unhandled(self, loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         """Tell of an exception that nobody took."""
-        self._log.on_unhandled(loop, context)
+        self._unhandled.take(loop, context)
 
 
 class JsonVoice(Voice):

@@ -17,12 +17,13 @@ from wfctl.errors import Blame, WfctlError
 from wfctl.web.config.addresses import Address
 from wfctl.web.wire.budget import Budget
 from wfctl.web.wire.connection import Connection
+from wfctl.web.wire.crowd import Crowd, Door
 from wfctl.web.wire.exchange import App
-from wfctl.web.wire.messages import Limits, RequestError
+from wfctl.web.wire.messages import Limits
 from wfctl.web.wire.patience import Patience
-from wfctl.web.wire.replies import encode_response
 
-_BACKLOG = 1024
+_BACKLOG = 128
+"""Also how many the loop takes at a time, and how often it complains where the system has no room for them."""
 _ROOM = 256 * 1024
 """Bytes that are received at a time at most."""
 
@@ -65,19 +66,21 @@ class Server:
         self._most = most_connections
         self._budget = Budget(most_held)
         self._certificate = certificate
-        self._connections: set[Connection] = set()
+        self._crowd = Crowd()
         self._servers: list[asyncio.Server] = []
         self._sockets: list[Path] = []
         """Sockets in the file system that are ours."""
         self._place = memoryview(bytearray(_ROOM))
-        self._ended = asyncio.Event()
-        self.turned_away = 0
-        """Clients that came when there were as many as are served."""
 
     @property
     def connections(self) -> int:
-        """Clients that are connected."""
-        return len(self._connections)
+        """Clients that are served."""
+        return len(self._crowd.served)
+
+    @property
+    def turned_away(self) -> int:
+        """Clients that came when there were as many as are served."""
+        return self._crowd.turned_away
 
     async def listen(self, address: Address, app: App) -> list[Address]:
         """Listen at an address; returns where that is: with the port that was free, and each address of a name.
@@ -94,7 +97,12 @@ class Server:
                 self._sockets.append(Path(address.path))
             else:
                 server = await loop.create_server(
-                    factory, address.host or None, address.port, ssl=context, backlog=_BACKLOG
+                    factory,
+                    address.host or None,
+                    address.port,
+                    ssl=context,
+                    backlog=_BACKLOG,
+                    ssl_handshake_timeout=None if context is None else self._patience.head_s,
                 )
         except OSError as error:
             raise _unheard(address, error) from error
@@ -104,29 +112,14 @@ class Server:
         return [_place_of(each, address) for each in server.sockets]
 
     def _factory(self, app: App) -> Callable[[], asyncio.BaseProtocol]:
-        own: set[Connection] = set()
-        """Each address has as many as there may be: who manages is not kept out by who asks for answers."""
-
-        def forget(connection: Connection) -> None:
-            own.discard(connection)
-            self._forget(connection)
+        door = Door(self._crowd, self._most)
 
         def connection() -> asyncio.BaseProtocol:
-            if len(own) >= self._most:
-                self.turned_away += 1
-                return TurnedAway(app, self._patience)
-            made = Connection(
-                app, self._place, limits=self._limits, patience=self._patience, budget=self._budget, on_end=forget
+            return Connection(
+                app, self._place, limits=self._limits, patience=self._patience, budget=self._budget, door=door
             )
-            own.add(made)
-            self._connections.add(made)
-            return made
 
         return connection
-
-    def _forget(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        self._ended.set()
 
     async def drain(self, within_s: float) -> int:
         """Listen no more, answer what has come, and end; returns how many connections had to be cut."""
@@ -135,37 +128,7 @@ class Server:
         for path in self._sockets:
             with suppress(OSError):
                 path.unlink()
-        for connection in tuple(self._connections):
-            connection.drain()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                while self._connections:
-                    self._ended.clear()
-                    await self._ended.wait()
-        left = len(self._connections)
-        for connection in tuple(self._connections):
-            connection.cut()
-        return left
-
-
-class TurnedAway(asyncio.Protocol):
-    """A connection beyond those that are served: it is told so and closed, and what it sends is thrown away."""
-
-    def __init__(self, app: App, patience: Patience) -> None:
-        self._app = app
-        self._patience = patience
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say that it is too much, and wait until the client has read it: closed at once, it might not."""
-        if isinstance(transport, asyncio.Transport):
-            refusal = self._app.refuse(RequestError(503, "the server has as many connections as it takes"))
-            transport.writelines(encode_response(refusal, None, keeps_alive=False))
-            if transport.can_write_eof():
-                transport.write_eof()
-            asyncio.get_running_loop().call_later(self._patience.linger_s, transport.abort)
-
-    def data_received(self, data: bytes) -> None:
-        """Throw away what it sends."""
+        return await self._crowd.drain(within_s)
 
 
 def _place_of(listening: socket.socket, asked: Address) -> Address:

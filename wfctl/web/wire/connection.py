@@ -7,16 +7,17 @@ may keep us waiting ends by itself; behind a refusal nothing is read that could 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from math import inf
 from typing import cast
 
 from wfctl.web.wire.budget import Budget
+from wfctl.web.wire.crowd import Door, Welcome
 from wfctl.web.wire.exchange import App, Exchange
 from wfctl.web.wire.http1 import RequestReader
-from wfctl.web.wire.messages import Body, Head, Limits, RequestError, Response
+from wfctl.web.wire.messages import Head, Limits, RequestError, Response
 from wfctl.web.wire.patience import Patience, Timer
-from wfctl.web.wire.replies import CONTINUE, encode_response
+from wfctl.web.wire.replies import CONTINUE
+from wfctl.web.wire.supervised import Supervised
 
 PIPELINED = 16
 """Requests of one connection that are at work at a time."""
@@ -33,7 +34,7 @@ class Connection(asyncio.BufferedProtocol):
         limits: Limits,
         patience: Patience,
         budget: Budget,
-        on_end: Callable[["Connection"], None],
+        door: Door,
     ) -> None:
         self._app = app
         self._place = place
@@ -43,8 +44,9 @@ class Connection(asyncio.BufferedProtocol):
         self._most_body = limits.body
         self._held = 0
         """Bytes that the body on its way may have."""
-        self._on_end = on_end
+        self._door = door
         self._loop = asyncio.get_running_loop()
+        self._supervised = Supervised(app, self._loop)
         self._timer = Timer(self._loop, self._time_is_up)
         self._reader = RequestReader(limits)
         self._transport: asyncio.Transport | None = None
@@ -67,9 +69,20 @@ class Connection(asyncio.BufferedProtocol):
     # What the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the first request."""
+        """Wait for the first request, unless there are too many connections, or the server ends."""
         self._transport = cast("asyncio.Transport", transport)
-        self._wait()
+        # Not earlier: of a handshake that fails the protocol is told neither its beginning nor its end.
+        welcome = self._door.enter(self)
+        if welcome is Welcome.SERVED:
+            self._wait()
+        elif welcome is Welcome.CUT:
+            self._is_over = True
+            self._transport.abort()
+        else:
+            self._is_over = True
+            if welcome is Welcome.TOLD:
+                self._refuse_with(503, "the server has as many connections as it takes")
+            self._emit()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the place for the next bytes."""
@@ -102,7 +115,9 @@ class Connection(asyncio.BufferedProtocol):
         self._has_ended = True
         self._waits_since = self._loop.time()
         self._go_on()
-        return bool(self._exchanges) or self._is_clogged
+        # Under TLS there is no half of a connection, and a transport complains of who asks to keep one.
+        can_stay = self._transport is not None and self._transport.can_write_eof()
+        return can_stay and (bool(self._exchanges) or self._is_clogged)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what is at work for the client."""
@@ -114,13 +129,10 @@ class Connection(asyncio.BufferedProtocol):
         self._budget.give(self._held + sum(exchange.held for exchange in self._exchanges))
         self._held = 0
         for exchange in self._exchanges:
-            if exchange.response is None and exchange.forget is not None:
-                try:
-                    exchange.forget()
-                except Exception as error:  # noqa: BLE001 - supervisor: the others are to be forgotten all the same
-                    self._report(error)
+            self._supervised.forget(exchange)
         self._exchanges.clear()
-        self._on_end(self)
+        self._head = None
+        self._door.leave(self)
 
     def pause_writing(self) -> None:
         """Begin nothing new for a client that does not take its answers."""
@@ -161,7 +173,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._is_over = True
                 reader.end()
         except RequestError as error:
-            self._refuse(self._in_words(error))
+            self._refuse(self._supervised.in_words(error))
         # The usual case: one request is at work, and nothing can be done before it is answered. If the timer rings, it
         # looks again what is waited for.
         if not (len(exchanges) == 1 and exchanges[0].response is None and reader.is_between_requests) or self._is_over:
@@ -173,10 +185,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _take_head(self, head: Head) -> None:
         self._waits_since = self._loop.time()
-        try:
-            refusal = self._app.admit(head)
-        except Exception as error:  # noqa: BLE001 - supervisor: who cannot be judged is not admitted
-            refusal = self._failure(error)
+        refusal = self._supervised.admit(head)
         self._head = head
         if refusal is not None:
             self._refuse(refusal)
@@ -190,7 +199,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._budget.take(size):
             self._held = size
         else:
-            self._refuse(self._in_words(RequestError(503, "the server holds as many bytes of bodies as it may")))
+            self._refuse_with(503, "the server holds as many bytes of bodies as it may")
 
     def _begin(self, head: Head, body: bytearray) -> None:
         self._head = None
@@ -205,30 +214,18 @@ class Connection(asyncio.BufferedProtocol):
             if exchange.response is None:
                 exchange.forget = forget
         except Exception as error:  # noqa: BLE001 - supervisor: a request has one answer, whatever happens to it
-            self._answer(exchange, self._failure(error))
+            self._answer(exchange, self._supervised.failure(error))
 
     def _refuse(self, response: Response) -> None:
         """Answer with a refusal, behind the answers to what came before it, and read nothing more."""
         self._is_over = True
+        if self._head is not None:
+            self._head.judged = None  # it knows the head: a circle
         self._exchanges.append(Exchange(self._head, response))
         self._head = None
 
-    def _failure(self, error: Exception) -> Response:
-        """Return the answer for what an application raised."""
-        if isinstance(error, RequestError):
-            return self._in_words(error)
-        self._report(error)
-        return Response(500)
-
-    def _in_words(self, error: RequestError) -> Response:
-        try:
-            return self._app.refuse(error)
-        except Exception as reason:  # noqa: BLE001 - supervisor: a refusal is a refusal, also without words
-            self._report(reason)
-            return Response(error.status)
-
-    def _report(self, error: Exception) -> None:
-        self._loop.call_exception_handler({"message": "an application raised", "exception": error, "protocol": self})
+    def _refuse_with(self, status: int, words: str) -> None:
+        self._refuse(self._supervised.in_words(RequestError(status, words)))
 
     # Answers
 
@@ -242,7 +239,7 @@ class Connection(asyncio.BufferedProtocol):
         is_usual = not (self._is_over or self._is_paused or self._is_clogged or self._has_ended or self._head)
         if is_usual and len(exchanges) == 1 and not self._transport.is_closing():
             # What was asked is answered, and the next request may come.
-            for each in self._encoded(exchange, is_last=False):
+            for each in self._supervised.encoded(exchange, is_last=False):
                 self._transport.write(each)
             self._let_go(exchanges.popleft())
             self._waits_since = self._loop.time()
@@ -263,7 +260,7 @@ class Connection(asyncio.BufferedProtocol):
         was_busy = bool(exchanges)
         while exchanges and exchanges[0].response is not None:
             exchange = exchanges[0]
-            encoded = self._encoded(exchange, is_last=self._is_over and len(exchanges) == 1)
+            encoded = self._supervised.encoded(exchange, is_last=self._is_over and len(exchanges) == 1)
             self._let_go(exchanges.popleft())
             for each in encoded:
                 transport.write(each)
@@ -283,13 +280,6 @@ class Connection(asyncio.BufferedProtocol):
         """Forget what is answered; it knows the run, which knows who waits for it: a circle."""
         self._budget.give(exchange.held)
         exchange.forget = None
-
-    def _encoded(self, exchange: Exchange, *, is_last: bool) -> list[Body]:
-        try:
-            return encode_response(exchange.response or Response(500), exchange.head, keeps_alive=not is_last)
-        except Exception as error:  # noqa: BLE001 - supervisor: another answer must not come in its place
-            self._report(error)
-            return encode_response(Response(500), exchange.head, keeps_alive=not is_last)
 
     def _invite(self, transport: asyncio.Transport) -> None:
         """Let the client send a body that it waits to send; not before the answers that it has to read first."""
@@ -377,5 +367,5 @@ class Connection(asyncio.BufferedProtocol):
             self._end(transport)
 
     def _refuse_late(self, words: str) -> None:
-        self._refuse(self._in_words(RequestError(408, words)))
+        self._refuse_with(408, words)
         self._emit()
