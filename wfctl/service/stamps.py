@@ -10,6 +10,9 @@ from pathlib import Path
 Stamp = tuple[tuple[str, int, int], ...]
 """Files with their times of change, nanoseconds since the epoch, and their sizes."""
 _TOO_NEW = -1
+_MOST_FILES = 2_000
+_MOST_FOLDERS = 2_000
+"""Looked into, of those below one folder: a handler may lie in somebody's home."""
 
 
 def stamp_of(paths: Iterable[Path], *, read_from_ns: int | None = None) -> Stamp:
@@ -21,6 +24,38 @@ def stamp_of(paths: Iterable[Path], *, read_from_ns: int | None = None) -> Stamp
     if read_from_ns is None:
         return tuple(found)
     return tuple((name, _TOO_NEW if changed >= read_from_ns else changed, size) for name, changed, size in found)
+
+
+def python_files(folder: Path) -> tuple[Path, ...]:
+    """Return the Python files in a folder and below it, sorted; of very many those that lie nearest.
+
+    Links to folders are not followed, and what is hidden is left out (environments, histories): no module is there.
+    """
+    found: list[Path] = []
+    folders = [folder]
+    for each in folders:  # grows meanwhile: those of one depth stand before those below them
+        files, inner = _python_in(each)
+        found += files
+        folders += inner[: _MOST_FOLDERS - len(folders)]
+        if len(found) >= _MOST_FILES:
+            break
+    return tuple(sorted(found[:_MOST_FILES]))
+
+
+def _python_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the Python files of one folder, and the folders in it; of one that cannot be read, none."""
+    files, folders = [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda each: each.name):
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name != "__pycache__" and not entry.name.startswith("."):
+                        folders.append(folder / entry.name)
+                elif entry.name.endswith(".py"):
+                    files.append(folder / entry.name)
+    except OSError:
+        return [], []
+    return files, folders
 
 
 def _stamps(path: Path) -> Iterator[tuple[str, int, int]]:
