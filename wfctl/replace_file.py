@@ -11,18 +11,22 @@ from pathlib import Path
 
 from wfctl.errors import UnreadableInputError
 
+_PRIVATE = 0o600
+"""As ``mkstemp`` makes it: nobody else can open it at any moment."""
 
-def replace_file(target: Path, content: bytes, *, is_durable: bool = False) -> None:
+
+def replace_file(target: Path, content: bytes, *, is_durable: bool = False, is_private: bool = False) -> None:
     """Write ``content`` to a temporary file beside ``target``, then move it there.
 
-    With ``is_durable`` it is on the disk when this returns.
+    With ``is_durable`` it is on the disk when this returns. With ``is_private`` only the owner may ever read it,
+    whatever the rights of the file there before, which are kept otherwise.
     """
     if _is_special(target):
         _write_into(target, content)
     else:
         # Messages name a plain target as the user wrote it.
         is_link = os.path.islink(target)  # noqa: PTH114 - Path.is_symlink raises for a name that is too long
-        _replace(Path(os.path.realpath(target)) if is_link else target, content, is_durable)
+        _replace(Path(os.path.realpath(target)) if is_link else target, content, is_durable, is_private)
 
 
 def _is_special(target: Path) -> bool:
@@ -43,7 +47,7 @@ def _write_into(target: Path, content: bytes) -> None:
         raise UnreadableInputError(f'cannot write "{target}": {failure.strerror}') from failure
 
 
-def _replace(target: Path, content: bytes, is_durable: bool) -> None:
+def _replace(target: Path, content: bytes, is_durable: bool, is_private: bool) -> None:
     try:
         number, name = tempfile.mkstemp(prefix=f".{target.name[:64]}.", dir=target.parent)
     except OSError as failure:
@@ -55,7 +59,7 @@ def _replace(target: Path, content: bytes, is_durable: bool) -> None:
             if is_durable:
                 file.flush()
                 os.fsync(file.fileno())
-        temporary.chmod(_mode(target))
+        temporary.chmod(_PRIVATE if is_private else _mode(target))
         temporary.replace(target)
         if is_durable:
             _sync_folder(target.parent)

@@ -1,8 +1,9 @@
 """What a server serves, written down after each change, so that the next one can go on with it.
 
 The file is JSON: each version of each workflow with where it came from, its time-outs, and nodes whose numbers of
-workers were changed. Invariant: a change is on the disk before who asked for it is answered, and a file is whole or the
-one before; secrets are in none.
+workers were changed. Invariant: a change is on the disk before who asked for it is answered, a file is whole or the one
+before, and only its owner may read it: urls stand there in full, also with what lets one in (the signature in the query
+of a presigned one), for the next server has to fetch them again. Keys of this server are not in it.
 """
 
 import asyncio
@@ -67,7 +68,7 @@ class Snapshot:
             content = text.encode("ascii") + b"\n"
             if content != self._written:
                 try:
-                    await asyncio.to_thread(replace_file, self._path, content, is_durable=True)
+                    await asyncio.to_thread(replace_file, self._path, content, is_durable=True, is_private=True)
                 except (UnreadableInputError, OSError) as error:
                     self._written = b""
                     raise NotSavedError(
@@ -117,7 +118,7 @@ def read_snapshot(path: Path, wishes: WishMaker) -> list[Restored]:
         if told["format"] != _FORMAT:
             raise BadSnapshotError(f'the snapshot "{path}" is of another version of wfctl: format {told["format"]}')
         return [_restored(each, wishes) for each in told["workflows"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise BadSnapshotError(
             f'"{path}" is no snapshot of a server: {type(error).__name__}: {error}',
             hint="name the file that --state wrote",
