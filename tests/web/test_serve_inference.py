@@ -62,6 +62,18 @@ def double(data, context):
 def label(data, context):
     return None if data is None else [{"label": "cat", "score": 0.5, "more": {"a": [1, None]}}]
 
+def none(data, context):
+    return None if data is None else [{}]
+
+def empty(data, context):
+    return None if data is None else [{"outputs": []}]
+
+def endless(data, context):
+    return None if data is None else ["[1e999]"]
+
+def deep(data, context):
+    return None if data is None else ["[" * 600 + "1" + "]" * 600]
+
 def split(data, context):
     return None if data is None else [b'{"id": "x\\\\r\\\\n"}']
 
@@ -81,6 +93,10 @@ SPECS = {
     "chain2": "dag: {double: [label]}",
     "many": "dag: {double: [label, told]}",
     "evil": "dag: {evil: []}",
+    "bare": "dag: {double: [none, label, empty]}",
+    "barest": "dag: {double: [none, empty]}",
+    "endless": "dag: {endless: []}",
+    "deep": "dag: {deep: []}",
 }
 
 
@@ -282,8 +298,11 @@ def test_tensors_of_several_leaves_have_the_leafs_name_before_theirs(server):
         (json.dumps({"inputs": [tensor("x", [1.5], [1])]}), "1.5 is no INT64"),
         (json.dumps({"inputs": [tensor("x", [-1], [1], "UINT8")]}), "-1 is no UINT8"),
         (json.dumps({"inputs": [tensor("x", [1], [1]), tensor("x", [2], [1])]}), "two tensors"),
+        (json.dumps({"inputs": [tensor("x", [1], [1], [])]}), "datatype"),
+        (json.dumps({"inputs": [tensor("x", [1], [1], "\ud800")]}), "\ud800"),
+        (json.dumps({"inputs": [tensor("\ud800", [1], [1])] * 2}), "two tensors"),
         (json.dumps({"id": 5, "inputs": [tensor("x", [1], [1])]}), "id"),
-        ('{"inputs": ' + "[" * 5000 + "]" * 5000 + "}", "no JSON"),
+        ('{"inputs": ' + "[" * 5000 + "]" * 5000 + "}", "the request is nested too deep to be read"),
     ],
 )
 def test_a_request_that_is_none_of_the_protocol_is_a_400_that_says_why(server, body, reason):
@@ -291,6 +310,28 @@ def test_a_request_that_is_none_of_the_protocol_is_a_400_that_says_why(server, b
     assert answer.status == 400, answer
     assert reason in answer.json["message"]
     assert answer.json["type"] == "BadRequestException"
+
+
+@pytest.mark.parametrize("path", ["/v2/models/double/infer", "/v1/models/double:predict"])
+def test_a_form_without_a_field_is_a_400_that_says_why(server, path):
+    answer = server.ask("POST", path, b"", Content_Type="application/x-www-form-urlencoded")
+    assert (answer.status, answer.json["type"]) == (400, "BadRequestException")
+    assert answer.json["message"] == "the request has no body"
+
+
+def test_a_leaf_that_has_no_tensors_adds_none_to_those_of_the_others(server):
+    names = [each["name"] for each in infer(server, "bare", tensor("x", [1], [1])).json["outputs"]]
+    assert names == ["label.label", "label.score", "label.more"]
+    assert infer(server, "barest", tensor("x", [1], [1])).json["outputs"] == []
+
+
+def test_a_number_without_end_and_an_answer_without_a_ground_come_out_as_json(server):
+    answer = infer(server, "endless", tensor("x", [1], [1]))
+    assert answer.json["outputs"] == [tensor("endless", ["[null]"], [1], "BYTES")]
+    answer = server.ask("POST", "/v1/models/endless:predict", '{"instances": []}')
+    assert answer.body == b'{"predictions": [null]}\n'
+    (deep,) = infer(server, "deep", tensor("x", [1], [1])).json["outputs"]
+    assert (deep["datatype"], deep["data"]) == ("BYTES", ["[" * 600 + "1" + "]" * 600])
 
 
 def test_an_empty_tensor_is_one(server):

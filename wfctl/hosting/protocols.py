@@ -3,11 +3,12 @@
 Runs in the workers of entries and leaves, so that the server's own process parses no payload. Sources: Open Inference
 Protocol, ``inference_rest.md`` (names, shapes, datatypes, row-major data); KServe's version 1 (``instances``,
 ``predictions``). Where an entry has the envelope of a protocol, the envelope reads the request, and not we.
+Invariant: a bad request is a ``MalformedInputError``, whatever JSON it is, and what is written is strict JSON.
 """
 
 import json
 from itertools import chain
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 from wfctl.engine.call import Call, Face
@@ -21,6 +22,7 @@ _NUMBERS = frozenset(
 _DEEPEST = 32
 _MOST_EMPTY = 10_000
 _TENSOR_KEYS = ("name", "shape", "datatype", "data")
+_MOST_SHOWN = 40
 
 
 def read_protocol(call: Call) -> dict[str, Any] | None:
@@ -30,13 +32,17 @@ def read_protocol(call: Call) -> dict[str, Any] | None:
     its name, nested by its shape; a tensor that is alone is ``body`` too. Raises ``MalformedInputError``.
     """
     call.tag = None
+    if not call.parts:
+        raise MalformedInputError("the request has no body")  # a form without a field
     (part, *more) = call.parts
     if part.content_type is None or more or part.name != _BODY:
         return None  # between nodes, or a form
     try:
         told = json.loads(bytes(part.body).decode("utf-8"))
-    except (ValueError, RecursionError) as reason:
+    except ValueError as reason:
         raise MalformedInputError(f"the request is no JSON: {reason}") from reason
+    except RecursionError as reason:
+        raise MalformedInputError("the request is nested too deep to be read") from reason
     if not isinstance(told, dict):
         raise MalformedInputError("the request is no JSON object")
     if call.face in {Face.V1, Face.V1_OF_MANY}:
@@ -56,7 +62,7 @@ def _row_of(told: dict[str, Any], call: Call) -> dict[str, Any]:
     for at, tensor in enumerate(tensors):
         name, value = _named_value(at, tensor)
         if name in row:
-            raise MalformedInputError(f'inputs[{at}]: there are two tensors "{name[:40]}"')
+            raise MalformedInputError(f'inputs[{at}]: there are two tensors "{name[:_MOST_SHOWN]}"')
         row[name] = value
     if len(row) == 1:
         row.setdefault(_BODY, next(iter(row.values())))
@@ -75,11 +81,14 @@ def _named_value(at: int, tensor: Any) -> tuple[str, Any]:
         raise MalformedInputError(f"{where}: its name is no text")
     if not _is_shape(shape):
         raise MalformedInputError(f"{where}: its shape is no list of sizes")
+    if not isinstance(datatype, str):
+        raise MalformedInputError(f"{where}: its datatype is no text")
     if datatype != _BYTES and datatype not in _NUMBERS:
-        raise MalformedInputError(f'{where}: there is no datatype "{datatype}"')
+        raise MalformedInputError(f'{where}: there is no datatype "{datatype[:_MOST_SHOWN]}"')
     flat = _flat(data)
     if len(flat) != prod(shape):
-        raise MalformedInputError(f"{where}: {len(flat)} elements do not fill shape {shape}")
+        shown = _cut(str(shape))
+        raise MalformedInputError(f"{where}: {len(flat)} elements do not fill shape {shown}")
     _refuse_wrong(flat, datatype, where)
     if datatype == _BYTES and len(flat) == 1:
         return name, flat[0]
@@ -107,7 +116,18 @@ def _refuse_wrong(flat: list[Any], datatype: str, where: str) -> None:
     least = 0 if datatype.startswith("UINT") else None
     for value in flat:
         if type(value) not in wanted or (least is not None and value < least):
-            raise MalformedInputError(f"{where}: {json.dumps(value)[:40]} is no {datatype}")
+            raise MalformedInputError(f"{where}: {_shown(value)} is no {datatype}")
+
+
+def _shown(element: Any) -> str:
+    """Return an element for a message; an object may be too deep to be written, and says nothing of use."""
+    if isinstance(element, dict):
+        return "an object"
+    return _cut(json.dumps(element[:_MOST_SHOWN] if isinstance(element, str) else element))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def _flat(data: Any) -> list[Any]:
@@ -123,22 +143,59 @@ def _flat(data: Any) -> list[Any]:
 def _nested(flat: list[Any], shape: list[int]) -> Any:
     if not shape:
         return flat[0]
+    if 0 in shape:
+        return _empty(shape)
     for size in reversed(shape[1:]):
-        flat = [flat[at : at + size] for at in range(0, len(flat), size)] if size else [[] for _ in range(shape[0])]
+        flat = [flat[at : at + size] for at in range(0, len(flat), size)]
     return flat
 
 
+def _empty(shape: list[int]) -> list[Any]:
+    """Return the lists of a tensor without elements, down to the first size that is zero."""
+    size, *rest = shape
+    return [_empty(rest) for _ in range(size)]
+
+
 def write_protocol(output: Any, face: int, node: str) -> bytes:
-    """Return what a leaf adds to the answer: predictions as a JSON list, or tensors with commas between them."""
-    text = to_json(output)
+    """Return what a leaf adds to the answer: predictions as a JSON list, or tensors with commas between them.
+
+    Raises ``UnsupportedOutputError``, and nothing else.
+    """
+    try:
+        text = to_json(output)
+    except RecursionError as reason:
+        raise UnsupportedOutputError("an item is nested too deep to be written") from reason
     if face == Face.V1_OF_MANY:
         return text
-    value = json.loads(text)
-    if face == Face.V1:
-        known = value.get("predictions") if isinstance(value, dict) else value
-        return json.dumps(known if isinstance(known, list) else [value]).encode("ascii")
-    tensors = _tensors_of(value, node, f"{node}." if face == Face.V2_OF_MANY else "")
-    return b", ".join(json.dumps(tensor).encode("ascii") for tensor in tensors)
+    try:
+        value = json.loads(text, parse_float=_finite, parse_constant=_no_constant)
+        return _predictions(value) if face == Face.V1 else _tensors(value, node, face)
+    except RecursionError:  # how deep JSON is read and written is not the same
+        return b"[%b]" % text if face == Face.V1 else _dumped(_told(node, text.decode("utf-8")))
+
+
+def _finite(text: str) -> float | None:
+    """Read a number that is too large as ``null``: else it would be an infinity, which JSON has no word for."""
+    number = float(text)
+    return number if isfinite(number) else None
+
+
+def _no_constant(_name: str) -> None:
+    """Read ``NaN`` and the infinities as ``null`` too."""
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=False).encode("ascii")
+
+
+def _predictions(value: Any) -> bytes:
+    known = value.get("predictions") if isinstance(value, dict) else value
+    return _dumped(known if isinstance(known, list) else [value])
+
+
+def _tensors(value: Any, node: str, face: int) -> bytes:
+    lead = f"{node}." if face == Face.V2_OF_MANY else ""
+    return b", ".join(map(_dumped, _tensors_of(value, node, lead)))
 
 
 def _tensors_of(value: Any, node: str, lead: str) -> list[dict[str, Any]]:
@@ -158,15 +215,21 @@ def _tensor(name: str, value: Any) -> dict[str, Any]:
     flat = [] if shape is None else _flat(value)
     datatype = _datatype_of(flat)
     if shape is None or datatype is None:  # what is no tensor is told as JSON
-        shape, datatype, flat = [1], _BYTES, [json.dumps(value)]
+        return _told(name, json.dumps(value, allow_nan=False))
     return {"name": name, "datatype": datatype, "shape": shape or [1], "data": flat}
 
 
-def _shape_of(value: Any) -> list[int] | None:
-    """Return the shape of nested lists, ``[]`` for a single value, ``None`` for ragged ones."""
+def _told(name: str, text: str) -> dict[str, Any]:
+    return {"name": name, "datatype": _BYTES, "shape": [1], "data": [text]}
+
+
+def _shape_of(value: Any, above: int = 0) -> list[int] | None:
+    """Return the shape of nested lists, ``[]`` for a single value, ``None`` for ragged ones and for very deep ones."""
     if not isinstance(value, list):
         return None if isinstance(value, dict) else []
-    shapes = [_shape_of(each) for each in value]
+    if above == _DEEPEST:
+        return None
+    shapes = [_shape_of(each, above + 1) for each in value]
     first = shapes[0] if shapes else []
     return None if first is None or any(shape != first for shape in shapes) else [len(value), *first]
 
