@@ -4,12 +4,9 @@ Owns sockets and TLS. Invariant: nothing is said to listen that does not; a drai
 """
 
 import asyncio
-import os
 import socket
 import ssl
-import stat
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from wfctl.web.wire.crowd import Crowd, Door
 from wfctl.web.wire.exchange import App
 from wfctl.web.wire.messages import Limits
 from wfctl.web.wire.patience import Patience
+from wfctl.web.wire.unix_sockets import UnixSocket
 
 _BACKLOG = 128
 """Also how many the loop takes at a time, and how often it complains where the system has no room for them."""
@@ -68,8 +66,7 @@ class Server:
         self._certificate = certificate
         self._crowd = Crowd()
         self._servers: list[asyncio.Server] = []
-        self._sockets: list[Path] = []
-        """Sockets in the file system that are ours."""
+        self._sockets: list[UnixSocket] = []
         self._place = memoryview(bytearray(_ROOM))
 
     @property
@@ -92,9 +89,9 @@ class Server:
         factory = self._factory(app)
         try:
             if address.scheme == "unix":
-                _clear_stale(address.path)
-                server: asyncio.Server = await loop.create_unix_server(factory, address.path, backlog=_BACKLOG)
-                self._sockets.append(Path(address.path))
+                own = UnixSocket(address.path, _BACKLOG)
+                self._sockets.append(own)
+                server: asyncio.Server = await loop.create_unix_server(factory, sock=own.socket, backlog=_BACKLOG)
             else:
                 server = await loop.create_server(
                     factory,
@@ -123,11 +120,11 @@ class Server:
 
     async def drain(self, within_s: float) -> int:
         """Listen no more, answer what has come, and end; returns how many connections had to be cut."""
+        for own in self._sockets:
+            own.remove()
+        self._sockets.clear()
         for server in self._servers:
             server.close()
-        for path in self._sockets:
-            with suppress(OSError):
-                path.unlink()
         return await self._crowd.drain(within_s)
 
 
@@ -160,27 +157,15 @@ def _no_password() -> str:
     raise ValueError("its key has a password")
 
 
-def _clear_stale(path: str) -> None:
-    """Remove a socket that a server left behind that was killed; one that answers, or any other file, stays."""
-    try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            return
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)  # noqa: PTH108 - beside its neighbours
-        except OSError:
-            return
-
-
 def _unheard(address: Address, error: OSError) -> ListenError:
     reason = error.strerror or str(error)
     hint = None
     if isinstance(error, PermissionError):
         hint = "ports below 1024 are the administrator's" if address.port < 1024 else None  # noqa: PLR2004
     elif "in use" in str(error).lower():
-        reason, hint = "something listens there already", "stop it, or choose another port (0 for any that is free)"
+        is_path = address.scheme == "unix"
+        hint = (
+            "stop it, or choose another path" if is_path else "stop it, or choose another port (0 for any that is free)"
+        )
+        reason = "something listens there already"
     return ListenError(f'cannot listen at "{address}": {reason.lower()}', hint=hint)
