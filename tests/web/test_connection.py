@@ -1,6 +1,8 @@
 """What a client sees of one connection, over real sockets."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from fakes.loops import on_a_loop
@@ -433,3 +435,57 @@ async def test_a_request_sent_after_the_last_answer_does_not_cost_that_answer():
         writer.write(post("/held", b"2"))
         assert len((await answer_of(reader))[2]) == 3_000_000
         assert await reader.read() == b""
+
+
+@on_a_loop
+async def test_what_was_at_work_for_who_has_left_is_freed_without_the_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        async with listening(limits=Limits(body=100)) as at:
+            _, writer = await at.connect()
+            writer.write(post("/held") * 3)
+            await at.app.until(lambda: len(at.app.asked) == 3)
+            at.app.asked[1].answer()  # out of turn
+            await reset(writer)
+            await at.until_all_ended()
+            left = [weakref.ref(each) for each in at.app.asked]
+            at.app.asked.clear()
+            assert [each() for each in left] == [None] * 3
+    finally:
+        gc.enable()
+
+
+@on_a_loop
+async def test_what_a_refused_head_was_judged_to_be_is_freed_without_the_collector():
+    class Judged:
+        """Knows its head, as what an application makes of a head does."""
+
+        def __init__(self, head):
+            self.head = head
+
+    judged = []
+
+    def admit(head):
+        head.judged = Judged(head)
+        judged.append(weakref.ref(head.judged))
+        at.app._change.set()
+        return Response(404) if head.target == "/no" else None
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with listening() as at:
+            at.app.admit = admit
+            for sent in (post("/no", b"x"), post("/now", b"hello")[:-1]):
+                reader, writer = await at.connect()
+                writer.write(sent)
+                if b"/no " in sent:
+                    assert (await answer_of(reader))[0] == 404
+                else:
+                    await at.app.until(lambda: len(judged) == 2)
+                writer.close()
+            await at.until_all_ended()
+            assert [each() for each in judged] == [None, None]
+    finally:
+        gc.enable()

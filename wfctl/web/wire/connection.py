@@ -131,7 +131,7 @@ class Connection(asyncio.BufferedProtocol):
         for exchange in self._exchanges:
             self._supervised.forget(exchange)
         self._exchanges.clear()
-        self._head = None
+        self._drop_head()
         self._door.leave(self)
 
     def pause_writing(self) -> None:
@@ -219,10 +219,14 @@ class Connection(asyncio.BufferedProtocol):
     def _refuse(self, response: Response) -> None:
         """Answer with a refusal, behind the answers to what came before it, and read nothing more."""
         self._is_over = True
-        if self._head is not None:
-            self._head.judged = None  # it knows the head: a circle
-        self._exchanges.append(Exchange(self._head, response))
-        self._head = None
+        self._exchanges.append(Exchange(self._drop_head(), response))
+
+    def _drop_head(self) -> Head | None:
+        """Wait for a body no more; what an application made of the head knows the head: a circle."""
+        head, self._head = self._head, None
+        if head is not None:
+            head.judged = None
+        return head
 
     def _refuse_with(self, status: int, words: str) -> None:
         self._refuse(self._supervised.in_words(RequestError(status, words)))
