@@ -484,7 +484,7 @@ async def test_what_a_refused_head_was_judged_to_be_is_freed_without_the_collect
                     assert (await answer_of(reader))[0] == 404
                 else:
                     await at.app.until(lambda: len(judged) == 2)
-                writer.close()
+                await reset(writer)
             await at.until_all_ended()
             assert [each() for each in judged] == [None, None]
     finally:
