@@ -108,3 +108,9 @@ def test_as_json_any_item_is_a_json_text(value, parsed):
 
 def test_json_that_is_sound_keeps_its_bytes():
     assert to_json(b'{"b":1,  "a":2}') == b'{"b":1,  "a":2}'
+
+
+def test_what_json_cannot_say_becomes_null_however_it_is_written():
+    assert json.loads(to_json(b"[NaN, 1e999, -Infinity, 1.5]")) == [None, None, None, 1.5]
+    deep = b"[" * 900 + b"NaN" + b"]" * 900
+    assert json.loads(to_json(deep)) is not None  # as lists, or as the text that it is

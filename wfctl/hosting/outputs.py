@@ -7,6 +7,7 @@ import json
 import sys
 from base64 import b64encode
 from io import BytesIO
+from math import isinf
 from typing import Any
 
 
@@ -56,14 +57,20 @@ def to_json(value: Any) -> bytes:
     except UnicodeDecodeError:
         return _wrapped(body)
     try:
-        parsed = json.loads(text, parse_constant=_no_constant)
+        parsed = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        return body if _is_strict(text) else json.dumps(parsed, indent=2, allow_nan=False).encode("ascii")
     except (ValueError, RecursionError):
         return json.dumps(text).encode("ascii")
-    return body if _is_strict(text) else json.dumps(parsed, indent=2).encode("ascii")
 
 
 def _no_constant(_name: str) -> None:
     """Read ``NaN`` and the infinities as ``null``: JSON has no other word for them."""
+
+
+def _finite(text: str) -> float | None:
+    """Read a number that is beyond all floats as ``null``, like the infinity that it would be."""
+    number = float(text)
+    return None if isinf(number) else number
 
 
 def _is_strict(text: str) -> bool:
