@@ -341,3 +341,20 @@ def test_a_worker_that_dies_while_loading_does_not_start(make, write):
             assert told.lost == []
 
     asyncio.run(main())
+
+
+@every_backend
+def test_a_worker_that_is_asked_what_was_measured_goes_on_whether_it_tells_or_not(make, write):
+    async def main():
+        async with opened(make, write(a=ECHO)) as (backend, told):
+            await backend.start_worker("a", ONE)
+            assert not backend.ask_metrics(TWO)
+            if backend.ask_metrics(ONE):
+                await told.wait_until(lambda: told.measured)
+                assert told.measured[0][:2] == (ONE, "a")
+            assert not backend.ask_metrics(ONE)
+            backend.send_calls(ONE, [call(1, b"go on")])
+            await told.wait_until(lambda: told.answers)
+            assert told.answers[1].body == b"go on"
+
+    asyncio.run(main())

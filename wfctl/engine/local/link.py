@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from wfctl.engine.backend import WorkerId, WorkerListener
 from wfctl.engine.call import Call, CallAnswer, CallError
@@ -22,9 +21,6 @@ from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder, FrameError, Fr
 from wfctl.engine.wire.measures import decode_measured, encode_question
 from wfctl.engine.worker.marker import Marker, make_marker_file
 from wfctl.errors import LoadError, WorkerError
-
-if TYPE_CHECKING:
-    from wfctl.engine.measured import Measured
 
 _BUFFER = 2**20
 _UNAVAILABLE = 503
@@ -235,21 +231,21 @@ class WorkerLink:
 
     def _take(self, frames: list[Frame]) -> None:
         answers: list[CallAnswer] = []
-        measured: list[Measured] = []
         for frame in frames:
             if frame.kind is FrameKind.ANSWERS:
                 found = decode_answers(frame)
                 answers = answers + found if answers else found
             elif frame.kind is FrameKind.MEASURED:
-                measured.append(decode_measured(frame))
+                self._take_measured(frame)
             else:
                 self._take_report(frame)
         if answers:
             self._listener.worker_answered(self.worker, answers)
-        for each in measured:
-            self._is_asked = False
-            if self.pid is not None:
-                self._listener.worker_measured(self.worker, self.node, self.pid, each)
+
+    def _take_measured(self, frame: Frame) -> None:
+        measured, self._is_asked = decode_measured(frame), False
+        if self.pid is not None:
+            self._listener.worker_measured(self.worker, self.node, self.pid, measured)
 
     def _take_report(self, frame: Frame) -> None:
         report = decode_report(frame)
