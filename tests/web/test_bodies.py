@@ -4,13 +4,13 @@ import email.policy
 import gzip
 import tracemalloc
 from email.parser import BytesParser
-from urllib.parse import urlencode
+from urllib.parse import unquote_to_bytes, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfctl.web.wire.bodies import parts_of
+from wfctl.web.wire.bodies import parts_of, takes_time
 from wfctl.web.wire.messages import RequestError
 from wfctl.web.wire.multipart import MOST_FIELDS, FormField, parameters_of, read_multipart
 
@@ -50,6 +50,24 @@ def test_fields_of_a_form_come_out_as_they_went_in(fields):
     body = urlencode([(name.encode("utf-8", "replace"), value) for name, value in fields]).encode()
     expected = [(name.encode("utf-8", "replace").decode(), value, "") for name, value in fields]
     assert parts(body, "application/x-www-form-urlencoded; charset=UTF-8") == expected
+
+
+@given(st.lists(st.sampled_from([b"%", b"%4", b"%41", b"%3D", b"%25", b"=", b"\r\n", b"_", b"a" * 16_000, b"\xff"])))
+def test_escapes_of_a_form_are_read_as_the_standard_library_reads_them(pieces):
+    value = b"".join(pieces)
+    (found,) = parts(b"a=" + value, "application/x-www-form-urlencoded")
+    assert found == ("a", unquote_to_bytes(value), "")
+
+
+def test_a_body_that_takes_time_is_told_from_one_that_does_not():
+    form, files = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
+    assert takes_time({"content-encoding": "gzip"}, bytearray(b"x"))
+    assert not takes_time({"content-encoding": "identity"}, bytearray(b"x"))
+    for kind in (form, files):
+        assert takes_time({"content-type": kind}, bytearray(65_537))
+        assert not takes_time({"content-type": kind}, bytearray(65_536))
+    assert takes_time({"content-type": files}, bytearray(b"\r\n--b" * 33))
+    assert not takes_time({"content-type": "image/png"}, bytearray(10_000_000))
 
 
 def test_odd_fields_of_a_form():

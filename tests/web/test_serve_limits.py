@@ -161,6 +161,13 @@ def test_a_compressed_body_counts_as_it_is_opened(server, port):
     assert resident_megabytes(server.process.pid) - before < 30
 
 
+def test_a_body_that_takes_time_is_answered_before_those_behind_it(port):
+    zipped = gzip.compress(b"x" * LIMIT, mtime=0)
+    said = request("/wfpredict/echo", "Content-Encoding: gzip", body=zipped) + request("/wfpredict/echo", body=b"y")
+    with Client(port, said * 3) as client:
+        assert [client.answer().body[:1] for _ in range(6)] == [b"x", b"y"] * 3
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
     [

@@ -1,12 +1,14 @@
 """Requests that run a workflow, or one node of it.
 
 Invariant: payloads are bytes here; a request is submitted in the turn of the loop in which it is whole, without a task
-of its own, and a client that leaves takes its work along.
+of its own, unless its body takes time to take apart; a client that leaves takes its work along.
 """
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
+from typing import NamedTuple
 
 from wfctl.engine.call import REQUEST_ID, TAG, Face, Part
 from wfctl.engine.core.outcome import RunResult
@@ -15,9 +17,10 @@ from wfctl.errors import WfctlError
 from wfctl.service.registry import Served
 from wfctl.web.answers import JSON, error_response, failure_response, workflow_failure_response
 from wfctl.web.asked import Asked, Forget
+from wfctl.web.endpoints.opening import Openings
 from wfctl.web.request_ids import headers_with_id
 from wfctl.web.site import Site
-from wfctl.web.wire.bodies import parts_of
+from wfctl.web.wire.bodies import parts_of, takes_time
 from wfctl.web.wire.messages import RequestError, Response
 from wfctl.web.wire.replies import UnsafeFieldError, encode_fields
 
@@ -50,6 +53,23 @@ def deadline_of(headers: Mapping[str, str]) -> float | None:
 Wrap = Callable[[RunResult], bytes]
 
 
+class How(NamedTuple):
+    """How a request is run, and what is made of what leaves wrote."""
+
+    usual_type: str | None = None
+    """Of an answer whose handler names none."""
+    only: str | None = None
+    """The node that is asked by itself."""
+    more: Mapping[str, str] | None = None
+    """Further headers for handlers."""
+    face: Face = Face.NONE
+    wrap: Wrap | None = None
+
+
+_AS_WORKFLOW = How(usual_type=JSON)
+_SHORTEST_S = 0.001
+
+
 class Inference:
     """Runs what requests ask for."""
 
@@ -60,6 +80,7 @@ class Inference:
         """Bytes of a body, also after decompression."""
         self._decodes = decodes
         """Whether the entry's handler gets bodies decoded by their type."""
+        self._openings: Openings[tuple[Part, ...]] = Openings(site.tasks)
 
     # Whether it can be run: asked before a large body comes
 
@@ -89,7 +110,7 @@ class Inference:
     def predict_workflow(self, asked: Asked) -> Forget:
         """Run a workflow."""
         served = self.workflow_of(asked)
-        return self._run(asked, served, usual_type=JSON)
+        return self._run(asked, served, _AS_WORKFLOW)
 
     def predict_node(self, asked: Asked) -> Forget:
         """Run one node by itself."""
@@ -102,29 +123,47 @@ class Inference:
     def _run_node(self, asked: Asked, more: Mapping[str, str]) -> Forget:
         served, node = self._registry.find_model_version(asked.names["model"], asked.names.get("version"))
         path = {"url_path": asked.names["rest"]} if "rest" in asked.names else {}
-        return self._run(asked, served, only=node.name, more={**more, **path})
+        return self._run(asked, served, How(only=node.name, more={**more, **path}))
 
     def run_protocol(self, asked: Asked, served: Served, face: Face, wrap: Wrap) -> Forget:
         """Run a workflow on a request in a serving protocol; ``wrap`` makes the answer's body of what leaves wrote."""
-        return self._run(asked, served, usual_type=JSON, face=face, wrap=wrap)
+        return self._run(asked, served, How(usual_type=JSON, face=face, wrap=wrap))
 
-    def _run(
-        self,
-        asked: Asked,
-        served: Served,
-        *,
-        usual_type: str | None = None,
-        only: str | None = None,
-        more: Mapping[str, str] | None = None,
-        face: Face = Face.NONE,
-        wrap: Wrap | None = None,
-    ) -> Forget:
+    def _run(self, asked: Asked, served: Served, how: How) -> Forget:
         asked.workflow = served.name
-        engine, reply = served.engine, asked.reply
+        if takes_time(asked.head.headers, asked.body):
+            return self._run_later(asked, served, how)
+        return self._submitted(asked, served, how, self._parts(asked), deadline_of(asked.head.headers))
+
+    def _run_later(self, asked: Asked, served: Served, how: How) -> Forget:
+        """Run what a body holds once that is known, if it is worth the while to find out."""
+        refuse_full(served)
+        deadline_s = deadline_of(asked.head.headers)
+
+        def submitted(parts: tuple[Part, ...], after_s: float) -> Forget:
+            left_s = None if deadline_s is None else max(deadline_s - after_s, _SHORTEST_S)
+            return self._submitted(asked, self._served_now(asked), how, parts, left_s)
+
+        return self._openings.begin(
+            asked,
+            look=lambda: refuse_full(self._served_now(asked)),
+            take_apart=partial(self._parts, asked),
+            go_on=submitted,
+        )
+
+    def _served_now(self, asked: Asked) -> Served:
+        """Return what a request names at this moment: another version may have taken its place."""
+        if "model" in asked.names and "workflow" not in asked.names:
+            return self._registry.find_model_version(asked.names["model"], asked.names.get("version"))[0]
+        return self.workflow_of(asked)
+
+    def _submitted(
+        self, asked: Asked, served: Served, how: How, parts: tuple[Part, ...], deadline_s: float | None
+    ) -> Forget:
+        site, engine, reply = self._site, served.engine, asked.reply
+        usual_type, only, more, face, wrap = how
         failed = workflow_failure_response if only is None else failure_response
         headers = headers_with_id(asked.head, asked.request_id, more)
-
-        site = self._site
 
         def settled(run: Run) -> None:
             for witness in site.witnesses:
@@ -139,9 +178,7 @@ class Inference:
                     response.body, response.content_type = wrap(result), JSON
             reply(response)
 
-        run = engine.submit(
-            self._parts(asked), headers, settled, deadline_s=deadline_of(asked.head.headers), only=only, face=face
-        )
+        run = engine.submit(parts, headers, settled, deadline_s=deadline_s, only=only, face=face)
         return lambda: engine.withdraw(run)
 
     def _parts(self, asked: Asked) -> tuple[Part, ...]:

@@ -3,10 +3,11 @@
 Invariant: a body is opened only as far as the limits go; what a handler decodes is left to its worker.
 """
 
+import re
 import zlib
+from binascii import a2b_qp
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import unquote_to_bytes
 
 from wfctl.engine.call import Part
 from wfctl.web.wire.messages import RequestError
@@ -14,12 +15,18 @@ from wfctl.web.wire.multipart import MOST_FIELDS, parameters_of, read_multipart
 
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
+_FORMS = frozenset({_FORM, _MULTIPART})
 _PLAIN = frozenset({"", "identity"})
 _GZIP = frozenset({"gzip", "x-gzip"})
 _GZIP_BITS = 31
 """What makes zlib read gzip's own head and checksum."""
 _MOST_MEMBERS = 16
 _PIECE = 16 * 1024
+_NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_QUICK = 64 * 1024
+"""Bytes of a form that is taken apart in a moment."""
+_FEW = 32
+"""Parts of such a form."""
 
 
 def parts_of(headers: Mapping[str, str], body: bytearray, *, most: int) -> tuple[Part, ...]:
@@ -42,6 +49,14 @@ def parts_of(headers: Mapping[str, str], body: bytearray, *, most: int) -> tuple
     if kind == _FORM:
         return tuple(Part(name, value, "") for name, value in _form(body))
     return (Part("body", body, content_type),)
+
+
+def takes_time(headers: Mapping[str, str], body: bytearray) -> bool:
+    """Whether ``parts_of`` may take long: a body that is compressed, or a form that is large."""
+    if "content-encoding" in headers:
+        return headers["content-encoding"].strip(" \t").lower() not in _PLAIN
+    kind = _kind_of(headers.get("content-type", ""))
+    return kind in _FORMS and (len(body) > _QUICK or body.count(b"\r\n--") > _FEW)
 
 
 @lru_cache(maxsize=128)
@@ -75,13 +90,20 @@ def decompressed(body: bytearray, encoding: str, *, most: int) -> bytearray:
 
 
 def _unescaped(text: bytes) -> bytes:
-    """Undo the escapes of a form, a piece at a time: the library's function makes an object of each of them."""
+    """Undo the escapes of a form, a piece at a time, so that other threads have their turn.
+
+    Quoted-printable is the same with another sign, and the one such reader that makes no object of each escape: what
+    is none of ours becomes one of an escape's sign, and so does every sign of theirs.
+    """
+    if b"%" not in text:
+        return text
     found, at = bytearray(), 0
     while at < len(text):
         end = at + _PIECE
         if end < len(text):
             end -= 1 if text[end - 1 : end] == b"%" else 2 if text[end - 2 : end - 1] == b"%" else 0
-        found += unquote_to_bytes(text[at:end])
+        piece = _NO_ESCAPE.sub(b"%25", text[at:end])
+        found += a2b_qp(piece.replace(b"=", b"%3D").replace(b"%", b"="))
         at = end
     return bytes(found)
 
