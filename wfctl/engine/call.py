@@ -6,7 +6,7 @@ Invariant: no sockets, no frames, no user code; a worker imports this module, so
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from enum import IntEnum
 from itertools import chain
 from types import MappingProxyType
@@ -27,6 +27,12 @@ class Face(IntEnum):
     """The same of a workflow with several leaves: their outputs make one prediction."""
     V2_OF_MANY = 4
     """The same of a workflow with several leaves, whose names begin those of the tensors."""
+
+    def among(self, leaves: Sized) -> "Face":
+        """Return what a face is in a workflow with these leaves."""
+        if self is Face.NONE or len(leaves) == 1:
+            return self
+        return Face.V2_OF_MANY if self is Face.V2 else Face.V1_OF_MANY
 
 
 AS_JSON, STANDS_ALONE, FACE_BIT = 1, 8, 4

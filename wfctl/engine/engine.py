@@ -179,7 +179,7 @@ class Engine:
             asked = None if only is None else self._state.by_name[only]
             now = self._loop.time()
             run, commands = events.run_submitted(
-                self._state, parts, headers, on_settled, now, limit_s, asked, self._face(face)
+                self._state, parts, headers, on_settled, now, limit_s, asked, face.among(self._state.leaves)
             )
             if commands:
                 self._carry_out(commands)
@@ -200,12 +200,6 @@ class Engine:
             self._last_handed_out = run.number
             self._hand_out()
         return run
-
-    def _face(self, face: Face) -> Face:
-        """Return what a face is in a workflow with so many leaves."""
-        if face is Face.NONE or len(self._state.leaves) == 1:
-            return face
-        return Face.V2_OF_MANY if face is Face.V2 else Face.V1_OF_MANY
 
     def withdraw(self, run: Run) -> None:
         """Forget a run nobody waits for any more; harmless for a settled one."""
