@@ -240,6 +240,12 @@ OPERATIONS: Mapping[tuple[Endpoint, str], Operation] = {
         answers={"200": "Output", **_RUN},
     ),
     (Endpoint.METRICS, "GET"): Operation(
-        key="metrics", summary="Numbers for Prometheus", parameters=("name",), answers={"200": "Metrics"}
+        key="metrics",
+        summary="Numbers for Prometheus",
+        description="What handlers measure is among them, under its own names: characters that a name cannot have are "
+        "written as `_`, and labels that are the server's own become `exported_...`. Workers are asked once a second at "
+        "most; of a busy one the last known values are told. At most 1,000 series of a node.",
+        parameters=("name",),
+        answers={"200": "Metrics"},
     ),
 }
