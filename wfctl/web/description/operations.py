@@ -243,8 +243,8 @@ OPERATIONS: Mapping[tuple[Endpoint, str], Operation] = {
         key="metrics",
         summary="Numbers for Prometheus",
         description="What handlers measure is among them, under its own names: characters that a name cannot have are "
-        "written as `_`, and labels that are the server's own become `exported_...`. Workers are asked once a second at "
-        "most; of a busy one the last known values are told. At most 1,000 series of a node.",
+        "written as `_`, and labels that are the server's own become `exported_...`. Workers are asked at most once a "
+        "second; of a busy one the last known values are told. At most 1,000 series of a node.",
         parameters=("name",),
         answers={"200": "Metrics"},
     ),
