@@ -21,7 +21,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from wfctl.web.asked import Asked
 from wfctl.web.description.document import api_description
 from wfctl.web.site import Site
-from wfctl.web.wire.messages import Head
+from wfctl.web.wire.messages import Fields, Head
 
 load_all_checks()
 CONFORMANCE = CHECKS.get_by_names(
@@ -37,7 +37,14 @@ CONFORMANCE = CHECKS.get_by_names(
 METHODS = {"get", "put", "post", "delete", "options", "head"}
 EXAMPLES = int(os.environ.get("WFCTL_API_EXAMPLES", "20"))
 OPENS_WORKFLOWS = {("post", "/workflows"), ("put", "/workflows/{workflow}")}
-KNOWN = {"workflow": "flow", "version": "1.0", "model": "flow__first", "node": "first", "rest": "of/it"}
+KNOWN = {
+    "workflow": "flow",
+    "version": "1.0",
+    "model": "flow__first",
+    "node": "first",
+    "rest": "of/it",
+    "file": "status.css",
+}
 MOST_WORKERS = 3
 SPEC = """
     models:
@@ -67,7 +74,7 @@ def operations_of(document):
 
 
 def own_operations():
-    answer = api_description(Site(registry=()), Asked(Head("GET", "/", 1, {}), "1", 0.0))
+    answer = api_description(Site(registry=()), Asked(Head("GET", "/", 1, Fields({})), "1", 0.0))
     return operations_of(json.loads(answer.body))
 
 
