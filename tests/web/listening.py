@@ -64,11 +64,11 @@ class HeldApp:
 class Listener:
     """Where the application can be reached."""
 
-    def __init__(self, app: HeldApp, port: int) -> None:
+    def __init__(self, app: HeldApp, port: int, most_held: int = 1 << 30) -> None:
         self.app, self.port = app, port
         self.crowd = Crowd()
         self.connections = self.crowd.served
-        self.budget = Budget(1 << 30)
+        self.budget = Budget(most_held)
         self._writers: list[asyncio.StreamWriter] = []
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -91,10 +91,12 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(*, limits: Limits | None = None, buffers: int = 0, most: int = 4096, **seconds: float):
+async def listening(
+    *, limits: Limits | None = None, buffers: int = 0, most: int = 4096, most_held: int = 1 << 30, **seconds: float
+):
     """Listen; the seconds are those of ``Patience``, the buffers those of the sockets on our side, in bytes."""
     app, patience = HeldApp(), Patience(**seconds)
-    listener = Listener(app, 0)
+    listener = Listener(app, 0, most_held)
     place = memoryview(bytearray(65536))
 
     door = Door(listener.crowd, most)

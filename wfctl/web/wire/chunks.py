@@ -31,6 +31,11 @@ class ChunkReader:
         self._trailers = 0
         """Bytes of trailers so far."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of the body so far."""
+        return len(self._body)
+
     def take_from(self, buffer: bytearray) -> bytearray | None:
         """Take what is there off the front of ``buffer``; return the body once it is whole. Raises ``RequestError``."""
         while not self._is_behind:

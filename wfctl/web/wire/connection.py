@@ -10,7 +10,7 @@ from collections import deque
 from math import inf
 from typing import cast
 
-from wfctl.web.wire.budget import Budget
+from wfctl.web.wire.budget import FREE, Budget, Share
 from wfctl.web.wire.crowd import Door, Welcome
 from wfctl.web.wire.exchange import App, Exchange
 from wfctl.web.wire.http1 import RequestReader
@@ -21,6 +21,9 @@ from wfctl.web.wire.supervised import Supervised
 
 PIPELINED = 16
 """Requests of one connection that are at work at a time."""
+
+
+_NO_ROOM = "the server holds as many bytes of bodies as it may"
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -40,10 +43,10 @@ class Connection(asyncio.BufferedProtocol):
         self._place = place
         """What is received into; all connections may share it, for it is used up in the turn in which it is filled."""
         self._patience = patience
-        self._budget = budget
+        self._share = Share(budget)
         self._most_body = limits.body
-        self._held = 0
-        """Bytes that the body on its way may have."""
+        self._came = 0
+        """Bytes of a body since it was last waited for."""
         self._door = door
         self._loop = asyncio.get_running_loop()
         self._supervised = Supervised(app, self._loop)
@@ -71,6 +74,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first request, unless there are too many connections, or the server ends."""
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(FREE)  # under TLS it would be much more that does not count
         # Not earlier: of a handshake that fails the protocol is told neither its beginning nor its end.
         welcome = self._door.enter(self)
         if welcome is Welcome.SERVED:
@@ -95,6 +99,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         reader = self._reader
         if not reader.is_between_requests:
+            self._came += nbytes
             reader.feed(self._place[:nbytes])
         else:
             self._waits_since = self._loop.time()
@@ -126,8 +131,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_over = True
         self._timer.end()
         self._reader.forget()
-        self._budget.give(self._held + sum(exchange.held for exchange in self._exchanges))
-        self._held = 0
+        self._share.end(self._exchanges)
         for exchange in self._exchanges:
             self._supervised.forget(exchange)
         self._exchanges.clear()
@@ -143,6 +147,7 @@ class Connection(asyncio.BufferedProtocol):
         """Go on with a client that takes its answers again."""
         self._is_clogged = False
         self._wait()
+        self._emit()  # answers that had to wait
         self._go_on()
 
     # What the server tells
@@ -174,6 +179,7 @@ class Connection(asyncio.BufferedProtocol):
                 reader.end()
         except RequestError as error:
             self._refuse(self._supervised.in_words(error))
+        self._count()
         # The usual case: one request is at work, and nothing can be done before it is answered. If the timer rings, it
         # looks again what is waited for.
         if not (len(exchanges) == 1 and exchanges[0].response is None and reader.is_between_requests) or self._is_over:
@@ -185,29 +191,28 @@ class Connection(asyncio.BufferedProtocol):
 
     def _take_head(self, head: Head) -> None:
         self._waits_since = self._loop.time()
+        self._came = 0
         refusal = self._supervised.admit(head)
         self._head = head
         if refusal is not None:
             self._refuse(refusal)
-        elif head.length != 0:
-            self._hold(self._most_body if head.length is None else head.length)
+        elif FREE < (head.length or 0) <= self._most_body and not self._share.has_room(head.length or 0):
+            self._refuse_with(503, _NO_ROOM)
 
-    def _hold(self, size: int) -> None:
-        """Take a body's bytes out of the budget, before they come."""
-        if size > self._most_body:
-            return  # its reader says so
-        if self._budget.take(size):
-            self._held = size
-        else:
-            self._refuse_with(503, "the server holds as many bytes of bodies as it may")
+    def _count(self) -> None:
+        """Count what is kept of what came; a body for which there is no room is refused while it comes."""
+        if not self._share.came(self._reader.size, is_body=self._head is not None):
+            self._refuse_with(503, _NO_ROOM)
 
     def _begin(self, head: Head, body: bytearray) -> None:
+        size = len(body)
+        if not self._share.begin(size):
+            self._refuse_with(503, _NO_ROOM)
+            return
         self._head = None
         self._waits_since = self._loop.time()
         self._is_over = not head.keeps_alive or self._is_draining
-        exchange = Exchange(head, held=len(body))
-        self._budget.give(self._held - len(body))
-        self._held = 0
+        exchange = Exchange(head, held=size)
         self._exchanges.append(exchange)
         try:
             forget = self._app.begin(head, body, lambda response: self._answer(exchange, response))
@@ -219,6 +224,8 @@ class Connection(asyncio.BufferedProtocol):
     def _refuse(self, response: Response) -> None:
         """Answer with a refusal, behind the answers to what came before it, and read nothing more."""
         self._is_over = True
+        self._reader.forget()
+        self._share.came(0, is_body=False)
         self._exchanges.append(Exchange(self._drop_head(), response))
 
     def _drop_head(self) -> Head | None:
@@ -238,14 +245,17 @@ class Connection(asyncio.BufferedProtocol):
             return
         exchange.response = response
         exchanges = self._exchanges
+        if exchange is not exchanges[0] or self._is_clogged:
+            self._share.answered(exchange, len(response.body))
         if exchange is not exchanges[0]:
             return
         is_usual = not (self._is_over or self._is_paused or self._is_clogged or self._has_ended or self._head)
         if is_usual and len(exchanges) == 1 and not self._transport.is_closing():
             # What was asked is answered, and the next request may come.
-            for each in self._supervised.encoded(exchange, is_last=False):
-                self._transport.write(each)
-            self._let_go(exchanges.popleft())
+            self._write(self._transport, exchange, is_last=False)
+            self._share.let_go(exchanges.popleft())
+            if self._is_clogged:
+                return  # its client is waited for by now, and not for its next request
             self._waits_since = self._loop.time()
             if self._reader.is_between_requests:
                 self._timer.set(self._waits_since + self._patience.idle_s)
@@ -262,12 +272,10 @@ class Connection(asyncio.BufferedProtocol):
         if transport is None or transport.is_closing():
             return
         was_busy = bool(exchanges)
-        while exchanges and exchanges[0].response is not None:
-            exchange = exchanges[0]
-            encoded = self._supervised.encoded(exchange, is_last=self._is_over and len(exchanges) == 1)
-            self._let_go(exchanges.popleft())
-            for each in encoded:
-                transport.write(each)
+        while exchanges and exchanges[0].response is not None and not self._is_clogged:
+            exchange = exchanges.popleft()
+            self._share.let_go(exchange)
+            self._write(transport, exchange, is_last=self._is_over and not exchanges)
         if exchanges:
             self._timer.set(self._due)
         elif self._is_over:
@@ -280,10 +288,11 @@ class Connection(asyncio.BufferedProtocol):
             self._timer.set(self._due)
         self._pause_or_resume(transport)
 
-    def _let_go(self, exchange: Exchange) -> None:
-        """Forget what is answered; it knows the run, which knows who waits for it: a circle."""
-        self._budget.give(exchange.held)
-        exchange.forget = None
+    def _write(self, transport: asyncio.Transport, exchange: Exchange, *, is_last: bool) -> None:
+        for each in self._supervised.encoded(exchange, is_last=is_last):
+            transport.write(each)
+        if self._is_clogged:
+            self._wait()  # for all of it
 
     def _invite(self, transport: asyncio.Transport) -> None:
         """Let the client send a body that it waits to send; not before the answers that it has to read first."""
@@ -325,6 +334,7 @@ class Connection(asyncio.BufferedProtocol):
         """Begin to wait for the client."""
         self._waits_since = self._loop.time()
         self._unsent = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        self._share.owes(self._unsent if self._is_clogged else 0)
         self._timer.set(self._due)
 
     @property
@@ -362,6 +372,9 @@ class Connection(asyncio.BufferedProtocol):
                 transport.abort()
         elif self._exchanges:
             transport.abort()  # nobody waits for what is at work
+        elif self._head is not None and self._came >= patience.least_taken:
+            self._came = 0
+            self._wait()  # slow, but it sends what there is
         elif self._head is not None:
             self._refuse_late(f"the body did not come within {patience.body_s:g} s")
         elif not self._reader.is_between_requests:

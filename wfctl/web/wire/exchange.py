@@ -32,6 +32,6 @@ class Exchange:
     def __init__(self, head: Head | None, response: Response | None = None, held: int = 0) -> None:
         self.head = head
         self.held = held
-        """Bytes of its body, as far as the budget goes."""
+        """Bytes of its body, and of an answer that waits for its turn, as far as the budget goes."""
         self.response = response
         self.forget: Callable[[], None] | None = None

@@ -52,6 +52,11 @@ class RequestReader:
         """Whether nothing of a request has come that is not handed out."""
         return self._head is None and not self._buffer
 
+    @property
+    def size(self) -> int:
+        """Bytes that are kept of what came."""
+        return len(self._buffer) + (0 if self._chunks is None else self._chunks.size)
+
     def take_whole(self, data: memoryview) -> tuple[Head, bytearray] | None:
         """Return the request that these bytes are, if it begins just like the last one and is all there.
 

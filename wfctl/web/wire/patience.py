@@ -18,10 +18,11 @@ class Patience:
     head_s: float = 10.0
     """From its first byte to the end of its head."""
     body_s: float = 60.0
-    """From there to the end of its body."""
+    """From there to the end of its body, or to its next ``least_taken`` bytes."""
     write_s: float = 30.0
     """For a client that does not take its answers: of what waits for it, in this time ``least_taken`` bytes or all."""
     least_taken: int = 64 * 1024
+    """Bytes that a client sends or takes in time, of what is longer; as long as it does, it is slow and honest."""
     gone_s: float = 1.0
     """For what is at work for a client that promised to go on and has closed its side."""
     linger_s: float = 2.0
