@@ -1,6 +1,7 @@
 """Starting and stopping a server: what it listens at, what it loads, what it says, what is left of it."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -185,6 +186,7 @@ def test_a_configuration_file_and_the_environment_are_followed(folder):
     [
         (("absent.war",), 1, "absent.war"),
         (("--inference-address", "ftp://x"), 2, "http://host:port"),
+        (("--name", "good.example", "--name", "a b"), 2, '"a b": '),
         (("--inference-address", "http://127.0.0.1:99999"), 2, "port"),
         (("--ts-config", "absent.properties"), 1, "absent.properties"),
         (("--inference-address", "http://192.0.2.1:1", "--disable-token-auth"), 4, "cannot listen"),
@@ -235,8 +237,8 @@ def test_a_signal_lets_it_answer_what_has_come_and_end(folder, number):
     assert not [pid for pid in workers if is_alive(pid)]
 
 
-def _running(server):
-    return call(server.ports["management"], "GET", "/workflows/flow").json[0]["wfctl"]["runs"]
+def _running(server, key=None):
+    return call(server.ports["management"], "GET", "/workflows/flow", headers=key).json[0]["wfctl"]["runs"]
 
 
 def _until(is_so, seconds=30):
@@ -265,23 +267,34 @@ def test_while_it_drains_it_is_not_ready_and_takes_nobody_new(folder):
 
 def test_a_second_signal_ends_it_at_once(folder):
     (folder / "handler.py").write_text(SLOW.replace("sleep(1)", "sleep(60)"))
-    server = Served(folder)
-    asking = threading.Thread(target=_ask_in_vain, args=(server,))
+    server = Served(folder, "--token-auth")
+    keys = json.loads((folder / "key_file.json").read_text())
+    key = {role: {"Authorization": f"Bearer {keys[role]['key']}"} for role in ("inference", "management")}
+    asking = threading.Thread(target=_ask_in_vain, args=(server, key["inference"]))
     asking.start()
-    _until(lambda: _running(server))
+    _until(lambda: _running(server, key["management"]))
     workers = children_of(server.process.pid)
     server.process.send_signal(signal.SIGTERM)
     server.wait_for("draining")
     began = time.monotonic()
     assert server.stop(signal.SIGTERM) == 130
     assert time.monotonic() - began < 15
+    assert not (folder / "key_file.json").exists()
     asking.join(30)
     _until(lambda: not [pid for pid in workers if is_alive(pid)])
 
 
-def _ask_in_vain(server):
+def _ask_in_vain(server, key):
     with suppress(OSError, http.client.HTTPException):
-        assert server.ask("POST", "/wfpredict/flow", "x").status >= 500
+        assert call(server.ports["inference"], "POST", "/wfpredict/flow", "x", key).status >= 500
+
+
+def test_keys_are_removed_also_where_it_cannot_start(folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        code, _ = serve(folder, "--token-auth", "--inference-address", place)
+    assert code == 4
+    assert not (folder / "key_file.json").exists()
 
 
 def test_nothing_is_left_of_a_server_that_was_killed(folder):

@@ -87,6 +87,20 @@ def _address(text: str | None, role: Any) -> "Address | None":
         raise click.BadParameter(f'"{text}": {why}', param_hint=f"--{role.value}-address") from None
 
 
+def _read_names(context: click.Context, option: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what no client can call a server by."""
+    del context, option
+    if names:
+        from wfctl.check.host import HostError, read_host
+
+        for name in names:
+            try:
+                read_host(name)
+            except HostError as why:
+                raise click.BadParameter(f'"{name}": {why}') from None
+    return names
+
+
 def _address_option(role: str, usual: int) -> Callable[[Any], Any]:
     return click.option(
         f"--{role}-address",
@@ -121,7 +135,12 @@ serve_options = gathered(
     click.option("--certificate-file", type=_FILE, metavar="PEM", help="For https: the chain."),
     click.option("--private-key-file", type=_FILE, metavar="PEM", help="For https: the key."),
     click.option(
-        "--name", "names", multiple=True, metavar="HOST", help="A further name that clients call it by; repeatable."
+        "--name",
+        "names",
+        multiple=True,
+        metavar="HOST",
+        callback=_read_names,
+        help="A further name that clients call it by; repeatable.",
     ),
     click.option(
         "--max-connections", type=click.IntRange(min=1), default=4096, show_default=True, help="Clients at a time."

@@ -44,8 +44,11 @@ async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker
     access = None if serving.access_log is None else open_access_log(serving.access_log, serving.log_format, writer)
     asyncio.get_running_loop().set_exception_handler(voice.unhandled)
     registry = Registry(on_output=voice.printed, watchers=[voice])
+    keys: Keys | None = None
     try:
-        keys = await asyncio.to_thread(_keys, settings, serving, voice)
+        told = _told_to_end()  # before there is anything that has to be cleared away
+        # On the loop, which has nothing else to do: a thread that a second signal leaves behind could write them late.
+        keys = _keys(settings, serving, voice)
         front = FrontEnd(
             settings,
             registry,
@@ -54,30 +57,37 @@ async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker
             keys=keys,
             witnesses=(voice.failures,) if access is None else (AccessLog(access), voice.failures),
         )
-        await _answer_until_told(front, serving, wished, wishes.pattern, voice)
+        await _answer_until_told(front, serving, wished, wishes.pattern, voice, told=told)
     finally:
+        if keys is not None:  # at once, for what the server does at its end is cut short by a second signal
+            _without_keys(keys, voice)
         if access is not None and access is not writer:
             access.close()
         writer.close()
 
 
 async def _answer_until_told(
-    front: FrontEnd, serving: "Serving", wished: list[Restored], usual: Request, voice: Voice
+    front: FrontEnd,
+    serving: "Serving",
+    wished: list[Restored],
+    usual: Request,
+    voice: Voice,
+    *,
+    told: asyncio.Event,
 ) -> None:
     began, registry = time.monotonic(), front.site.registry
     try:
-        with _told_to_end() as told:
-            listening = await front.listen()
-            _tell_listening(listening)
-            voice.listening(listening)
-            if await _loaded(registry, wished, told, voice):
-                front.site.is_ready = True
-                if serving.state is not None:
-                    registry.on_change = Snapshot(serving.state, registry, usual).write
-                    await registry.on_change()
-                voice.ready(len(wished), time.monotonic() - began)
-                await _watched(registry, told, voice) if serving.reload else await told.wait()
-            voice.draining(serving.drain_timeout)
+        listening = await front.listen()
+        _tell_listening(listening)
+        voice.listening(listening)
+        if await _loaded(registry, wished, told, voice):
+            front.site.is_ready = True
+            if serving.state is not None:
+                registry.on_change = Snapshot(serving.state, registry, usual).write
+                await registry.on_change()
+            voice.ready(len(wished), time.monotonic() - began)
+            await _watched(registry, told, voice) if serving.reload else await told.wait()
+        voice.draining(serving.drain_timeout)
     finally:
         registry.on_change = _unchanged
         registry.watchers.remove(voice)  # what ends with the server is no news
@@ -146,24 +156,25 @@ def _keys(settings: ServerSettings, serving: "Serving", voice: Voice) -> Keys | 
     return keys
 
 
-class _told_to_end:  # noqa: N801 - used as a context manager
-    """Have signals say that the server is to end."""
+def _without_keys(keys: Keys, voice: Voice) -> None:
+    try:
+        keys.remove()
+    except WfctlError as error:  # what the server ended for is to be told, and not this in its place
+        voice.failed(error)
 
-    def __enter__(self) -> asyncio.Event:
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
-        self._told = asyncio.Event()
-        for each in _SIGNALS:
-            self._loop.add_signal_handler(each, self._tell)
-        return self._told
 
-    def __exit__(self, *reason: object) -> None:
-        del reason  # the handlers stay: a second signal while it drains ends it at once
+def _told_to_end() -> asyncio.Event:
+    """Have signals say that the server is to end; a second one, while it drains, ends it at once."""
+    loop, task, told = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
 
-    def _tell(self) -> None:
-        if self._told.is_set():
+    def tell() -> None:
+        if told.is_set():
             for each in _SIGNALS:
-                self._loop.remove_signal_handler(each)
-            if self._task is not None:
-                self._task.cancel()
-        self._told.set()
+                loop.remove_signal_handler(each)
+            if task is not None:
+                task.cancel()
+        told.set()
+
+    for each in _SIGNALS:
+        loop.add_signal_handler(each, tell)
+    return told
