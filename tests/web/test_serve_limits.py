@@ -70,6 +70,7 @@ def store(tmp_path_factory):
     held = HELD.format(folder=folder)
     write_war(folder / "held.war", f"{one}dag: {{held: []}}\nwfctl: {{queue-size: 2}}\n", held)
     write_war(folder / "broken.war", f"{one}dag: {{echo: []}}\n", "import no_such_module_anywhere\n")
+    (folder / "link.war").symlink_to("/etc/passwd")
     write_war(folder / "unsound.war", f"{one}dag: {{echo: [nobody]}}\n", ECHO)
     return folder
 
@@ -517,7 +518,7 @@ WRONG = [
     *("POST /workflows?url=gate", "POST /workflows?url=config.properties", "POST /workflows?url=ran"),
     *("GET /workflows/nosuch", "PUT /workflows/nosuch", "DELETE /workflows/nosuch", "PATCH /workflows/nosuch"),
     *("PUT /workflows/echo?url=broken.war", "PUT /workflows/echo/nodes/echo?min_worker=x"),
-    "PUT /models/echo__echo?min_worker=100000",
+    *("PUT /models/echo__echo?min_worker=100000", "POST /workflows?url=link.war"),
 ]
 
 

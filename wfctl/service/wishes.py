@@ -63,7 +63,10 @@ class WishMaker:
                 f"Workflow not found in workflow store: {name}",
                 hint="the server was started without --workflow-store and without a model store",
             )
-        found = find_in_store(name, store)
+        try:
+            found = find_in_store(name, store)
+        except StoreError:  # a link out of it; where that leads, and where the store lies, is not for clients
+            found = None
         if found is None or not _is_archive(found):
             raise NotInWorkflowStoreError(f"Workflow not found in workflow store: {name}")
         return found

@@ -12,6 +12,7 @@ from wfctl.web.wire.messages import RequestError
 
 _MOST_PARAMETERS = 100
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
+_AUTHORITY = re.compile(r"\A[^/?#]*+")
 _BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -37,8 +38,8 @@ def read_target(target: str) -> Target:
     """
     if target.startswith(("http://", "https://")):
         rest = target.partition("://")[2]
-        slash = rest.find("/")
-        target = rest[slash:] if slash >= 0 else "/"
+        behind = _AUTHORITY.sub("", rest, count=1)
+        target = behind if behind.startswith(("/", "#")) else f"/{behind}"
     path, _, query = target.partition("?")
     if path == "*":
         return Target(("*",), MappingProxyType({}))
