@@ -13,7 +13,7 @@ from wfctl.cli.serve_voice import Unhandled
 from wfctl.web.config.addresses import Address
 from wfctl.web.server import Certificate, Server
 from wfctl.web.wire.crowd import MOST_LINGERING
-from wfctl.web.wire.messages import Limits
+from wfctl.web.wire.messages import Limits, Response
 from wfctl.web.wire.patience import Patience
 
 CERTIFICATES = Path(__file__).parent.parent / "fakes" / "certificates"
@@ -21,11 +21,11 @@ ASKS = b"GET /now HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 @asynccontextmanager
-async def secure(*, most=2, **seconds):
+async def secure(*, app=None, most=2, **seconds):
     """Serve over TLS; yields the server and its port."""
     certificate = Certificate(chain=CERTIFICATES / "models.test.pem", key=CERTIFICATES / "models.test.key")
     server = Server(limits=Limits(), patience=Patience(**seconds), most_connections=most, certificate=certificate)
-    (address,) = await server.listen(Address(scheme="https", host="127.0.0.1", port=0), HeldApp())
+    (address,) = await server.listen(Address(scheme="https", host="127.0.0.1", port=0), app or HeldApp())
     try:
         yield server, address.port
     finally:
@@ -83,6 +83,46 @@ async def test_a_client_that_asks_its_end_of_tls_is_answered_without_a_complaint
         await writer.wait_closed()
         assert await reader.read() == b""
     assert not [each for each in caplog.records if each.levelname == "WARNING"]
+
+
+SIZE = 12_000_000
+
+
+class LargeApp(HeldApp):
+    """Answers with more than all buffers on the way take."""
+
+    def begin(self, head, body, reply):
+        del head, body
+        reply(Response(200, bytes(SIZE)))
+        return lambda: None
+
+
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"])
+@on_a_loop
+async def test_what_a_client_of_tls_does_not_take_counts_and_has_an_end(more):
+    async with secure(app=LargeApp(), write_s=0.3, idle_s=60, linger_s=60) as (server, port), asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context())
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n" + more + b"\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        assert server._budget.held > SIZE // 4
+        ended = asyncio.Event()
+        server._crowd._left = ended  # nobody drains it meanwhile
+        await ended.wait()
+        assert (server.connections, server._budget.held) == (0, 0)
+        writer.close()
+
+
+@on_a_loop
+async def test_a_client_of_tls_that_is_slow_gets_all_of_its_answer():
+    async with secure(app=LargeApp(), write_s=0.3, linger_s=0.1) as (_, port), asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context())
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        size = 0
+        while piece := await reader.read(250_000):
+            size += len(piece)
+            await asyncio.sleep(0.01)  # in all much longer than a connection lingers
+        assert size > SIZE
+        writer.close()
 
 
 @on_a_loop

@@ -65,6 +65,10 @@ class Connection(asyncio.BufferedProtocol):
         self._waits_since = 0.0
         self._unsent = 0
         """Bytes that the client had not taken then."""
+        self._rest = memoryview(b"")
+        """Of an answer that is being written; nothing else is written before it."""
+        self._is_secret = False
+        """Whether the transport takes all it is given, and tells little of what it has not sent: that of TLS does."""
 
     def __repr__(self) -> str:
         return f"Connection({len(self._exchanges)} at work{', over' if self._is_over else ''})"
@@ -75,18 +79,15 @@ class Connection(asyncio.BufferedProtocol):
         """Wait for the first request, unless there are too many connections, or the server ends."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(FREE)  # under TLS it would be much more that does not count
+        self._is_secret = not self._transport.can_write_eof()
         # Not earlier: of a handshake that fails the protocol is told neither its beginning nor its end.
         welcome = self._door.enter(self)
-        if welcome is Welcome.SERVED:
-            self._wait()
-        elif welcome is Welcome.CUT:
-            self._is_over = True
+        self._is_over = welcome is not Welcome.SERVED
+        if welcome is Welcome.CUT:
             self._transport.abort()
-        else:
-            self._is_over = True
-            if welcome is Welcome.TOLD:
-                self._refuse_with(503, "the server has as many connections as it takes")
-            self._emit()
+        elif welcome is Welcome.TOLD:
+            self._refuse_with(503, "the server has as many connections as it takes")
+        self._emit() if self._is_over else self._wait()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the place for the next bytes."""
@@ -121,8 +122,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waits_since = self._loop.time()
         self._go_on()
         # Under TLS there is no half of a connection, and a transport complains of who asks to keep one.
-        can_stay = self._transport is not None and self._transport.can_write_eof()
-        return can_stay and (bool(self._exchanges) or self._is_clogged)
+        return not self._is_secret and (bool(self._exchanges) or self._is_clogged)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what is at work for the client."""
@@ -135,6 +135,7 @@ class Connection(asyncio.BufferedProtocol):
         for exchange in self._exchanges:
             self._supervised.forget(exchange)
         self._exchanges.clear()
+        self._rest = memoryview(b"")
         self._drop_head()
         self._door.leave(self)
 
@@ -146,6 +147,8 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Go on with a client that takes its answers again."""
         self._is_clogged = False
+        if self._rest and self._transport is not None:
+            self._pour(self._transport)
         self._wait()
         self._emit()  # answers that had to wait
         self._go_on()
@@ -179,7 +182,8 @@ class Connection(asyncio.BufferedProtocol):
                 reader.end()
         except RequestError as error:
             self._refuse(self._supervised.in_words(error))
-        self._count()
+        if not self._share.came(reader.size, is_body=self._head is not None):
+            self._refuse_with(503, _NO_ROOM)
         # The usual case: one request is at work, and nothing can be done before it is answered. If the timer rings, it
         # looks again what is waited for.
         if not (len(exchanges) == 1 and exchanges[0].response is None and reader.is_between_requests) or self._is_over:
@@ -199,20 +203,14 @@ class Connection(asyncio.BufferedProtocol):
         elif FREE < (head.length or 0) <= self._most_body and not self._share.has_room(head.length or 0):
             self._refuse_with(503, _NO_ROOM)
 
-    def _count(self) -> None:
-        """Count what is kept of what came; a body for which there is no room is refused while it comes."""
-        if not self._share.came(self._reader.size, is_body=self._head is not None):
-            self._refuse_with(503, _NO_ROOM)
-
     def _begin(self, head: Head, body: bytearray) -> None:
-        size = len(body)
-        if not self._share.begin(size):
+        if not self._share.begin(len(body)):
             self._refuse_with(503, _NO_ROOM)
             return
         self._head = None
         self._waits_since = self._loop.time()
         self._is_over = not head.keeps_alive or self._is_draining
-        exchange = Exchange(head, held=size)
+        exchange = Exchange(head, held=len(body))
         self._exchanges.append(exchange)
         try:
             forget = self._app.begin(head, body, lambda response: self._answer(exchange, response))
@@ -278,7 +276,7 @@ class Connection(asyncio.BufferedProtocol):
             self._write(transport, exchange, is_last=self._is_over and not exchanges)
         if exchanges:
             self._timer.set(self._due)
-        elif self._is_over:
+        elif self._is_over and not self._rest:
             self._end(transport)
             return
         elif was_busy or not self._reader.is_between_requests:
@@ -290,14 +288,24 @@ class Connection(asyncio.BufferedProtocol):
 
     def _write(self, transport: asyncio.Transport, exchange: Exchange, *, is_last: bool) -> None:
         for each in self._supervised.encoded(exchange, is_last=is_last):
-            transport.write(each)
+            if self._is_secret and len(each) > FREE:
+                self._rest = memoryview(each)
+                self._pour(transport)
+            else:
+                transport.write(each)
         if self._is_clogged:
             self._wait()  # for all of it
+
+    def _pour(self, transport: asyncio.Transport) -> None:
+        """Write the rest of an answer, as far as the client takes it."""
+        while self._rest and not self._is_clogged:
+            piece, self._rest = self._rest[:FREE], self._rest[FREE:]
+            transport.write(piece)
 
     def _invite(self, transport: asyncio.Transport) -> None:
         """Let the client send a body that it waits to send; not before the answers that it has to read first."""
         head = self._head
-        if head is not None and head.expects_continue:
+        if head is not None and head.expects_continue and not self._rest:
             head.expects_continue = False
             self._waits_since = self._loop.time()
             transport.write(CONTINUE)
@@ -330,10 +338,14 @@ class Connection(asyncio.BufferedProtocol):
 
     # Patience
 
+    def _left(self, transport: asyncio.Transport) -> int:
+        """Return how many bytes of answers the client has not taken."""
+        return transport.get_write_buffer_size() + len(self._rest)
+
     def _wait(self) -> None:
         """Begin to wait for the client."""
         self._waits_since = self._loop.time()
-        self._unsent = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        self._unsent = 0 if self._transport is None else self._left(self._transport)
         self._share.owes(self._unsent if self._is_clogged else 0)
         self._timer.set(self._due)
 
@@ -341,7 +353,7 @@ class Connection(asyncio.BufferedProtocol):
     def _due(self) -> float:
         """When the client has kept us waiting for too long."""
         patience = self._patience
-        if self._is_clogged or (self._is_ending and self._unsent):
+        if self._is_clogged or (self._is_ending and (self._unsent or self._is_secret)):
             return self._waits_since + patience.write_s
         if self._is_ending:
             return self._waits_since + patience.linger_s
@@ -365,7 +377,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._loop.time() < self._due:  # another phase has begun meanwhile
             self._timer.set(self._due)
         elif self._is_clogged or self._is_ending:
-            left = transport.get_write_buffer_size()
+            left = self._left(transport)
             if self._unsent - left >= min(self._unsent, patience.least_taken) > 0:  # slow, but it takes what there is
                 self._wait()
             else:
