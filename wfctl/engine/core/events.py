@@ -42,6 +42,7 @@ from wfctl.engine.core.staffing import (
     shrink,
     shrinks_at,
     start_worker,
+    why_killed,
 )
 from wfctl.engine.core.state import CoreState
 from wfctl.engine.core.timing import next_deadline
@@ -320,6 +321,8 @@ def worker_lost(
     if worker is None:
         return commands
     node, calls = worker.node, list(worker.calls.values())
+    if calls and worker.state is WorkerState.KILLED:
+        reason = why_killed(node, calls[0])
     node.lost += 1
     if calls and (running is None or running > worker.last_batch):
         running = calls[0].batch_id

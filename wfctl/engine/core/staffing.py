@@ -234,3 +234,10 @@ def kills_at(worker: WorkerSlot) -> float:
         return inf
     oldest: Attempt = next(iter(worker.calls.values()))
     return min(oldest.deadline + worker.node.timeout_s, oldest.sent + worker.node.response_timeout_s)
+
+
+def why_killed(node: NodeState, oldest: Attempt) -> str:
+    """Return in words why :func:`kill_the_stuck` ended a worker whose oldest call is ``oldest``."""
+    if oldest.sent + node.response_timeout_s <= oldest.deadline + node.timeout_s:
+        return f"it did not answer within its response timeout of {node.response_timeout_s:g} s, and was ended"
+    return f"it was busy for another {node.timeout_ms} ms after the time of a call was up, and was ended"
