@@ -115,10 +115,14 @@ class Served:
 
     def node(self, name: str) -> NodePlan:
         """Return one node; raises ``UnknownModelError``."""
-        for node in self.deployment.prepared.plan.nodes:
-            if node.name == name:
-                return node
-        raise UnknownModelError(f"Model not found: {self.name}{BETWEEN}{name}")
+        node = self.node_or_none(name)
+        if node is None:
+            raise UnknownModelError(f"Model not found: {self.name}{BETWEEN}{name}")
+        return node
+
+    def node_or_none(self, name: str) -> NodePlan | None:
+        """Return one node, if there is one of that name."""
+        return next((node for node in self.deployment.prepared.plan.nodes if node.name == name), None)
 
 
 class _Family:
@@ -219,8 +223,9 @@ class Registry:
             family = self._families.get(model[:at])
             if family is not None:
                 served = family.versions[family.default]
-                if any(node.name == model[at + len(BETWEEN) :] for node in served.deployment.prepared.plan.nodes):
-                    return served, served.node(model[at + len(BETWEEN) :])
+                node = served.node_or_none(model[at + len(BETWEEN) :])
+                if node is not None:
+                    return served, node
             at = model.find(BETWEEN, at + 1)
         raise UnknownModelError(f"Model not found: {model}")
 

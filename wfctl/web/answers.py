@@ -10,7 +10,7 @@ from typing import Any
 from wfctl.diagnostics.model import Severity
 from wfctl.diagnostics.report import InvalidWorkflowError, Report
 from wfctl.errors import BadInputError, Blame, OverloadedError, RunError, WfctlError
-from wfctl.web.wire.messages import Response
+from wfctl.web.wire.messages import RequestError, Response
 
 JSON = "application/json"
 
@@ -91,9 +91,9 @@ def error_response(
     return json_response({"code": status, "type": name, "message": message, **(more or {})}, status, headers)
 
 
-def failure_response(error: WfctlError) -> Response:
-    """Answer with an error of ours."""
-    if isinstance(error, BadInputError):
+def failure_response(error: WfctlError | RequestError) -> Response:
+    """Answer with an error of ours, or with the refusal of a request."""
+    if isinstance(error, BadInputError | RequestError):
         return error_response(error.status, error.message)
     if isinstance(error, RunError):
         # Whatever the status: the original's type for all that comes from a node.

@@ -99,9 +99,7 @@ class Front:
             return _nothing
         try:
             return self._begun(asked)
-        except RequestError as error:
-            asked.reply(error_response(error.status, error.message))
-        except WfctlError as error:
+        except (RequestError, WfctlError) as error:
             asked.reply(failure_response(error))
         return _nothing
 
@@ -122,9 +120,7 @@ class Front:
             return Response(200)
         try:
             return self._resolved(asked)
-        except RequestError as error:
-            return error_response(error.status, error.message)
-        except WfctlError as error:
+        except (RequestError, WfctlError) as error:
             return failure_response(error)
 
     def _is_preflight(self, head: Head) -> bool:
@@ -193,9 +189,7 @@ class Front:
         """Wait for what a client asked of management; it is done also if the client has left."""
         try:
             response = await work
-        except RequestError as error:
-            response = error_response(error.status, error.message)
-        except WfctlError as error:
+        except (RequestError, WfctlError) as error:
             response = failure_response(error)
         except Exception as error:  # noqa: BLE001 - supervisor: a request has one answer, whatever happens to it
             self._loop.call_exception_handler({"message": "an endpoint raised", "exception": error})

@@ -98,9 +98,7 @@ class Openings(Generic[Parts]):
 
 
 def _failure(error: Exception) -> Response:
-    if isinstance(error, RequestError):
-        return error_response(error.status, error.message)
-    if isinstance(error, WfctlError):
+    if isinstance(error, RequestError | WfctlError):
         return failure_response(error)
     context = {"message": "a body could not be taken apart", "exception": error}
     asyncio.get_running_loop().call_exception_handler(context)
