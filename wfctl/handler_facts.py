@@ -65,19 +65,23 @@ def read_handler_facts(source: SourceText) -> tuple[HandlerFacts | None, tuple[D
         return None, (_syntax_finding(source, error),)
     except (RecursionError, MemoryError):
         return None, (find("WF402", "the handler is nested too deeply to be read", source.span(0, 0)),)
-    except ValueError as error:
-        return None, (find("WF402", str(error), source.span(0, 0)),)
+    except ValueError as error:  # so Python before 3.11.4 says that there is a null byte
+        return None, (_null_finding(source, str(error)),)
     return _Reader(source).read(tree), ()
 
 
+def _null_finding(source: SourceText, words: str) -> Diagnostic:
+    start = max(0, source.text.find("\0"))
+    return find("WF402", f"the handler is not Python: {words}", source.span(start, start + 1))
+
+
 def _syntax_finding(source: SourceText, error: SyntaxError) -> Diagnostic:
+    if "null bytes" in error.msg:
+        return _null_finding(source, error.msg)
     start = _offset(source, error.lineno or 1, max(0, (error.offset or 1) - 1))
     end = start + 1
     if error.end_lineno is not None and error.end_offset is not None and error.end_offset > 0:
         end = max(end, _offset(source, error.end_lineno, error.end_offset - 1))
-    if "null bytes" in error.msg:
-        start = max(0, source.text.find("\0"))
-        end = start + 1
     return find("WF402", f"the handler is not Python: {error.msg.partition(';')[0]}", source.span(start, end))
 
 

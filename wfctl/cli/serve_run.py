@@ -132,7 +132,7 @@ async def _load(registry: Registry, wished: list[Restored], voice: Voice) -> Non
             for wish in wished:
                 voice.loading(wish.wish.url)
                 group.create_task(restore(registry, wish))
-    except* WfctlError as failures:
+    except ExceptionGroup as failures:  # not ``except*``: Python before 3.11.4 wraps again what is raised there
         raise failures.exceptions[0] from None
 
 

@@ -156,9 +156,11 @@ class Line:
 
     def _encrypted(self, address: Address, plain: socket.socket) -> socket.socket:
         context = ssl.create_default_context(cafile=self._policy.authorities)
+        # A connection that ends without a goodbye may have been cut by somebody on the way; Python before 3.11.4
+        # has OpenSSL ignore that unless it is told not to.
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         name = address.host
         try:
-            # A connection that ends without a goodbye may have been cut by somebody on the way.
             stream = context.wrap_socket(
                 plain, server_hostname=name, do_handshake_on_connect=False, suppress_ragged_eofs=False
             )
