@@ -219,7 +219,7 @@ def _words_for(error: OSError | http.client.HTTPException, policy: FetchPolicy) 
     match error:
         case TimeoutError():
             return f"the server sent nothing for {policy.limits.silence_s:g} s"
-        case ssl.SSLEOFError():
+        case ssl.SSLEOFError() | ssl.SSLError(reason="UNEXPECTED_EOF_WHILE_READING"):  # as Python before 3.11.4 has it
             return "the connection was cut off"
         case http.client.HTTPException():  # also the one that is an OSError too, where the server just hangs up
             return "the server does not speak HTTP as it should"
