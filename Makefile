@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+RAY := $(VENV)/.ready-ray
 
 .PHONY: setup demo test test-extra test-gpu soak fuzz lint bench clean
 
@@ -13,6 +14,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
+# Ray is an extra of a hundred megabytes, which the package has to do without: only its own tests have it.
+$(RAY): $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	touch $(RAY)
+
 demo: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh samples/digits/demo.sh
 
@@ -21,7 +27,7 @@ test: setup lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q --ignore tests/extra --ignore tests/gpu
 
 # What needs minutes or more than pip: nothing here is skipped for want of a tool.
-test-extra: setup
+test-extra: setup $(RAY)
 	$(BIN)/python -m pytest -q tests/extra
 
 # What needs a CUDA device, in an environment that has torch for it: PYTHON names its interpreter.

@@ -21,8 +21,8 @@ from benchmarks.processes import Usage, family_of, name_of, usage_of
 from benchmarks.workers import NOOP, write_chain
 from wfctl.engine.backend import WorkerId, WorkerListener, WorkerReport
 from wfctl.engine.call import Call, CallAnswer, Headers, Part, RequestIds
-from wfctl.engine.core.records import Run
-from wfctl.engine.engine import Engine, open_engine
+from wfctl.engine.engine import open_engine
+from wfctl.engine.running import AnyRun, RunningEngine
 from wfctl.engine.wire.answers import decode_answers, encode_answers
 from wfctl.engine.wire.calls import decode_calls, encode_calls
 from wfctl.engine.wire.frames import Buffer, Frame, FrameDecoder
@@ -199,14 +199,14 @@ async def _measure_engine(plan: ExecutionPlan, effort: Effort) -> float:
     return statistics.median(found)
 
 
-async def closed_loop(engine: Engine, *, seconds: float, in_flight: int = IN_FLIGHT) -> int:
+async def closed_loop(engine: RunningEngine, *, seconds: float, in_flight: int = IN_FLIGHT) -> int:
     """Keep so many runs in flight, each begun when another settles; return how many were done."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
     until = loop.time() + seconds
     parts, done, open_runs = (Part("body", PAYLOAD, TYPE),), 0, in_flight
 
-    def settled(run: Run) -> None:
+    def settled(run: AnyRun) -> None:
         nonlocal done, open_runs
         done += 1
         if engine.result(run).body != PAYLOAD:

@@ -29,6 +29,7 @@ FLOORS = {
     "handlers": 4,
     "engine.call": 4,  # what a worker is asked and says: values below the engine itself
     "hosting": 4.5,  # stands on handlers and plan, below the engine's workers
+    "cluster": 5.5,  # the same plan on Ray; stands on the engine for what its runs are like
     "compat": 5,  # judges archives with the checks below it; runs nothing
     "engine": 5,
     "service": 6,
@@ -46,6 +47,7 @@ DOORS = {
     "referencing": ("spec/schema",),
     "click": ("cli/",),
     "rich": ("cli/",),
+    "ray": ("cluster/",),
     "torch": ("handlers/", "hosting/", "engine/wire/codec", "engine/worker/", "engine/local/server"),
     "numpy": ("handlers/", "hosting/", "engine/wire/codec", "engine/worker/"),
     "PIL": ("handlers/", "hosting/"),
@@ -76,6 +78,7 @@ ALLOWED = {
     "captum",
     "packaging",
     "prometheus_client",
+    "ray",
 }
 
 

@@ -4,7 +4,7 @@ Invariant: pure values; ``make_plan`` touches no disk and starts nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wfctl.spec.model import Batching, Payload, WorkerSettings
@@ -66,6 +66,9 @@ class NodePlan:
     """What travels between this node and its parents and children, but never what enters or leaves the workflow."""
     has_plain_input: bool = False
     """Whether a parent's code is not trusted, so that nothing it sends may choose what is called to rebuild it."""
+
+    resources: Mapping[str, float] = field(default_factory=dict)
+    """What one replica takes on a cluster; a machine's own workers take what there is."""
 
     @property
     def takes_objects(self) -> bool:
@@ -158,6 +161,7 @@ def make_plan(
             isolates=workflow.extension.isolates(node.name),
             devices=devices_for(said[node.name], processors.gpus),
             payload=workflow.extension.payload,
+            resources=workflow.extension.resources(node.name),
             has_plain_input=not all(code[parent].is_trusted for parent in node.parents),
         )
         for node in workflow

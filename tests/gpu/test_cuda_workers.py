@@ -11,6 +11,7 @@ import torch
 from wfctl.archive.mar import write_mar
 from wfctl.gpus import count_gpus
 from wfctl.service.deployment import Deployment
+from wfctl.service.engine_kinds import LocalEngines
 from wfctl.service.prepare import Request
 
 ASK_TORCH = "import torch; print(torch.cuda.device_count())"
@@ -112,7 +113,9 @@ def flow(tmp_path: Path):
 
 
 def opened(request: Request, lines: list | None = None) -> Deployment:
-    return Deployment(request, inline=False, on_output=lambda *line: None if lines is None else lines.append(line))
+    return Deployment(
+        request, engines=LocalEngines(), on_output=lambda *line: None if lines is None else lines.append(line)
+    )
 
 
 def asked(deployment: Deployment, inputs: int = 64) -> dict[int, dict]:

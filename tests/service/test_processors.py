@@ -8,6 +8,7 @@ import pytest
 from wfctl.archive.mar import write_mar
 from wfctl.plan import Processors, devices_for, make_plan
 from wfctl.service.deployment import Deployment
+from wfctl.service.engine_kinds import LocalEngines, engines_named
 from wfctl.service.prepare import Request, prepare
 from wfctl.spec.model_config import ModelConfig, read_model_config
 
@@ -189,7 +190,7 @@ def test_models_behind_each_other_sit_on_different_gpus(packed, inline):
     functions = "def pre(data, context):\n    return data and [[context.system_properties['gpu_id']]]\n"
     folder = packed(functions=functions, dag="  pre: [a]\n  a: [b]\n  b: [c]\n", handler=JOIN, a="", b="", c="")
     request = Request(path=folder, count_gpus=lambda: 2)
-    with Deployment(request, inline=inline, on_output=lambda *_: None) as flow:
+    with Deployment(request, engines=engines_named("local", inline=inline), on_output=lambda *_: None) as flow:
         assert json.loads(flow.predict(b"x").body) == [0, 0, 1, 0]
 
 
@@ -209,7 +210,7 @@ def test_a_base_handler_says_what_is_missing_and_runs_on_the_cpu(packed, tmp_pat
     write_mar(folder / "m.mar", model_name="m", handler=handler, model_file=tmp_path / "net.py", overwrite=True)
     lines = []
     request = Request(path=folder, count_gpus=lambda: 2)
-    with Deployment(request, inline=False, on_output=lambda *line: lines.append(line)) as flow:
+    with Deployment(request, engines=LocalEngines(), on_output=lambda *line: lines.append(line)) as flow:
         assert json.loads(flow.predict(b"x").body) == ["cpu", "cpu", 0]
     (said,) = [line for _, _, line in lines if "GPU" in line]
     missing = "CUDA is missing: torch" if torch.version.cuda is None else "CUDA cannot be used: "

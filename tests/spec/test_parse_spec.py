@@ -234,7 +234,7 @@ def test_every_key_of_edges_and_nodes_is_acted_on_or_refused(part):
         _, report = parse(
             f"dag: {{a: [b]}}\nwfctl: {{{part}: {{{owner}: {{{key}: {json.dumps(schema['examples'][0])}}}}}}}\n"
         )
-        assert [finding.code for finding in report] == ([] if key == "isolate" else ["WF209"])
+        assert [finding.code for finding in report] == ([] if key in {"isolate", "resources"} else ["WF209"])
 
 
 def test_what_the_engine_can_do_is_not_refused_beside_what_it_cannot():
@@ -359,3 +359,12 @@ def test_a_list_where_a_mapping_belongs_is_told_to_drop_its_dashes() -> None:
     assert [(found.code, found.help) for found in report] == [
         ("WF201", 'write "name: ..." lines, without the dashes')
     ] * 2
+
+
+def test_resources_of_a_node_are_read_as_numbers_and_nothing_else_is_one():
+    spec, report = parse("dag: {a: [b]}\nwfctl: {nodes: {a: {resources: {num_cpus: 2, num_gpus: 0.5, near: 1.0}}}}\n")
+    assert not report
+    assert spec.extension.resources("a") == {"num_cpus": 2, "num_gpus": 0.5, "near": 1.0}
+    assert spec.extension.resources("b") == {}
+    _, report = parse("dag: {a: [b]}\nwfctl: {nodes: {a: {resources: {num_gpus: all, near: -1}}}}\n")
+    assert [(finding.code, finding.span.start.column) for finding in report] == [("WF201", 53), ("WF201", 64)]

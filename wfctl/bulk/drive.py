@@ -19,8 +19,7 @@ from wfctl.bulk.item import Item
 from wfctl.bulk.pace import Pace
 from wfctl.bulk.progress import Extent, Progress
 from wfctl.bulk.sink import Record, Sink
-from wfctl.engine.core.records import Run
-from wfctl.engine.engine import Engine
+from wfctl.engine.running import AnyRun, RunningEngine
 from wfctl.errors import (
     BadInputError,
     DeadlineExceededError,
@@ -76,13 +75,13 @@ class _Slot:
     def __init__(self, drive: "Drive", item: Item) -> None:
         self._drive = drive
         self.item = item
-        self.run: Run | None = None
+        self.run: AnyRun | None = None
         self.record: Record | None = None
         self.has_failed = False
         self.waits = 0
         """How often it was given up while it waited for a worker that was held up by others."""
 
-    def settled(self, run: Run) -> None:
+    def settled(self, run: AnyRun) -> None:
         """Take the end of the run; the engine calls this once."""
         self._drive.take(self, run)
 
@@ -90,7 +89,9 @@ class _Slot:
 class Drive:
     """One bulk run on one engine."""
 
-    def __init__(self, engine: Engine, chunks: Iterator[list[Item]], sink: Sink, *, terms: Terms, pace: Pace) -> None:
+    def __init__(
+        self, engine: RunningEngine, chunks: Iterator[list[Item]], sink: Sink, *, terms: Terms, pace: Pace
+    ) -> None:
         self._engine = engine
         self._sink = sink
         self._terms = terms
@@ -132,7 +133,7 @@ class Drive:
 
     # What the engine tells
 
-    def take(self, slot: _Slot, run: Run) -> None:
+    def take(self, slot: _Slot, run: AnyRun) -> None:
         """Take the end of one input's run."""
         item, error = slot.item, run.error
         if error is None:
@@ -282,7 +283,7 @@ def _fault_of(item: Item, error: WfctlError) -> str | None:
 
 
 def progress_of(
-    drive: Drive, engine: Engine, extent: Extent, *, elapsed_s: float, before: tuple[int, int], is_last: bool
+    drive: Drive, engine: RunningEngine, extent: Extent, *, elapsed_s: float, before: tuple[int, int], is_last: bool
 ) -> Progress:
     """Return how far a run is; ``before`` says how many inputs an earlier run did, and how many of them failed."""
     done, failed, position = drive.position

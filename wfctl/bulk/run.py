@@ -25,7 +25,7 @@ from wfctl.bulk.sink import Sink
 from wfctl.bulk.stream_output import StreamOutput
 from wfctl.bulk.survey import Survey, survey
 from wfctl.bulk.workflow_digest import digest_of_workflow
-from wfctl.engine.engine import Engine
+from wfctl.engine.running import RunningEngine
 from wfctl.errors import InternalError, UnsupportedError
 from wfctl.service.prepare import Prepared
 
@@ -155,7 +155,7 @@ class BulkRun:
 
     # The work
 
-    async def drive(self, engine: Engine, on_progress: Callable[[Progress], None]) -> Outcome:
+    async def drive(self, engine: RunningEngine, on_progress: Callable[[Progress], None]) -> Outcome:
         """Run every input that is not done; cancelling it leaves a whole output."""
         if self._plan is None:
             raise InternalError("a bulk run was driven before its workflow was examined")
@@ -234,7 +234,7 @@ class _Teller:
     def __init__(
         self,
         drive: Drive,
-        engine: Engine,
+        engine: RunningEngine,
         extent: Extent,
         output: Output,
         on_progress: Callable[[Progress], None],

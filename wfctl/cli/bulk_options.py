@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wfctl.cli.engine_choice import EngineChoice
 from wfctl.cli.options import gathered
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class BulkCommand:
     options: dict[str, Any]
     """What decides the answers besides inputs and workflow."""
     is_inline: bool
+    engine: EngineChoice
     is_verbose: bool
 
 

@@ -4,12 +4,13 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from wfctl.cli.bulk_options import Bulk, BulkCommand, bulk_options, is_bulk
 from wfctl.cli.discover import find_workflow
+from wfctl.cli.engine_choice import EngineChoice, engine_options
 from wfctl.cli.exits import Exit
 from wfctl.cli.fetching import Fetching, fetch_options
 from wfctl.cli.loading import Loading, loading_options
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from wfctl.service.answer import Answer
     from wfctl.service.deployment import Deployment
     from wfctl.service.options import Options
+    from wfctl.service.prepare import Request
 
 
 @click.command(
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show the times of every node on standard error.")
 @click.option("--inline", is_flag=True, help="Run every node in this process, for breakpoint() and profilers.")
+@engine_options
 @bulk_options
 @loading_options
 def command(
@@ -78,6 +81,7 @@ def command(
     until: str | None,
     verbose: bool,
     inline: bool,
+    engine: EngineChoice,
     bulk: Bulk,
     loading: Loading,
 ) -> int:
@@ -89,32 +93,33 @@ def command(
         content_type=content_type,
         options={"until": until, "service-envelope": loading.service_envelope, "ts": loading.ts},
         is_inline=inline,
+        engine=engine,
         is_verbose=verbose,
     )
     is_many = is_bulk(told, has_fields=bool(fields))
     parts = () if is_many else _one_input(told, fields)
     notice = Notice("loading ...", sys.stderr)
     path = _workflow(workflow, sources[0] if sources else None, fetching.workflow_store)
-    opening = {
-        "handler": handler,
-        "model_store": model_store,
-        "until": until,
-        **loading.arguments(),
-        **fetching.arguments(notice),
-    }
+    words = {"handler": handler, "model_store": model_store, "until": until}
+    request = _request(path, {**words, **loading.arguments(), **fetching.arguments(notice)})
     if is_many:
         from wfctl.cli.run_bulk import run_bulk
-        from wfctl.service.options import request_for
 
-        return run_bulk(told, request_for(path, cast("Options", opening)), notice)
-    from wfctl.service.deployment import open_deployment
+        return run_bulk(told, request, notice)
+    from wfctl.service.deployment import Deployment
 
-    deployment = open_deployment(path, inline=inline, on_output=partial(_show_line, notice), **opening)
+    deployment = Deployment(request, engines=engine.engines(inline=inline), on_output=partial(_show_line, notice))
     answer = _answer(deployment, parts, notice, is_inline=inline)
     if verbose:
         show_timings(answer)
     write_answer(answer, None if output is None else Path(output))
     return Exit.OK
+
+
+def _request(path: Path | str, words: dict[str, Any]) -> "Request":
+    from wfctl.service.options import request_for
+
+    return request_for(path, cast("Options", words))
 
 
 def _one_input(told: BulkCommand, fields: tuple[str, ...]) -> tuple["Part", ...]:

@@ -61,7 +61,10 @@ def _driven(run: BulkRun, told: BulkCommand, output: Output, request: Request, n
     is_spoken_over = isinstance(output, StreamOutput) and output.is_terminal
     watch = _Watch(display_for(told.bulk.progress, is_spoken_over=is_spoken_over))
     deployment = Deployment(
-        request, inline=told.is_inline, on_output=partial(_show_line, notice, watch), on_prepared=run.examine
+        request,
+        engines=told.engine.engines(inline=told.is_inline),
+        on_output=partial(_show_line, notice, watch),
+        on_prepared=run.examine,
     )
     try:
         with ExitStack() as stack:

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from wfctl.cli.console import say
 from wfctl.cli.discover import find_workflow
+from wfctl.cli.engine_choice import EngineChoice, engine_options
 from wfctl.cli.exits import Exit
 from wfctl.cli.fetching import Fetching, fetch_options
 from wfctl.cli.loading import Loading, loading_options
@@ -42,9 +43,12 @@ WORKFLOW is a .war, a spec, a folder or a url; without one it is the workflow of
 )
 @click.argument("workflows", metavar="[WORKFLOW]...", nargs=-1, shell_complete=complete_workflows)
 @serve_options
+@engine_options
 @fetch_options
 @loading_options
-def command(*, workflows: tuple[str, ...], serving: Serving, fetching: Fetching, loading: Loading) -> int:
+def command(
+    *, workflows: tuple[str, ...], serving: Serving, engine: EngineChoice, fetching: Fetching, loading: Loading
+) -> int:
     """Serve until it is told to end."""
     from wfctl.cli.serve_run import run
     from wfctl.service.own_process import only_handing_on
@@ -64,7 +68,7 @@ def command(*, workflows: tuple[str, ...], serving: Serving, fetching: Fetching,
         ]
         restored = [*(restored or ()), *(Restored(wish=wish) for wish in named)]
     with only_handing_on():
-        run(settled.settings, serving, wishes, restored)
+        run(settled.settings, serving, wishes, restored, engine.engines())
     return Exit.OK
 
 

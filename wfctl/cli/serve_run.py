@@ -26,24 +26,29 @@ from wfctl.web.watch.logs import AccessLog
 
 if TYPE_CHECKING:
     from wfctl.cli.serve_options import Serving
+    from wfctl.engine.running import Engines
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def run(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Restored]) -> None:
+def run(
+    settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Restored], engines: "Engines"
+) -> None:
     """Serve until a signal comes; raises what keeps the server from starting."""
     raise_open_files()
     try:
-        asyncio.run(_serve(settings, serving, wishes, wished))
+        asyncio.run(_serve(settings, serving, wishes, wished, engines))
     except asyncio.CancelledError:  # a second signal while it drained
         raise KeyboardInterrupt from None
 
 
-async def _serve(settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Restored]) -> None:
+async def _serve(
+    settings: ServerSettings, serving: "Serving", wishes: WishMaker, wished: list[Restored], engines: "Engines"
+) -> None:
     voice, writer = voice_for(serving.log_format)
     access = None if serving.access_log is None else open_access_log(serving.access_log, serving.log_format, writer)
     asyncio.get_running_loop().set_exception_handler(voice.unhandled)
-    registry = Registry(on_output=voice.printed, watchers=[voice])
+    registry = Registry(engines=engines, on_output=voice.printed, watchers=[voice])
     keys: Keys | None = None
     try:
         told = _told_to_end()  # before there is anything that has to be cleared away

@@ -4,9 +4,10 @@ Invariant: the message is what a remote client may read; code and paths of the h
 """
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
-from wfctl.engine.call import CallError
+from wfctl.engine.call import CallAnswer, CallError
 from wfctl.handlers.prediction_exception import PredictionException
 from wfctl.handlers.unloadable import Unloadable
 
@@ -15,6 +16,15 @@ _CLIENT_ERRORS, _ERRORS = range(400, 500), range(400, 600)
 _LONGEST = 64 * 1024
 """Characters of a message or a traceback: an exception may quote a whole picture."""
 _OURS = str(Path(__file__).parent)
+
+
+def all_failed(call_ids: Sequence[int], reason: BaseException) -> list[CallAnswer]:
+    """Return the answers to a whole batch for what got past the host: a `sys.exit`, an interrupt, a fault of ours."""
+    text = "".join(traceback.format_exception(reason))
+    error = CallError(
+        f"the handler raised {type(reason).__name__}", status=UNAVAILABLE, traceback_text=text, is_of_batch=True
+    )
+    return [CallAnswer(call_id, error.status, error=error) for call_id in call_ids]
 
 
 def verdict_on(exception: BaseException) -> CallError:

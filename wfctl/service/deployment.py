@@ -6,8 +6,6 @@ is left: worker processes, threads, temporary folders.
 """
 
 import asyncio
-import os
-import re
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
@@ -17,13 +15,12 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from wfctl.diagnostics.report import Report
-from wfctl.engine.backend import WorkerBackend
 from wfctl.engine.call import Part
-from wfctl.engine.engine import Engine, open_engine
-from wfctl.engine.inline_limits import inline_limits
+from wfctl.engine.running import Engines, RunningEngine
 from wfctl.engine.watcher import WorkerWatcher
 from wfctl.errors import WfctlError
 from wfctl.service.answer import Answer
+from wfctl.service.engine_kinds import engines_named, environment_without
 from wfctl.service.inputs import body_part, form_parts
 from wfctl.service.options import Options, request_for
 from wfctl.service.portal import InlinePortal, Portal, ThreadPortal
@@ -53,6 +50,8 @@ def open_deployment(
     path: str | PathLike[str],
     *,
     inline: bool = False,
+    engine: str = "local",
+    ray_address: str | None = None,
     on_output: OutputSink = write_output,
     **options: Unpack[Options],
 ) -> "Deployment":
@@ -64,7 +63,8 @@ def open_deployment(
 
     ``path`` is a spec, a folder, a ``.war``, the name of an archive in ``workflow_store``, or a url. ``inline`` runs
     every node in this process, for ``breakpoint()`` and profilers; without it each node has worker processes of its
-    own. ``on_output`` gets each line that user code prints. ``service.options.Options`` says what else can be given:
+    own, and with ``engine="ray"`` replicas on Ray: one that is started here, or the cluster at ``ray_address``.
+    ``on_output`` gets each line that user code prints. ``service.options.Options`` says what else can be given:
     ``handler``, ``model_store``, ``until``, ``startup_timeout_s``, ``install_requirements`` and others.
 
     Nothing is fetched but what ``allowed_urls`` allows. What was fetched runs only if its digest is pinned (``sha256``
@@ -74,7 +74,8 @@ def open_deployment(
     that is nowhere or may not be fetched or run, ``UnsupportedError`` for what is not possible here, or ``LoadError``
     with the traceback of the code that failed to load.
     """
-    return Deployment(request_for(path, options), inline=inline, on_output=on_output)
+    engines = engines_named(engine, inline=inline, ray_address=ray_address)
+    return Deployment(request_for(path, options), engines=engines, on_output=on_output)
 
 
 class Deployment:
@@ -84,7 +85,7 @@ class Deployment:
         self,
         request: Request,
         *,
-        inline: bool,
+        engines: Engines,
         on_output: OutputSink,
         on_prepared: Callable[[Prepared], None] | None = None,
         watcher: WorkerWatcher | None = None,
@@ -93,11 +94,11 @@ class Deployment:
         self._watcher = watcher
         self._on_prepared = on_prepared
         """Called in a thread before any worker starts; what it raises ends the opening."""
-        self._inline = inline
+        self._engines = engines
         self._on_output = on_output
         self._stack: AsyncExitStack | None = None
         self._portal: Portal | None = None
-        self._engine: Engine | None = None
+        self._engine: RunningEngine | None = None
         self._prepared: Prepared | None = None
 
     def __repr__(self) -> str:
@@ -131,11 +132,11 @@ class Deployment:
 
     @property
     def limits(self) -> tuple[str, ...]:
-        """Sentences on what an inline deployment does not honour; empty for one with worker processes."""
-        return inline_limits(_open(self._prepared).plan) if self._inline else ()
+        """Sentences on what is not honoured where its nodes run; empty for worker processes."""
+        return self._engines.limits(_open(self._prepared).plan)
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> RunningEngine:
         """The running engine; its ``statistics()`` tell queues and worker processes."""
         return _open(self._engine)
 
@@ -201,7 +202,7 @@ class Deployment:
         return _open(self._portal).call(work)
 
     def __enter__(self) -> Self:
-        portal = InlinePortal() if self._inline else ThreadPortal()
+        portal = InlinePortal() if self._engines.is_inline else ThreadPortal()
         try:
             portal.call(self.__aenter__())
         except BaseException:
@@ -223,14 +224,14 @@ class Deployment:
         if self._stack is not None:
             raise NotOpenError("a deployment is opened once", hint="call open_deployment again for another one")
         async with AsyncExitStack() as stack:
-            backend = _backend(inline=self._inline, hidden=self._request.hidden_variables)
-            stack.push_async_callback(backend.close)
+            start = self._engines.begin(environment_without(self._request.hidden_variables))
+            stack.push_async_callback(start.close)
             found = await prepared(self._request)
             stack.push_async_callback(asyncio.to_thread, found.remove)
             if self._on_prepared is not None:
                 await asyncio.to_thread(self._on_prepared, found)
             self._engine = await stack.enter_async_context(
-                open_engine(found.plan, backend, on_output=self._on_output, watcher=self._watcher)
+                start.opened(found.plan, on_output=self._on_output, watcher=self._watcher)
             )
             self._prepared = found
             self._stack = stack.pop_all()
@@ -272,22 +273,6 @@ async def prepared(request: Request) -> Prepared:
         if not work.cancelled() and work.exception() is None:
             work.result().remove()
         raise
-
-
-def _backend(*, inline: bool, hidden: re.Pattern[str] | None) -> WorkerBackend:
-    """Return what runs workers, without the ``hidden`` variables in their environment; inline runs use this one's."""
-    if inline:
-        from wfctl.engine.inline import InlineBackend
-
-        return InlineBackend()
-    from wfctl.engine.local.backend import LocalBackend
-
-    environment = None
-    if hidden is not None:
-        environment = {name: value for name, value in os.environ.items() if not hidden.fullmatch(name)}
-    backend = LocalBackend(environment)
-    backend.start_early()
-    return backend
 
 
 def _open(part: T | None) -> T:

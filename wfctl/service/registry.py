@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from wfctl.engine.backend import WorkerReport
-from wfctl.engine.engine import Engine
 from wfctl.engine.measured import Measured
+from wfctl.engine.running import Engines, RunningEngine
 from wfctl.engine.watcher import WorkerWatcher
 from wfctl.errors import WfctlError
 from wfctl.plan import NodePlan
 from wfctl.service.deployment import Deployment, OutputSink, write_output
+from wfctl.service.engine_kinds import LocalEngines
 from wfctl.service.prepare import Prepared, Request
 
 T = TypeVar("T")
@@ -109,7 +110,7 @@ class Served:
     """Process of a worker -> when it became ready, seconds since the epoch."""
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> RunningEngine:
         """What runs it."""
         return self.deployment.engine
 
@@ -188,7 +189,14 @@ class _Workers(WorkerWatcher):
 class Registry:
     """Opens workflows and finds them again."""
 
-    def __init__(self, *, on_output: OutputSink = write_output, watchers: Iterable[RegistryWatcher] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        engines: Engines | None = None,
+        on_output: OutputSink = write_output,
+        watchers: Iterable[RegistryWatcher] = (),
+    ) -> None:
+        self._engines = engines or LocalEngines()
         self._families: dict[str, _Family] = {}
         self._opening: set[tuple[str, str]] = set()
         """Name and version of what is being opened."""
@@ -270,7 +278,7 @@ class Registry:
             workers.workflow = prepared.plan.workflow_name
 
         deployment = Deployment(
-            wish.request, inline=False, on_output=self._on_output, on_prepared=claim, watcher=workers
+            wish.request, engines=self._engines, on_output=self._on_output, on_prepared=claim, watcher=workers
         )
         try:
             await deployment.__aenter__()

@@ -80,9 +80,18 @@ def _nodes(source: SourceText, node: Node | None) -> dict[str, NodeOptions]:
             name=key.text,
             span=source.span(key.start, key.end),
             isolates=not _is_false(entry.get("isolate")),
+            resources=_numbers(entry.get("resources")),
             spans=Spans(source, entry),
         )
     return found
+
+
+def _numbers(node: Node | None) -> dict[str, float]:
+    """Return the numbers of a mapping; what is none is a finding by then."""
+    if not isinstance(node, Mapping):
+        return {}
+    read = {key.text: value_of(each.kind, each.text) for key, each in node.pairs() if isinstance(each, Scalar)}
+    return {name: value for name, value in read.items() if isinstance(value, int | float)}
 
 
 def _is_false(node: Node | None) -> bool:

@@ -103,6 +103,8 @@ class NodeOptions:
     span: Span
     isolates: bool = True
     """Whether calls that reached a handler are sent again: alone after a batch failed, or as a further attempt."""
+    resources: Mapping[str, float] = field(default_factory=dict)
+    """What one replica takes on a cluster: name of a resource -> how much of it."""
     spans: Mapping[str, Span] = field(default_factory=dict)
     """Key as written -> place of its value, only for keys this entry sets itself."""
 
@@ -127,6 +129,11 @@ class Extension:
         """Whether calls of ``node`` that reached its handler may be sent again."""
         own = self.nodes.get(node)
         return own is None or own.isolates
+
+    def resources(self, node: str) -> Mapping[str, float]:
+        """Return what one replica of ``node`` takes on a cluster, as far as the spec says it."""
+        own = self.nodes.get(node)
+        return {} if own is None else own.resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from wfctl.engine.core.records import Run
+from wfctl.engine.running import AnyRun
 from wfctl.service.registry import Registry
 from wfctl.web.access.auth import Keys
 from wfctl.web.asked import Asked
@@ -27,7 +27,7 @@ class Witness(Protocol):
     def answered(self, asked: Asked, response: Response, took_s: float) -> None:
         """Take note of an answer; ``took_s`` from the head of the request on."""
 
-    def ran(self, asked: Asked, run: Run) -> None:
+    def ran(self, asked: Asked, run: AnyRun) -> None:
         """Take note of a run that is settled, before it is answered."""
 
 

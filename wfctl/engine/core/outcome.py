@@ -4,12 +4,13 @@ Invariant: payloads are joined, never parsed.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
-from wfctl.engine.call import Face
-from wfctl.engine.core.records import Attempt, Run
+from wfctl.engine.call import CallAnswer, Face
+from wfctl.engine.core.records import Run
 from wfctl.engine.core.state import CoreState
 from wfctl.errors import InternalError
 
@@ -34,6 +35,44 @@ class NodeTiming:
     total_s: float
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str:
+        """As in the spec."""
+
+
+class TimedAttempt(Protocol):
+    """One try of one node, and when it was where: seconds of the engine's clock, nanoseconds of the worker's."""
+
+    @property
+    def node(self) -> _Named:
+        """The node that was tried."""
+
+    @property
+    def number(self) -> int:
+        """Counts from 1."""
+
+    @property
+    def enqueued(self) -> float:
+        """Its input was there."""
+
+    @property
+    def sent(self) -> float:
+        """It was handed to a worker."""
+
+    @property
+    def started_ns(self) -> int:
+        """The handler was called; 0 where that is not measured."""
+
+    @property
+    def finished_ns(self) -> int:
+        """The handler returned; 0 where that is not measured."""
+
+    @property
+    def received(self) -> float:
+        """Its answer was there."""
+
+
 class RunResult:
     """The answer of one run. Hot record: a plain slotted class; timings are computed when asked for."""
 
@@ -45,7 +84,7 @@ class RunResult:
         content_type: str | None,
         status: int,
         headers: Mapping[str, str],
-        attempts: list[Attempt | None],
+        attempts: Sequence[TimedAttempt | None],
         tag: str | None = None,
     ) -> None:
         self.body = body
@@ -67,7 +106,7 @@ class RunResult:
         return f"RunResult({len(self.body)} bytes, {self.content_type!r}, {self.status})"
 
 
-def _timing(attempt: Attempt) -> NodeTiming:
+def _timing(attempt: TimedAttempt) -> NodeTiming:
     # A backend that does not measure leaves the two times of the handler at zero.
     started = attempt.started_ns * _NS or attempt.sent
     finished = attempt.finished_ns * _NS or attempt.received
@@ -88,23 +127,38 @@ def run_result(state: CoreState, run: Run) -> RunResult:
         answer = run.answers[0]
         if answer is None:
             raise InternalError("a run was settled without an answer")
-        headers = answer.headers or _NONE
-        return RunResult(bytes(answer.body), answer.content_type, answer.status, headers, run.attempts, run.tag)
-    return _joined(state, run)
+        return plain_result(answer, run.attempts, run.tag)
+    return joined_result(
+        [leaf.name for leaf in state.leaves], run.answers, run.attempts, tag=run.tag, face=Face(run.face)
+    )
 
 
-def _joined(state: CoreState, run: Run) -> RunResult:
+def plain_result(answer: CallAnswer, attempts: Sequence[TimedAttempt | None], tag: str | None) -> RunResult:
+    """Return what the only leaf answered."""
+    headers = answer.headers or _NONE
+    return RunResult(bytes(answer.body), answer.content_type, answer.status, headers, attempts, tag)
+
+
+def joined_result(
+    leaves: Sequence[str],
+    answers: Sequence[CallAnswer | None],
+    attempts: Sequence[TimedAttempt | None],
+    *,
+    tag: str | None,
+    face: Face,
+) -> RunResult:
+    """Return what several leaves answered, as one text."""
     pieces = []
     headers: dict[str, str] = {}
-    for leaf, answer in zip(state.leaves, run.answers, strict=True):
+    for leaf, answer in zip(leaves, answers, strict=True):
         if answer is None:
-            raise InternalError(f'a run was settled without the answer of leaf "{leaf.name}"')
+            raise InternalError(f'a run was settled without the answer of leaf "{leaf}"')
         headers.update(answer.headers or _NONE)
-        if run.face != Face.V2_OF_MANY:
-            pieces.append(b"%b: %b" % (json.dumps(leaf.name).encode(), answer.body))
+        if face is not Face.V2_OF_MANY:
+            pieces.append(b"%b: %b" % (json.dumps(leaf).encode(), answer.body))
         elif answer.body:  # tensors, each with a name of its own; a leaf may have none
             pieces.append(bytes(answer.body))
     body = b", ".join(pieces)
-    if run.face != Face.V2_OF_MANY:
+    if face is not Face.V2_OF_MANY:
         body = b"{%b}" % body
-    return RunResult(body, "application/json", 200, headers, run.attempts, run.tag)
+    return RunResult(body, "application/json", 200, headers, attempts, tag)

@@ -22,6 +22,7 @@ from wfctl.engine.worker.channel import Channel
 from wfctl.engine.worker.marker import Marker
 from wfctl.engine.worker.start import WorkerStart
 from wfctl.errors import LoadError
+from wfctl.hosting.failures import all_failed
 from wfctl.hosting.host import load_host
 from wfctl.hosting.measured import read_measured
 from wfctl.hosting.pickles import allow_own_pickles
@@ -195,12 +196,4 @@ class _Desk:
         try:
             return self._host.answer(calls)
         except BaseException as reason:  # noqa: BLE001
-            return _all_failed([call.call_id for call in calls], reason)
-
-
-def _all_failed(call_ids: Sequence[int], reason: BaseException) -> list[CallAnswer]:
-    text = "".join(traceback.format_exception(reason))
-    error = CallError(
-        f"the handler raised {type(reason).__name__}", status=_UNAVAILABLE, traceback_text=text, is_of_batch=True
-    )
-    return [CallAnswer(call_id, error.status, error=error) for call_id in call_ids]
+            return all_failed([call.call_id for call in calls], reason)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from wfctl.engine.call import REQUEST_ID, TAG, Face, Part
 from wfctl.engine.core.outcome import RunResult
-from wfctl.engine.core.records import Run
+from wfctl.engine.running import AnyRun
 from wfctl.errors import WfctlError
 from wfctl.service.registry import Served
 from wfctl.web.answers import JSON, error_response, failure_response, workflow_failure_response
@@ -165,7 +165,7 @@ class Inference:
         failed = workflow_failure_response if only is None else failure_response
         headers = headers_with_id(asked.head, asked.request_id, more)
 
-        def settled(run: Run) -> None:
+        def settled(run: AnyRun) -> None:
             for witness in site.witnesses:
                 witness.ran(asked, run)
             try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wfctl import __version__
-from wfctl.engine.core.records import Run
+from wfctl.engine.running import AnyRun
 from wfctl.engine.statistics import NodeStatistics
 from wfctl.plan import ExecutionPlan, NodePlan
 from wfctl.render.text import clip, harmless
@@ -84,7 +84,7 @@ class StatusPage:
         if response.status >= _FIRST_FAILURE:
             self._errors.answered(asked, response, time.time())
 
-    def ran(self, asked: Asked, run: Run) -> None:
+    def ran(self, asked: Asked, run: AnyRun) -> None:
         """Take the times of a run that is settled, and where it failed, before it is answered."""
         self._latencies.ran(asked, run)
         if run.error is not None:

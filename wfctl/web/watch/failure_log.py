@@ -6,7 +6,7 @@ Invariant: what fails a thousand times a second is told once a second, and with 
 import time
 from collections.abc import Callable
 
-from wfctl.engine.core.records import Run
+from wfctl.engine.running import AnyRun
 from wfctl.errors import RunError
 from wfctl.web.asked import Asked
 from wfctl.web.watch.logs import ServerLog
@@ -39,7 +39,7 @@ class FailureLog:
     def answered(self, asked: Asked, response: Response, took_s: float) -> None:
         """Write nothing: why is known by the run."""
 
-    def ran(self, asked: Asked, run: Run) -> None:
+    def ran(self, asked: Asked, run: AnyRun) -> None:
         """Write why a run failed."""
         error = run.error
         if not isinstance(error, RunError) or error.status < _FIRST_OF_OURS:

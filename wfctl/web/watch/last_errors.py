@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from wfctl.engine.core.records import Run
+from wfctl.engine.running import AnyRun
 from wfctl.errors import RunError
 from wfctl.render.text import clip, harmless
 from wfctl.web.answers import JSON
@@ -50,7 +50,7 @@ class LastErrors:
         self._failed = ("", "")
         """Id of the request whose run failed last, and the node that failed it."""
 
-    def ran(self, asked: Asked, run: Run) -> None:
+    def ran(self, asked: Asked, run: AnyRun) -> None:
         """Take the name of the node that failed a run, before the answer is written."""
         if isinstance(run.error, RunError):
             self._failed = (asked.request_id, run.error.node)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from math import log2
 
-from wfctl.engine.core.records import Run
+from wfctl.engine.running import AnyRun
 from wfctl.web.asked import Asked
 from wfctl.web.wire.messages import Response
 
@@ -114,7 +114,7 @@ class Latencies:
         times.answered += 1
         times.window.add(took_s, asked.begun + took_s)
 
-    def ran(self, asked: Asked, run: Run) -> None:
+    def ran(self, asked: Asked, run: AnyRun) -> None:
         """Count what a run took at each node; the times of a failed one say nothing."""
         if run.error is not None:
             return

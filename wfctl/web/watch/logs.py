@@ -9,7 +9,7 @@ from traceback import format_exception
 from typing import Any
 
 from wfctl.engine.backend import WorkerReport
-from wfctl.engine.core.records import Run
+from wfctl.engine.running import AnyRun
 from wfctl.errors import RunError
 from wfctl.service.registry import RegistryWatcher, Served
 from wfctl.web.asked import Asked
@@ -42,7 +42,7 @@ class AccessLog:
             )
         )
 
-    def ran(self, asked: Asked, run: Run) -> None:
+    def ran(self, asked: Asked, run: AnyRun) -> None:
         """Write nothing: the answer follows."""
 
 

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from wfctl.engine.backend import WorkerReport
-from wfctl.engine.core.records import Run
 from wfctl.engine.measured import Measured
+from wfctl.engine.running import AnyRun
 from wfctl.engine.statistics import EngineStatistics, NodeStatistics
 from wfctl.service.registry import BETWEEN, Registry, RegistryWatcher, Served, UnknownWorkflowError
 from wfctl.web.asked import Asked
@@ -92,7 +92,7 @@ class Metrics(RegistryWatcher):
         """Count an answer; ``took_s`` from the head of the request on."""
         self._tallies.answered(asked, response, took_s)
 
-    def ran(self, asked: Asked, run: Run) -> None:
+    def ran(self, asked: Asked, run: AnyRun) -> None:
         """Take the times of a run that is settled, before it is answered."""
         self._tallies.ran(asked, run)
 

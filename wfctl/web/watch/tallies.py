@@ -6,7 +6,7 @@ looked at: names that clients make up are counted nowhere but in the sums of the
 
 from bisect import bisect_left
 
-from wfctl.engine.core.records import Run
+from wfctl.engine.running import AnyRun
 from wfctl.service.registry import Registry, UnknownWorkflowError
 from wfctl.web.asked import Asked
 from wfctl.web.wire.messages import Response
@@ -80,7 +80,7 @@ class Tallies:
         workflow.took_s += took_s
         workflow.buckets[bisect_left(BOUNDS_S, took_s)] += 1
 
-    def ran(self, asked: Asked, run: Run) -> None:
+    def ran(self, asked: Asked, run: AnyRun) -> None:
         """Take the times of a run that is settled; those of a failed one say nothing."""
         if run.error is not None:
             return

@@ -1,0 +1,128 @@
+"""One application of Serve: deployed, awaited, changed, deleted. Everything here blocks and is for threads.
+
+Invariant: no requests; those are the engine's.
+"""
+
+import pickle
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, Final
+
+from ray import serve
+from ray.serve.api import RunTarget, run_many
+from ray.serve.handle import DeploymentHandle
+from ray.serve.schema import ApplicationStatusOverview
+
+from wfctl.cluster.layout import NodeLayout, layout_of, most_retries_of
+from wfctl.cluster.passing import ReplicaStart
+from wfctl.cluster.replica import NodeReplica, read_load_failure
+from wfctl.cluster.session import QUIET, SESSION
+from wfctl.engine.call import random_digits
+from wfctl.errors import StartTimeoutError, WorkerError
+from wfctl.plan import ExecutionPlan
+
+_LOOK_S: Final = 0.1
+_CONSTRUCTOR_TRIES: Final = 3
+_DEPLOY_FAILED, _RUNNING = "DEPLOY_FAILED", "RUNNING"
+
+
+class Application:
+    """A plan as an application of Serve."""
+
+    def __init__(self, name: str, hidden_names: tuple[str, ...]) -> None:
+        self.name = name
+        self._hidden = hidden_names
+        self._digits = random_digits()
+
+    def __repr__(self) -> str:
+        return f"Application({self.name!r})"
+
+    def deploy(self, plan: ExecutionPlan) -> None:
+        """Deploy the plan, or go over to it, and return once every node has the replicas that it must have.
+
+        Raises ``LoadError``, ``StartTimeoutError`` or ``WorkerError``; what was deployed is still there then.
+        """
+        run_many(
+            [RunTarget(target=self._target(plan), name=self.name, route_prefix=None, logging_config=QUIET)],
+            wait_for_ingress_deployment_creation=False,
+            wait_for_applications_running=False,
+        )
+        self._wait_until_running(plan)
+
+    def handles(self, plan: ExecutionPlan) -> Mapping[str, DeploymentHandle[Any]]:
+        """Return the handle of each node."""
+        return {
+            node.name: serve.get_deployment_handle(node.name, self.name, _check_exists=False).options(method_name="run")
+            for node in plan.nodes
+        }
+
+    def delete(self) -> None:
+        """Take it away."""
+        serve.delete(self.name)
+
+    def _target(self, plan: ExecutionPlan) -> Any:
+        *others, last = layout_of(plan, reserves=SESSION.is_joined)
+        bound = [self._bound(plan, each, ()) for each in others]
+        # Serve wants one deployment that others hang on; which one does not matter to a node.
+        return self._bound(plan, last, bound)
+
+    def _bound(self, plan: ExecutionPlan, layout: NodeLayout, others: Sequence[Any]) -> Any:
+        # Serve replaces all replicas of a deployment when it is made of anything else: how many there are is for it.
+        settings = replace(layout.node.settings, min_workers=1, max_workers=1)
+        start = ReplicaStart(
+            node=replace(layout.node, settings=settings),
+            delay_s=layout.delay_s,
+            request_ids=self._digits,
+            most_retries=most_retries_of(plan),
+            hidden_names=self._hidden,
+        )
+        deployment: Any = serve.deployment(NodeReplica)
+        told = pickle.dumps(start)
+        options = {
+            **layout.options,
+            "max_constructor_retry_count": _CONSTRUCTOR_TRIES,
+            "logging_config": QUIET,
+            # Without one Serve makes one up each time, and replaces all replicas where only their number changes.
+            "version": sha256(told).hexdigest(),
+            "_internal": True,
+        }
+        return deployment.options(**options).bind(told, *others)
+
+    def _wait_until_running(self, plan: ExecutionPlan) -> None:
+        begun = time.monotonic()
+        while True:
+            status = serve.status().applications.get(self.name)
+            if status is not None:
+                if status.status == _RUNNING:
+                    return
+                self._raise_failure(status)
+                self._raise_late(plan, status, time.monotonic() - begun)
+            time.sleep(_LOOK_S)  # Serve tells nobody of changes but its own processes
+
+    def _raise_failure(self, status: ApplicationStatusOverview) -> None:
+        for deployment in status.deployments.values():
+            failure = read_load_failure(deployment.message)
+            if failure is not None:
+                raise failure
+        if status.status == _DEPLOY_FAILED:
+            failure = read_load_failure(status.message)
+            raise failure or WorkerError(f"Serve did not deploy it: {_first_line(status.message)}")
+
+    def _raise_late(self, plan: ExecutionPlan, status: ApplicationStatusOverview, waited_s: float) -> None:
+        for node in plan.nodes:
+            limit_s = plan.startup_timeout_of(node.name)
+            found = status.deployments.get(node.name)
+            ready = 0 if found is None else found.replica_states.get("RUNNING", 0)
+            if waited_s > limit_s and ready < node.settings.min_workers:
+                waits = "" if found is None or not found.message else f": {_first_line(found.message)}"
+                raise StartTimeoutError(
+                    f'node "{node.name}" was not ready after {limit_s:g} s{waits}',
+                    node=node.name,
+                    hint="is there a machine in the cluster with the resources that it wants? `ray status` tells",
+                )
+
+
+def _first_line(text: str) -> str:
+    return (text.strip() or "it does not say why").splitlines()[0]

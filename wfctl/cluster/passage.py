@@ -1,0 +1,178 @@
+"""Brings one run through the graph: asks each node with what its parents will answer, and mends what dies on the way.
+
+All nodes are asked at once; each is given the responses of its parents, so that values go from replica to replica.
+Invariant: decides nothing about a handler's failures, which are values and pass through; only replicas that died, and
+with them the calls that they had, are mended here.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    NodeDiedError,
+    ObjectLostError,
+    RayActorError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+from ray.serve.exceptions import RayServeException, RequestCancelledError
+
+from wfctl.cluster.passing import Asked, Passed
+from wfctl.cluster.runs import ClusterRun
+from wfctl.engine.call import AS_JSON, FACE_BIT, STANDS_ALONE, Face
+from wfctl.errors import RunError
+from wfctl.plan import NodePlan
+
+_LOST: Final = (
+    ActorDiedError,
+    ActorUnavailableError,
+    NodeDiedError,
+    ObjectLostError,
+    RayActorError,
+    WorkerCrashedError,
+)
+_MOST_DEATHS: Final = 3
+"""Replicas that one call may cost while it is alone before it is to blame."""
+
+
+class Roads:
+    """What the passages of one engine share: the graph, and the handles of its nodes."""
+
+    def __init__(self, nodes: Sequence[NodePlan], handles: Mapping[str, Any]) -> None:
+        self.nodes = nodes
+        self.handles = handles
+        self.leaves = tuple(node for node in nodes if not node.children)
+        self.suspects = {node.name: asyncio.Lock() for node in nodes}
+        """Held by the one call of a node that is sent alone because a replica died with it."""
+        self.deaths = dict.fromkeys((node.name for node in nodes), 0)
+
+    def form_of(self, node: NodePlan, run: ClusterRun) -> int:
+        """Return what is special about a call."""
+        if run.only is not None:
+            return STANDS_ALONE
+        is_leaf, is_entry = not node.children, not node.parents
+        if run.face is Face.NONE:
+            return AS_JSON if is_leaf and len(self.leaves) > 1 else 0
+        return (run.face << FACE_BIT if is_leaf or is_entry else 0) | (AS_JSON if is_leaf else 0)
+
+
+class Passage:
+    """One run on its way."""
+
+    def __init__(self, roads: Roads, run: ClusterRun, *, is_hurried: bool) -> None:
+        self._roads = roads
+        self._run = run
+        self._is_hurried = is_hurried
+        self._nodes = roads.nodes if run.only is None else (run.only,)
+        self._responses: dict[str, Any] = {}
+
+    async def carry(self) -> list[tuple[str, Passed]]:
+        """Return what the leaves pass on, or the one failure that ends the run."""
+        for node in self._nodes:
+            self._ask(node)
+        try:
+            return await self._arrived()
+        except Exception as error:
+            if not is_loss(error):
+                raise
+        await self._mend()
+        return await self._arrived()
+
+    async def where(self) -> NodePlan:
+        """Return the first node that has not answered yet."""
+        for node in self._nodes:
+            asking = asyncio.ensure_future(_answer(self._responses[node.name]))
+            done, _ = await asyncio.wait([asking], timeout=0.05)
+            if not done or asking.exception() is not None:
+                asking.cancel()
+                return node
+        return self._nodes[-1]
+
+    def give_up(self) -> None:
+        """Take back what was asked."""
+        for response in self._responses.values():
+            with suppress(
+                Exception
+            ):  # what Ray makes of a call that is over, or was lost, is nobody's concern any more
+                response.cancel()
+
+    def _ask(self, node: NodePlan, *, is_alone: bool = False) -> None:
+        run, roads = self._run, self._roads
+        asked = Asked(
+            run.number,
+            bytes(run.headers.text),
+            roads.form_of(node, run),
+            is_alone=is_alone,
+            is_hurried=self._is_hurried,
+        )
+        is_entry = run.only is not None or not node.parents
+        parents = () if is_entry else tuple(self._responses[parent] for parent in node.parents)
+        self._responses[node.name] = roads.handles[node.name].remote(asked, run.parts if is_entry else None, *parents)
+
+    async def _arrived(self) -> list[tuple[str, Passed]]:
+        found: list[tuple[str, Passed]] = []
+        for leaf in self._roads.leaves if self._run.only is None else self._nodes:
+            passed = await _answer(self._responses[leaf.name])
+            if passed.failure is not None:
+                return [(leaf.name, passed)]
+            found.append((leaf.name, passed))
+        return found
+
+    # Replicas that died
+
+    async def _mend(self) -> None:
+        """Ask again what was lost, node by node; raises ``RunError`` for a call that takes replicas with it."""
+        again: set[str] = set()
+        for node in self._nodes:
+            if not again.isdisjoint(node.parents):
+                self._ask(node)  # it was never begun, for its input was lost on the way
+                again.add(node.name)
+            while await self._is_lost(node):
+                await self._ask_alone(node)
+                again.add(node.name)
+
+    async def _is_lost(self, node: NodePlan) -> bool:
+        try:
+            await _answer(self._responses[node.name])
+        except Exception as error:
+            if is_loss(error):
+                self._roads.deaths[node.name] += 1
+                return True
+            raise
+        return False
+
+    async def _ask_alone(self, node: NodePlan) -> None:
+        """Ask a node whose replica died with the call; not known to be at fault until it dies of this alone."""
+        if not node.isolates:
+            raise _died(node, "the worker died, and may not be sent what it had again")
+        # One at a time: of two that are sent to one replica the innocent would be blamed for the other.
+        async with self._roads.suspects[node.name]:
+            for _ in range(_MOST_DEATHS):
+                self._ask(node, is_alone=True)
+                if not await self._is_lost(node):
+                    return
+        raise _died(node, f"the worker died {_MOST_DEATHS} times while it ran this alone")
+
+
+async def _answer(response: Any) -> Passed:
+    passed: Passed = await response
+    return passed
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether an error of Ray's means that a process or a machine is gone, and with it a call or its input."""
+    if isinstance(error, RequestCancelledError):
+        return False
+    if isinstance(error, RayTaskError):
+        return isinstance(error.cause, _LOST)
+    if isinstance(error, RayServeException):  # of a call whose input was lost on the way
+        return "died" in str(error) or isinstance(error.__cause__, RayTaskError | RayActorError)
+    return isinstance(error, _LOST)
+
+
+def _died(node: NodePlan, message: str) -> RunError:
+    return RunError(message, node=node.name, attempts=1, status=503)

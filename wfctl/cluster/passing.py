@@ -1,0 +1,119 @@
+"""What travels on Ray: from the ingress to every replica, and from replica to replica.
+
+A failure is a value too: it goes through what comes after the node that failed, whose handlers are not called, to the
+ingress. Invariant: plain slotted classes, pickled by every hop; no Ray in here.
+"""
+
+from dataclasses import dataclass
+
+from wfctl.engine.call import CallAnswer
+from wfctl.plan import NodePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaStart:
+    """What a replica is told when it starts."""
+
+    node: NodePlan
+    delay_s: float
+    """How long a batch that is not full may wait."""
+    request_ids: str
+    """The engine's random digits, of which ids of requests are made."""
+    most_retries: int
+    """Of one run, over all nodes."""
+    hidden_names: tuple[str, ...] = ()
+    """Variables of the environment that handlers may not see."""
+
+
+class Asked:
+    """What a replica is asked for one run."""
+
+    __slots__ = ("call_id", "form", "headers", "is_alone", "is_hurried")
+
+    def __init__(
+        self, call_id: int, headers: bytes, form: int, *, is_alone: bool = False, is_hurried: bool = False
+    ) -> None:
+        self.call_id = call_id
+        self.headers = headers
+        """As ``call.write_headers`` writes them."""
+        self.form = form
+        self.is_alone = is_alone
+        """Whether it must not share a batch: a replica died while it had it."""
+        self.is_hurried = is_hurried
+        """Whether no other run is in flight, so that a batch has nobody to wait for."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _asked, (self.call_id, self.headers, self.form, self.is_alone, self.is_hurried)
+
+
+def _asked(call_id: int, headers: bytes, form: int, is_alone: bool, is_hurried: bool) -> Asked:
+    return Asked(call_id, headers, form, is_alone=is_alone, is_hurried=is_hurried)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How one node of one run went; times in nanoseconds of its replica's monotonic clock."""
+
+    node: str
+    number: int
+    """Attempts."""
+    resent: int
+    """Times that it was sent again, attempts after the first and those for a batch of its own."""
+    retries: int
+    """Attempts after the first."""
+    batch: int
+    """Calls in the last batch that it was part of."""
+    pid: int
+    replica: str
+    arrived_ns: int
+    started_ns: int
+    finished_ns: int
+    left_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a node failed a run."""
+
+    node: str
+    attempts: int
+    message: str
+    status: int = 500
+    traceback_text: str | None = None
+    hint: str | None = None
+    kind: str = "run"
+    """``run``, ``input`` or ``deadline``: which error of ours it becomes."""
+    was_waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a node hands on: its answer, or the failure of this node or of one before it."""
+
+    answer: CallAnswer | None
+    steps: tuple[Step, ...]
+    """Of this node and of all before it, each once."""
+    failure: Failure | None = None
+    tag: str | None = None
+    """What the input calls itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a replica says of itself."""
+
+    replica: str
+    pid: int
+    host: str
+    load_s: float
+    queued: int
+    """Calls that wait there."""
+    running: int
+    """Calls in its handler."""
+
+
+def steps_of(parents: tuple[Passed, ...]) -> tuple[Step, ...]:
+    """Return what happened before a node, each step once."""
+    if len(parents) == 1:
+        return parents[0].steps
+    return tuple({step.node: step for parent in parents for step in parent.steps}.values())

@@ -1,0 +1,152 @@
+"""The Ray that this process is connected to: started here or joined, for as long as some deployment needs it.
+
+A process has one Ray, so the count of those who need it is one for the process too.
+Invariant: what was started here is ended here; a Ray that was there before, and what else it serves, stays as it is.
+"""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import ray
+from ray import serve
+from ray._private.ray_logging import global_worker_stdstream_dispatcher as streams
+from ray.serve.schema import LoggingConfig
+
+from wfctl.errors import UnsupportedError, WfctlError, WorkerError
+
+OnLines = Callable[[str, str, list[str]], None]
+"""Takes the name of a deployment, ``stdout`` or ``stderr``, and lines that one of its replicas printed."""
+QUIET: Final = LoggingConfig(log_level="ERROR", enable_access_log=False)
+_REPLICA: Final = "ServeReplica:"
+
+
+class RayFailedError(WorkerError):
+    """Ray could not be started or joined."""
+
+    code = "ray-failed"
+
+
+class RaySession:
+    """Counts who needs Ray: the first connects, the last one disconnects. Its methods block and are for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._is_ours = self._started_serve = False
+        self._address: str | None = None
+        self.printed = Printed()
+
+    def enter(self, address: str | None) -> None:
+        """Have Ray and Serve run; raises ``RayFailedError``."""
+        with self._lock:
+            if not self._users:
+                self._begin(address)
+            elif address is not None and address != self._address:
+                raise RayFailedError(f'this process is connected to the Ray at "{self._address or "this machine"}"')
+            self._users += 1
+
+    def leave(self) -> None:
+        """Need it no longer."""
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._end()
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether it is somebody's cluster, and not one that was started here."""
+        return not self._is_ours or self._address is not None
+
+    def _begin(self, address: str | None) -> None:
+        try:
+            self._is_ours = not ray.is_initialized()
+            if self._is_ours:
+                _connect(address)
+            self._address = address
+            self.printed.take_over()
+            self._started_serve = not _has_serve()
+            serve.start(proxy_location="Disabled", logging_config=QUIET)
+        except WfctlError:
+            raise
+        except Exception as error:
+            with suppress(Exception):
+                self._end()
+            where = f'the Ray at "{address}" cannot be joined' if address else "Ray cannot be started"
+            raise RayFailedError(f"{where}: {_first_line(error)}", hint=_hint(address)) from error
+
+    def _end(self) -> None:
+        self.printed.give_back()
+        if self._started_serve and self.is_joined and not serve.status().applications:
+            serve.shutdown()
+        if self._is_ours:
+            ray.shutdown()
+
+
+class Printed:
+    """Takes what replicas print from Ray, which would print it on the streams of this process."""
+
+    def __init__(self) -> None:
+        self._sinks: dict[str, OnLines] = {}
+        """Application -> who takes its lines."""
+
+    def send(self, application: str, sink: OnLines | None) -> None:
+        """Send the lines of one application there, or nowhere any more; ``sink`` is called in a thread of Ray's."""
+        if sink is None:
+            self._sinks.pop(application, None)
+        else:
+            self._sinks[application] = sink
+
+    def take_over(self) -> None:
+        """Have Ray's lines come here."""
+        streams.remove_handler("ray_print_logs")
+        streams.add_handler("wfctl", self._take)
+
+    def give_back(self) -> None:
+        """Take no lines any more."""
+        streams.remove_handler("wfctl")
+
+    def _take(self, lines: dict[str, Any]) -> None:
+        actor = str(lines.get("actor_name") or "")
+        if not actor.startswith(_REPLICA):
+            return  # Ray's own, of which its logs have more
+        application, _, deployment = actor.removeprefix(_REPLICA).partition(":")
+        sink = self._sinks.get(application)
+        if sink is not None:
+            sink(deployment, "stderr" if lines.get("is_err") else "stdout", list(lines.get("lines") or ()))
+
+
+SESSION: Final = RaySession()
+
+
+def _has_serve() -> bool:
+    try:
+        ray.get_actor("SERVE_CONTROLLER_ACTOR", namespace="serve")
+    except ValueError:
+        return False
+    return True
+
+
+def _connect(address: str | None) -> None:
+    if sys.platform != "linux":
+        raise UnsupportedError("--engine ray runs on Linux")
+    # What Serve says of itself belongs into its logs; this process would print it.
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
+    # A replica without a GPU of its own shall see the machine's as little as one with another one.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+    local = {"include_dashboard": False} if address is None else {}
+    ray.init(address=address or "local", logging_level=logging.ERROR, **local)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _hint(address: str | None) -> str | None:
+    if address is None:
+        return None
+    return "start one with `ray start --head`, or leave --ray-address away to have a Ray started here"
