@@ -1,11 +1,12 @@
-"""One application of Serve: deployed, awaited, changed, deleted. Everything here blocks and is for threads.
+"""One application of Serve: deployed, awaited, changed, deleted.
 
-Invariant: no requests; those are the engine's.
+Invariant: no requests, those are the engine's; what blocks runs in threads.
 """
 
+import asyncio
 import pickle
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
@@ -23,7 +24,7 @@ from wfctl.engine.call import random_digits
 from wfctl.errors import StartTimeoutError, WorkerError
 from wfctl.plan import ExecutionPlan
 
-_LOOK_S: Final = 0.1
+_LOOK_S, _LONGEST_PAUSE_S = 0.1, 1.0
 _CONSTRUCTOR_TRIES: Final = 3
 _DEPLOY_FAILED, _RUNNING = "DEPLOY_FAILED", "RUNNING"
 
@@ -39,17 +40,26 @@ class Application:
     def __repr__(self) -> str:
         return f"Application({self.name!r})"
 
-    def deploy(self, plan: ExecutionPlan) -> None:
+    async def deploy(self, plan: ExecutionPlan) -> None:
         """Deploy the plan, or go over to it, and return once every node has the replicas that it must have.
 
         Raises ``LoadError``, ``StartTimeoutError`` or ``WorkerError``; what was deployed is still there then.
         """
-        run_many(
-            [RunTarget(target=self._target(plan), name=self.name, route_prefix=None, logging_config=QUIET)],
-            wait_for_ingress_deployment_creation=False,
-            wait_for_applications_running=False,
-        )
-        self._wait_until_running(plan)
+        await asyncio.to_thread(self._submit, plan)
+        begun = time.monotonic()
+        for pause_s in pauses(_LOOK_S):
+            status = (await asyncio.to_thread(serve.status)).applications.get(self.name)
+            if status is not None:
+                if status.status == _RUNNING:
+                    return
+                self._raise_failure(status)
+                self._raise_late(plan, status, time.monotonic() - begun)
+            await asyncio.sleep(pause_s)  # Serve tells nobody of changes but its own processes
+
+    def _submit(self, plan: ExecutionPlan) -> None:
+        with SESSION.building:
+            target = RunTarget(target=self._target(plan), name=self.name, route_prefix=None, logging_config=QUIET)
+            run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
 
     def handles(self, plan: ExecutionPlan) -> Mapping[str, DeploymentHandle[Any]]:
         """Return the handle of each node."""
@@ -58,9 +68,9 @@ class Application:
             for node in plan.nodes
         }
 
-    def delete(self) -> None:
+    async def delete(self) -> None:
         """Take it away."""
-        serve.delete(self.name)
+        await asyncio.shield(asyncio.to_thread(serve.delete, self.name))
 
     def _target(self, plan: ExecutionPlan) -> Any:
         *others, last = layout_of(plan, reserves=SESSION.is_joined)
@@ -90,17 +100,6 @@ class Application:
         }
         return deployment.options(**options).bind(told, *others)
 
-    def _wait_until_running(self, plan: ExecutionPlan) -> None:
-        begun = time.monotonic()
-        while True:
-            status = serve.status().applications.get(self.name)
-            if status is not None:
-                if status.status == _RUNNING:
-                    return
-                self._raise_failure(status)
-                self._raise_late(plan, status, time.monotonic() - begun)
-            time.sleep(_LOOK_S)  # Serve tells nobody of changes but its own processes
-
     def _raise_failure(self, status: ApplicationStatusOverview) -> None:
         for deployment in status.deployments.values():
             failure = read_load_failure(deployment.message)
@@ -122,6 +121,14 @@ class Application:
                     node=node.name,
                     hint="is there a machine in the cluster with the resources that it wants? `ray status` tells",
                 )
+
+
+def pauses(first_s: float) -> Iterator[float]:
+    """Return for how long to wait before looking again, and again: many may look at a time."""
+    pause_s = first_s
+    while True:
+        yield pause_s
+        pause_s = min(pause_s * 1.3, _LONGEST_PAUSE_S)
 
 
 def _first_line(text: str) -> str:

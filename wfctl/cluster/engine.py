@@ -11,7 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from wfctl.cluster.application import Application
+from wfctl.cluster.application import Application, pauses
 from wfctl.cluster.layout import most_runs_of, patience_of
 from wfctl.cluster.passage import Passage, Roads
 from wfctl.cluster.runs import ClusterRun, error_of
@@ -42,7 +42,7 @@ async def open_ray_engine(
 ) -> "AsyncIterator[RayEngine]":
     """Deploy a plan and yield its engine once every node has its replicas; leaving waits for the runs in flight."""
     try:
-        await asyncio.to_thread(application.deploy, plan)
+        await application.deploy(plan)
         engine = RayEngine(plan, application, watcher)
         await engine.find_replicas()
         try:
@@ -51,7 +51,7 @@ async def open_ray_engine(
         finally:
             await engine.close()
     finally:
-        await asyncio.shield(asyncio.to_thread(application.delete))
+        await application.delete()
 
 
 class RayEngine:
@@ -81,12 +81,12 @@ class RayEngine:
 
     async def find_replicas(self) -> None:
         """Wait until as many replicas as there should be have told of themselves."""
-        while True:
+        for pause_s in pauses(_FOUND_S):
             await self._staff.find()
             there = ((self._staff.ready(node.name), node.settings) for node in self._plan.nodes)
             if all(settings.min_workers <= ready <= settings.max_workers for ready, settings in there):
                 return
-            await asyncio.sleep(_FOUND_S)  # a handle is told of replicas by Serve, and tells nobody
+            await asyncio.sleep(pause_s)  # a handle is told of replicas by Serve, and tells nobody
 
     async def wait_drained(self) -> None:
         """Refuse new runs and wait until those in flight are settled."""
@@ -218,7 +218,7 @@ class RayEngine:
             wanted = replace(own, settings=replace(own.settings, min_workers=least, max_workers=most))
             plan = replace(self._plan, nodes=tuple(wanted if each.name == node else each for each in self._plan.nodes))
             try:
-                await asyncio.to_thread(self._application.deploy, plan)
+                await self._application.deploy(plan)
             except WfctlError as error:
                 return error
             self._plan, self._by_name[node] = plan, wanted

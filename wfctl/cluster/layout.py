@@ -10,7 +10,7 @@ from typing import Any
 from wfctl.plan import ExecutionPlan, NodePlan
 from wfctl.workflow import NodeKind
 
-_LEAST_ONGOING = 16
+_LEAST_ONGOING = 256
 """Calls that a replica is handed at least: what it takes to hide the way there."""
 _UPSCALE_S, _LOOK_BACK_S = 2.0, 2.0
 _MOST_RETRIES = 10

@@ -40,6 +40,8 @@ class RaySession:
         self._is_ours = self._started_serve = False
         self._address: str | None = None
         self.printed = Printed()
+        self.building = threading.Lock()
+        """Held while an application is made: Serve's own code for it is not for two threads."""
 
     def enter(self, address: str | None) -> None:
         """Have Ray and Serve run; raises ``RayFailedError``."""

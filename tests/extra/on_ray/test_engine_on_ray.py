@@ -3,11 +3,13 @@
 import os
 from contextlib import asynccontextmanager
 
+import pytest
 from contract.engine_contract import ProcessContract
 
 from wfctl.cluster.engines import RayEngines
 
 
+@pytest.mark.usefixtures("ray_address")
 class TestRay(ProcessContract):
     time_to_replace_s = 60
 
