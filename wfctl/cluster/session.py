@@ -6,6 +6,7 @@ Invariant: what was started here is ended here; a Ray that was there before, and
 
 import logging
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -23,6 +24,7 @@ OnLines = Callable[[str, str, list[str]], None]
 """Takes the name of a deployment, ``stdout`` or ``stderr``, and lines that one of its replicas printed."""
 QUIET: Final = LoggingConfig(log_level="ERROR", enable_access_log=False)
 _REPLICA: Final = "ServeReplica:"
+_CONNECT_S: Final = 5.0
 
 
 class RayFailedError(WorkerError):
@@ -136,12 +138,28 @@ def _has_serve() -> bool:
 def _connect(address: str | None) -> None:
     if sys.platform != "linux":
         raise UnsupportedError("--engine ray runs on Linux")
+    if address is not None:
+        _expect_listening(address)
     # What Serve says of itself belongs into its logs; this process would print it.
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     # A replica without a GPU of its own shall see the machine's as little as one with another one.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
     local = {"include_dashboard": False} if address is None else {}
     ray.init(address=address or "local", logging_level=logging.ERROR, **local)
+
+
+def _expect_listening(address: str) -> None:
+    """Raise ``RayFailedError`` where nobody listens: Ray itself would try for many minutes."""
+    if address == "auto":
+        return  # finds a Ray of this machine, or says at once that there is none
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit():
+        raise UnsupportedError(f'"{address}" is no address of a Ray: it is "auto" or HOST:PORT, as in 10.0.0.1:6379')
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise RayFailedError(f'no Ray is at "{address}": {reason}', hint=_hint(address)) from error
 
 
 def _first_line(error: BaseException) -> str:
