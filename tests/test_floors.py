@@ -48,6 +48,7 @@ DOORS = {
     "click": ("cli/",),
     "rich": ("cli/",),
     "ray": ("cluster/",),
+    "pyarrow": ("cluster/",),
     "torch": ("handlers/", "hosting/", "engine/wire/codec", "engine/worker/", "engine/local/server"),
     "numpy": ("handlers/", "hosting/", "engine/wire/codec", "engine/worker/"),
     "PIL": ("handlers/", "hosting/"),
@@ -79,6 +80,7 @@ ALLOWED = {
     "packaging",
     "prometheus_client",
     "ray",
+    "pyarrow",
 }
 
 

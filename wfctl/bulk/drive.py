@@ -17,7 +17,6 @@ from wfctl.bulk.ahead import ReadAhead
 from wfctl.bulk.behind import WriteBehind
 from wfctl.bulk.item import Item
 from wfctl.bulk.pace import Pace
-from wfctl.bulk.progress import Extent, Progress
 from wfctl.bulk.sink import Record, Sink
 from wfctl.engine.running import AnyRun, RunningEngine
 from wfctl.errors import (
@@ -280,21 +279,3 @@ def _fault_of(item: Item, error: WfctlError) -> str | None:
         return None
     reason = error.message if isinstance(error, BadInputError) else json_fault(item.parts[0].body)
     return None if reason is None else item.not_json(reason)
-
-
-def progress_of(
-    drive: Drive, engine: RunningEngine, extent: Extent, *, elapsed_s: float, before: tuple[int, int], is_last: bool
-) -> Progress:
-    """Return how far a run is; ``before`` says how many inputs an earlier run did, and how many of them failed."""
-    done, failed, position = drive.position
-    total, is_estimate = extent.total(before[0] + done, position)
-    return Progress(
-        elapsed_s=elapsed_s,
-        done=before[0] + done,
-        failed=before[1] + failed,
-        done_before=before[0],
-        total=total,
-        is_estimate=is_estimate,
-        nodes=engine.statistics().nodes,
-        is_last=is_last,
-    )

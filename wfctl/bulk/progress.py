@@ -45,3 +45,27 @@ class Extent:
         if count is None:
             return None, True
         return (self._limit, False) if count > self._limit else (count, is_estimate)
+
+
+def progress_of(
+    position: tuple[int, int, int],
+    nodes: tuple[NodeStatistics, ...],
+    extent: Extent,
+    *,
+    elapsed_s: float,
+    before: tuple[int, int],
+    is_last: bool,
+) -> Progress:
+    """Return how far a run is; ``before`` says how many inputs an earlier run did, and how many of them failed."""
+    done, failed, read = position
+    total, is_estimate = extent.total(before[0] + done, read)
+    return Progress(
+        elapsed_s=elapsed_s,
+        done=before[0] + done,
+        failed=before[1] + failed,
+        done_before=before[0],
+        total=total,
+        is_estimate=is_estimate,
+        nodes=nodes,
+        is_last=is_last,
+    )

@@ -13,19 +13,20 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from wfctl.bulk.answer_folder import AnswerFolder
-from wfctl.bulk.drive import Drive, Outcome, Terms, progress_of
+from wfctl.bulk.drive import Drive, Outcome, Terms
+from wfctl.bulk.flow import Flow
 from wfctl.bulk.inputs import Inputs
 from wfctl.bulk.item import Item
 from wfctl.bulk.ledger import Charter, read_charter, refuse_other_inputs, refuse_other_workflow, write_charter
 from wfctl.bulk.line_file import LineFile, TakenOutputError
 from wfctl.bulk.pace import Pace, usual_window
-from wfctl.bulk.progress import Extent, Progress
+from wfctl.bulk.progress import Extent, Progress, progress_of
 from wfctl.bulk.reading import Reading
 from wfctl.bulk.sink import Sink
 from wfctl.bulk.stream_output import StreamOutput
 from wfctl.bulk.survey import Survey, survey
 from wfctl.bulk.workflow_digest import digest_of_workflow
-from wfctl.engine.running import RunningEngine
+from wfctl.engine.running import RunningEngine, StreamingEngine
 from wfctl.errors import InternalError, UnsupportedError
 from wfctl.service.prepare import Prepared
 
@@ -65,7 +66,7 @@ class BulkRun:
         self._before: Charter | None = None
         self._workflow = ""
         self._plan: ExecutionPlan | None = None
-        self._drive: Drive | None = None
+        self._drive: Drive | Flow | None = None
         self._reading: Reading | None = None
         self._chunks: Iterator[list[Item]] = iter(())
 
@@ -155,7 +156,7 @@ class BulkRun:
 
     # The work
 
-    async def drive(self, engine: RunningEngine, on_progress: Callable[[Progress], None]) -> Outcome:
+    async def drive(self, engine: RunningEngine | StreamingEngine, on_progress: Callable[[Progress], None]) -> Outcome:
         """Run every input that is not done; cancelling it leaves a whole output."""
         if self._plan is None:
             raise InternalError("a bulk run was driven before its workflow was examined")
@@ -164,7 +165,7 @@ class BulkRun:
         sink = await asyncio.to_thread(self._begun_output)
         if self._reading is None:
             self._open_reading()
-        self._drive = driven = Drive(engine, self._chunks, sink, terms=terms, pace=Pace(self._plan, terms.window))
+        self._drive = driven = self._driver(engine, sink, terms)
         teller = _Teller(driven, engine, self._extent(), self._output, on_progress)
         teller.start()
         try:
@@ -172,6 +173,11 @@ class BulkRun:
         finally:
             teller.end()
             sink.close()
+
+    def _driver(self, engine: RunningEngine | StreamingEngine, sink: Sink, terms: Terms) -> Drive | Flow:
+        if isinstance(engine, StreamingEngine):
+            return Flow(engine, self._chunks, sink, terms=terms)
+        return Drive(engine, self._chunks, sink, terms=terms, pace=Pace(engine.plan, terms.window))
 
     def end(self) -> int:
         """Derive the failures of the whole output, earlier runs included, and return how many there are."""
@@ -233,8 +239,8 @@ class _Teller:
 
     def __init__(
         self,
-        drive: Drive,
-        engine: RunningEngine,
+        drive: Drive | Flow,
+        engine: RunningEngine | StreamingEngine,
         extent: Extent,
         output: Output,
         on_progress: Callable[[Progress], None],
@@ -259,8 +265,10 @@ class _Teller:
     def _tell(self, *, is_last: bool) -> None:
         elapsed_s = self._loop.time() - self._began
         before = (self._output.done, self._output.failed)
+        nodes = self._engine.statistics().nodes
+        position = self._drive.position
         self._on_progress(
-            progress_of(self._drive, self._engine, self._extent, elapsed_s=elapsed_s, before=before, is_last=is_last)
+            progress_of(position, nodes, self._extent, elapsed_s=elapsed_s, before=before, is_last=is_last)
         )
 
 

@@ -5,6 +5,7 @@ Invariant: answers go to the output and nowhere else; everything said goes to st
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -29,9 +30,10 @@ from wfctl.cli.run_input import no_input
 from wfctl.cli.run_output import expect_folder_of, kept_for_the_answer, show_differences, show_line, show_logs
 from wfctl.cli.sizes import columns, human_size
 from wfctl.errors import WfctlError
-from wfctl.service.deployment import Deployment
+from wfctl.service.deployment import Deployment, OutputSink
 from wfctl.service.own_process import only_handing_on
 from wfctl.service.prepare import Prepared, Request, prepare
+from wfctl.service.streaming import Streaming
 
 
 def run_bulk(told: BulkCommand, request: Request, notice: Notice) -> Exit:
@@ -60,23 +62,18 @@ def run_bulk(told: BulkCommand, request: Request, notice: Notice) -> Exit:
 def _driven(run: BulkRun, told: BulkCommand, output: Output, request: Request, notice: Notice) -> Outcome:
     is_spoken_over = isinstance(output, StreamOutput) and output.is_terminal
     watch = _Watch(display_for(told.bulk.progress, is_spoken_over=is_spoken_over))
-    deployment = Deployment(
-        request,
-        engines=told.engine.engines(inline=told.is_inline),
-        on_output=partial(_show_line, notice, watch),
-        on_prepared=run.examine,
-    )
+    deployment = _workflow(told, request, partial(_show_line, notice, watch), run.examine)
     try:
         with ExitStack() as stack:
             if told.is_inline:
                 show_logs()
                 stack.enter_context(kept_for_the_answer())
             with shown_if_slow(notice):
-                opened = stack.enter_context(deployment)
+                stack.enter_context(deployment)
             if not told.is_inline:
                 stack.enter_context(only_handing_on())
-            show_differences(opened)
-            outcome = opened.call(run.drive(opened.engine, watch.update))
+            show_differences(deployment)
+            outcome = deployment.call(run.drive(deployment.engine, watch.update))
     except KeyboardInterrupt:
         watch.say_where(_how_to_go_on(told, output))
         raise
@@ -87,6 +84,16 @@ def _driven(run: BulkRun, told: BulkCommand, output: Output, request: Request, n
     if told.is_verbose and watch.last is not None:
         _show_nodes(watch.last)
     return outcome
+
+
+def _workflow(
+    told: BulkCommand, request: Request, on_output: OutputSink, on_prepared: Callable[[Prepared], None]
+) -> Deployment | Streaming:
+    if told.engine.is_ray:
+        told.engine.engines(inline=told.is_inline)  # refuses what contradicts itself
+        return Streaming(request, ray_address=told.engine.ray_address, on_output=on_output, on_prepared=on_prepared)
+    engines = told.engine.engines(inline=told.is_inline)
+    return Deployment(request, engines=engines, on_output=on_output, on_prepared=on_prepared)
 
 
 class _Watch:

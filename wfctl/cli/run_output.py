@@ -22,6 +22,7 @@ from wfctl.service.answer import Answer
 
 if TYPE_CHECKING:
     from wfctl.service.deployment import Deployment
+    from wfctl.service.streaming import Streaming
 
 
 class BinaryAnswerError(WfctlError):
@@ -119,7 +120,7 @@ def _readable(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.2f} ms"
 
 
-def show_differences(deployment: "Deployment") -> None:
+def show_differences(deployment: "Deployment | Streaming") -> None:
     """Say how the run differs from what the archives ask for, a line each."""
     from wfctl.diagnostics.catalog import RULES
 

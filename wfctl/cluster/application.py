@@ -17,8 +17,9 @@ from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ApplicationStatusOverview
 
 from wfctl.cluster.layout import NodeLayout, layout_of, most_retries_of
+from wfctl.cluster.load_failure import read_load_failure
 from wfctl.cluster.passing import ReplicaStart
-from wfctl.cluster.replica import NodeReplica, read_load_failure
+from wfctl.cluster.replica import NodeReplica
 from wfctl.cluster.session import QUIET, SESSION
 from wfctl.engine.call import random_digits
 from wfctl.errors import StartTimeoutError, WorkerError
@@ -57,6 +58,7 @@ class Application:
             await asyncio.sleep(pause_s)  # Serve tells nobody of changes but its own processes
 
     def _submit(self, plan: ExecutionPlan) -> None:
+        SESSION.start_serve()
         with SESSION.building:
             target = RunTarget(target=self._target(plan), name=self.name, route_prefix=None, logging_config=QUIET)
             run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)

@@ -16,6 +16,7 @@ from wfctl.cluster.layout import most_runs_of, patience_of
 from wfctl.cluster.passage import Passage, Roads
 from wfctl.cluster.runs import ClusterRun, error_of
 from wfctl.cluster.staff import Staff
+from wfctl.cluster.tallies import Tallies
 from wfctl.engine.call import NO_HEADERS, Face, Headers, Part
 from wfctl.engine.core.outcome import RunResult
 from wfctl.engine.statistics import EngineStatistics
@@ -64,6 +65,7 @@ class RayEngine:
         self._handles = application.handles(plan)
         self._roads = Roads(plan.nodes, self._handles)
         self._staff = Staff(self._handles, watcher)
+        self._tallies = Tallies(plan)
         self._by_name = {node.name: node for node in plan.nodes}
         self._runs: dict[int, ClusterRun] = {}
         self._last_run = 0
@@ -191,8 +193,7 @@ class RayEngine:
             run.note_times(self._loop.time())
             failed = run.passed[0][1].failure
             error = error or (None if failed is None else error_of(failed))
-            steps = {step.node: step for _, passed in run.passed for step in passed.steps}
-            self._staff.note(tuple(steps.values()), None if failed is None else failed.node)
+            self._tallies.note(run.steps, None if failed is None else failed.node)
         if error is not None:
             passage.give_up()
         self._settle(run, error)
@@ -251,7 +252,8 @@ class RayEngine:
         """Return what is known of the replicas, and have them asked again."""
         self._staff.lost.update(self._roads.deaths)
         self._staff.look_again()
-        return self._staff.statistics(self._plan, len(self._runs))
+        nodes = self._tallies.statistics(self._plan, self._staff.there())
+        return EngineStatistics(runs=len(self._runs), nodes=nodes, late_answers=0, stray_answers=0)
 
     def ask_metrics(self) -> int:
         """Have replicas asked for what handlers measured; they answer over the network, so nobody waits for them."""

@@ -15,7 +15,7 @@ from wfctl.errors import UnsupportedError
 from wfctl.plan import ExecutionPlan
 
 if TYPE_CHECKING:
-    from wfctl.cluster.session import OnLines
+    from wfctl.cluster.printed import OnLine
 
 EXTRA = 'pip install "wfctl[ray]"'
 
@@ -30,7 +30,7 @@ class RayEngines:
 
     def begin(self, environment: Mapping[str, str] | None) -> "RayStart":
         """Begin to start Ray; raises ``UnsupportedError`` where it is not installed."""
-        _expect_ray()
+        expect_ray()
         hidden = () if environment is None else tuple(sorted(os.environ.keys() - environment.keys()))
         return RayStart(self._address, hidden)
 
@@ -77,12 +77,11 @@ class RayStart:
             await asyncio.shield(asyncio.to_thread(_leave))
 
 
-def _on_loop(on_output: OnOutput) -> "OnLines":
+def _on_loop(on_output: OnOutput) -> "OnLine":
     loop = asyncio.get_running_loop()
 
-    def take(node: str, stream: str, lines: list[str]) -> None:
-        for line in lines:
-            loop.call_soon_threadsafe(on_output, node, stream, line)
+    def take(node: str, stream: str, line: str) -> None:
+        loop.call_soon_threadsafe(on_output, node, stream, line)
 
     return take
 
@@ -99,7 +98,8 @@ def _leave() -> None:
     SESSION.leave()
 
 
-def _expect_ray() -> None:
+def expect_ray() -> None:
+    """Raise ``UnsupportedError`` where Ray is not installed."""
     from importlib.util import find_spec
 
     if find_spec("ray") is None or find_spec("starlette") is None or find_spec("pyarrow") is None:

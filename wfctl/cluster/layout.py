@@ -73,7 +73,7 @@ def _options(plan: ExecutionPlan, node: NodePlan, *, reserves: bool) -> dict[str
     options: dict[str, Any] = {
         "name": node.name,
         "max_ongoing_requests": max(_LEAST_ONGOING, 2 * settings.batch_size),
-        "ray_actor_options": _resources(node, reserves=reserves),
+        "ray_actor_options": resources_of(node, reserves=reserves),
         "health_check_period_s": 2.0,
         "health_check_timeout_s": 30.0,
         "graceful_shutdown_wait_loop_s": 0.1,
@@ -95,7 +95,8 @@ def _options(plan: ExecutionPlan, node: NodePlan, *, reserves: bool) -> dict[str
     return options
 
 
-def _resources(node: NodePlan, *, reserves: bool) -> dict[str, Any]:
+def resources_of(node: NodePlan, *, reserves: bool) -> dict[str, Any]:
+    """Return what one process of a node takes, as Ray wants it."""
     given = dict(node.resources)
     options: dict[str, Any] = {
         "num_cpus": given.pop("num_cpus", 1 if reserves and node.kind is NodeKind.MODEL else 0),

@@ -1,10 +1,12 @@
 """What travels on Ray: from the ingress to every replica, and from replica to replica.
 
 A failure is a value too: it goes through what comes after the node that failed, whose handlers are not called, to the
-ingress. Invariant: plain slotted classes, pickled by every hop; no Ray in here.
+ingress. Invariant: tuples, for every hop pickles them, and tuples cost least; no Ray in here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wfctl.engine.call import CallAnswer
 from wfctl.plan import NodePlan
@@ -25,33 +27,20 @@ class ReplicaStart:
     """Variables of the environment that handlers may not see."""
 
 
-class Asked:
+class Asked(NamedTuple):
     """What a replica is asked for one run."""
 
-    __slots__ = ("call_id", "form", "headers", "is_alone", "is_hurried")
-
-    def __init__(
-        self, call_id: int, headers: bytes, form: int, *, is_alone: bool = False, is_hurried: bool = False
-    ) -> None:
-        self.call_id = call_id
-        self.headers = headers
-        """As ``call.write_headers`` writes them."""
-        self.form = form
-        self.is_alone = is_alone
-        """Whether it must not share a batch: a replica died while it had it."""
-        self.is_hurried = is_hurried
-        """Whether no other run is in flight, so that a batch has nobody to wait for."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _asked, (self.call_id, self.headers, self.form, self.is_alone, self.is_hurried)
+    call_id: int
+    headers: bytes
+    """As ``call.write_headers`` writes them."""
+    form: int
+    is_alone: bool = False
+    """Whether it must not share a batch: a replica died while it had it."""
+    is_hurried: bool = False
+    """Whether no other run is in flight, so that a batch has nobody to wait for."""
 
 
-def _asked(call_id: int, headers: bytes, form: int, is_alone: bool, is_hurried: bool) -> Asked:
-    return Asked(call_id, headers, form, is_alone=is_alone, is_hurried=is_hurried)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """How one node of one run went; times in nanoseconds of its replica's monotonic clock."""
 
     node: str
@@ -71,8 +60,7 @@ class Step:
     left_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a node failed a run."""
 
     node: str
@@ -86,11 +74,28 @@ class Failure:
     was_waiting: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Answered(NamedTuple):
+    """A good answer: what of a ``CallAnswer`` others want to know."""
+
+    body: bytes | bytearray
+    status: int
+    content_type: str | None
+    headers: Mapping[str, str] | None
+
+    @classmethod
+    def of(cls, answer: CallAnswer) -> "Answered":
+        """Return what is passed on of a worker's answer."""
+        return cls(answer.body, answer.status, answer.content_type, answer.headers)
+
+    def as_answer(self) -> CallAnswer:
+        """Return it as if a worker had just answered."""
+        return CallAnswer(0, self.status, self.body, content_type=self.content_type, headers=self.headers)
+
+
+class Passed(NamedTuple):
     """What a node hands on: its answer, or the failure of this node or of one before it."""
 
-    answer: CallAnswer | None
+    answer: Answered | None
     steps: tuple[Step, ...]
     """Of this node and of all before it, each once."""
     failure: Failure | None = None
@@ -98,8 +103,7 @@ class Passed:
     """What the input calls itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(NamedTuple):
     """What a replica says of itself."""
 
     replica: str

@@ -5,13 +5,11 @@ beside it. Invariant: a call never raises: what becomes of it is a ``Passed``.
 """
 
 import asyncio
-import json
 import os
 import pickle
 import socket
 import time
 import traceback
-from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic_ns
@@ -19,7 +17,8 @@ from typing import Any
 
 from ray import serve
 
-from wfctl.cluster.passing import About, Asked, Passed, ReplicaStart, Step, steps_of
+from wfctl.cluster.load_failure import load_failure
+from wfctl.cluster.passing import About, Answered, Asked, Passed, ReplicaStart, Step, steps_of
 from wfctl.cluster.tries import Told, Tries
 from wfctl.engine.call import TAG, Call, Headers, Input, Part, Pieces, RequestIds
 from wfctl.engine.measured import MOST_SERIES, Measured
@@ -29,12 +28,6 @@ from wfctl.hosting.host import Host, load_host
 from wfctl.hosting.measured import read_measured
 from wfctl.hosting.pickles import allow_own_pickles
 from wfctl.hosting.place import enter_model_dir
-
-_MARK = "wfctl-load-failure:"
-
-
-class LoadFailure(Exception):  # noqa: N818 - it crosses Serve as text, in which its name stands
-    """Why a node did not load; all that Serve keeps of it is its text, in which ``read_load_failure`` finds it."""
 
 
 class NodeReplica:
@@ -102,7 +95,7 @@ class NodeReplica:
             return Passed(None, (*steps, step), settled.failure, tag)
         if answer.headers and TAG in answer.headers:
             tag = answer.headers[TAG]
-        return Passed(answer, (*steps, step), None, tag)
+        return Passed(Answered.of(answer), (*steps, step), None, tag)
 
     async def about(self) -> About:
         """Say which process this is."""
@@ -178,10 +171,10 @@ def _loaded(start: ReplicaStart) -> Host:
         enter_model_dir(node.code.model_dir, node.code.import_paths)
         return load_host(node, gpu_id=_gpu())
     except LoadError as error:
-        raise _failure(node.name, error.message, error.traceback_text, error.hint) from None
+        raise load_failure(error) from None
     except BaseException as reason:  # noqa: BLE001
         message = f'node "{node.name}" failed to load: {type(reason).__name__}: {reason}'
-        raise _failure(node.name, message, traceback.format_exc(), None) from None
+        raise load_failure(LoadError(message, node=node.name, traceback_text=traceback.format_exc())) from None
 
 
 def _gpu() -> int | None:
@@ -189,18 +182,3 @@ def _gpu() -> int | None:
     import ray
 
     return 0 if ray.get_runtime_context().get_accelerator_ids().get("GPU") else None
-
-
-def _failure(node: str, message: str, traceback_text: str | None, hint: str | None) -> LoadFailure:
-    told = json.dumps([node, message, (traceback_text or "")[-8000:] or None, hint])
-    return LoadFailure(f"{_MARK}{b64encode(told.encode()).decode()}:")
-
-
-def read_load_failure(text: str) -> LoadError | None:
-    """Return what a replica said of its code, in what Serve says of the replica."""
-    at = text.find(_MARK)
-    end = text.find(":", at + len(_MARK))
-    if at < 0 or end < 0:
-        return None
-    node, message, traceback_text, hint = json.loads(b64decode(text[at + len(_MARK) : end]))
-    return LoadError(message, node=node, traceback_text=traceback_text, hint=hint)

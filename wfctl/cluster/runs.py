@@ -63,20 +63,24 @@ class ClusterRun:
         state = "failed" if self.error else "settled" if self.is_settled else "in flight"
         return f"ClusterRun({self.number}, {state})"
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What each node has done that the run came to."""
+        return tuple({step.node: step for _, passed in self.passed for step in passed.steps}.values())
+
     def note_times(self, now: float) -> None:
         """Make attempts of the steps that were passed on, as if each had come back at ``now``.
 
         Clocks of several machines cannot be compared: how long things took at a replica is all that is known.
         """
-        steps = {step.node: step for _, passed in self.passed for step in passed.steps}
-        self.attempts = tuple(PastAttempt(step, now) for step in steps.values())
+        self.attempts = tuple(PastAttempt(step, now) for step in self.steps)
 
     def result(self) -> RunResult:
         """Return the answer, or raise why there is none."""
         if self.error is not None:
             raise self.error
         tag = next((passed.tag for _, passed in self.passed if passed.tag is not None), None)
-        answers = [passed.answer for _, passed in self.passed]
+        answers = [passed.answer and passed.answer.as_answer() for _, passed in self.passed]
         if len(answers) > 1:
             leaves = [leaf for leaf, _ in self.passed]
             return joined_result(leaves, answers, self.attempts, tag=tag, face=self.face)

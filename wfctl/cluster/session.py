@@ -9,21 +9,17 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import ray
 from ray import serve
-from ray._private.ray_logging import global_worker_stdstream_dispatcher as streams
 from ray.serve.schema import LoggingConfig
 
+from wfctl.cluster.printed import Printed
 from wfctl.errors import UnsupportedError, WfctlError, WorkerError
 
-OnLines = Callable[[str, str, list[str]], None]
-"""Takes the name of a deployment, ``stdout`` or ``stderr``, and lines that one of its replicas printed."""
 QUIET: Final = LoggingConfig(log_level="ERROR", enable_access_log=False)
-_REPLICA: Final = "ServeReplica:"
 _CONNECT_S: Final = 5.0
 
 
@@ -39,7 +35,7 @@ class RaySession:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
-        self._is_ours = self._started_serve = False
+        self._is_ours = self._started_serve = self._serves = False
         self._address: str | None = None
         self.printed = Printed()
         self.building = threading.Lock()
@@ -73,8 +69,6 @@ class RaySession:
                 _connect(address)
             self._address = address
             self.printed.take_over()
-            self._started_serve = not _has_serve()
-            serve.start(proxy_location="Disabled", logging_config=QUIET)
         except WfctlError:
             raise
         except Exception as error:
@@ -83,45 +77,21 @@ class RaySession:
             where = f'the Ray at "{address}" cannot be joined' if address else "Ray cannot be started"
             raise RayFailedError(f"{where}: {_first_line(error)}", hint=_hint(address)) from error
 
+    def start_serve(self) -> None:
+        """Have Serve run, without an HTTP proxy of its own; who asks first starts it."""
+        with self.building:
+            if not self._serves:
+                self._started_serve = not _has_serve()
+                serve.start(proxy_location="Disabled", logging_config=QUIET)
+                self._serves = True
+
     def _end(self) -> None:
         self.printed.give_back()
+        self._serves = False
         if self._started_serve and self.is_joined and not serve.status().applications:
             serve.shutdown()
         if self._is_ours:
             ray.shutdown()
-
-
-class Printed:
-    """Takes what replicas print from Ray, which would print it on the streams of this process."""
-
-    def __init__(self) -> None:
-        self._sinks: dict[str, OnLines] = {}
-        """Application -> who takes its lines."""
-
-    def send(self, application: str, sink: OnLines | None) -> None:
-        """Send the lines of one application there, or nowhere any more; ``sink`` is called in a thread of Ray's."""
-        if sink is None:
-            self._sinks.pop(application, None)
-        else:
-            self._sinks[application] = sink
-
-    def take_over(self) -> None:
-        """Have Ray's lines come here."""
-        streams.remove_handler("ray_print_logs")
-        streams.add_handler("wfctl", self._take)
-
-    def give_back(self) -> None:
-        """Take no lines any more."""
-        streams.remove_handler("wfctl")
-
-    def _take(self, lines: dict[str, Any]) -> None:
-        actor = str(lines.get("actor_name") or "")
-        if not actor.startswith(_REPLICA):
-            return  # Ray's own, of which its logs have more
-        application, _, deployment = actor.removeprefix(_REPLICA).partition(":")
-        sink = self._sinks.get(application)
-        if sink is not None:
-            sink(deployment, "stderr" if lines.get("is_err") else "stdout", list(lines.get("lines") or ()))
 
 
 SESSION: Final = RaySession()

@@ -1,4 +1,4 @@
-"""Who works: the replicas of each node, as they tell it themselves, and what runs have told of their nodes.
+"""Who works: the replicas of each node, as they tell it themselves.
 
 Serve starts and ends replicas by itself and tells only its own processes, so they are asked: when somebody wants to
 know, at most once a second.
@@ -8,27 +8,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from wfctl.cluster.passing import About, Step
+from wfctl.cluster.passing import About
+from wfctl.cluster.tallies import Staffing
 from wfctl.engine.backend import WorkerId, WorkerReport
 from wfctl.engine.measured import Measured
-from wfctl.engine.statistics import EngineStatistics, NodeStatistics
 from wfctl.engine.watcher import WorkerWatcher
-from wfctl.plan import ExecutionPlan
 
 _FRESH_S: Final = 1.0
-_SMOOTH: Final = 0.1
-_NS: Final = 1e-9
-
-
-class _Tally:
-    """What one node has done."""
-
-    __slots__ = ("batch_time_s", "batches", "done", "failed", "retried", "sent")
-
-    def __init__(self) -> None:
-        self.done = self.failed = self.retried = self.sent = 0
-        self.batches = 0.0
-        self.batch_time_s = 0.0
 
 
 class Staff:
@@ -38,27 +24,12 @@ class Staff:
         self._handles = handles
         self._watcher = watcher
         self._there: dict[str, dict[str, About]] = {node: {} for node in handles}
-        self._tallies = {node: _Tally() for node in handles}
         self._last_worker = 0
         self._loop = asyncio.get_running_loop()
         self._asking: asyncio.Task[None] | None = None
         self._is_closed = False
         self._asked_at = 0.0
         self.lost = dict.fromkeys(handles, 0)
-
-    def note(self, steps: "tuple[Step, ...]", failed: str | None) -> None:
-        """Count what one run has done; ``failed`` is the node that failed it."""
-        for step in steps:
-            tally = self._tallies[step.node]
-            tally.retried += step.resent
-            tally.sent += 1
-            tally.batches += 1 / step.batch if step.batch else 1.0
-            if step.node == failed:
-                tally.failed += 1
-                continue
-            tally.done += 1
-            took_s = (step.finished_ns - step.started_ns) * _NS
-            tally.batch_time_s += (took_s - tally.batch_time_s) * (_SMOOTH if tally.batch_time_s else 1.0)
 
     async def find(self) -> None:
         """Ask all replicas who they are."""
@@ -114,32 +85,14 @@ class Staff:
                     if isinstance(measured, Measured):
                         self._watcher.measured(node, about.pid, measured)
 
-    def statistics(self, plan: ExecutionPlan, runs: int) -> EngineStatistics:
-        """Return what is known at this moment."""
-        return EngineStatistics(
-            runs=runs,
-            nodes=tuple(self._statistics(plan, number) for number in range(len(plan.nodes))),
-            late_answers=0,
-            stray_answers=0,
-        )
-
-    def _statistics(self, plan: ExecutionPlan, number: int) -> NodeStatistics:
-        node = plan.nodes[number]
-        tally, there = self._tallies[node.name], self._there[node.name].values()
-        return NodeStatistics(
-            node=node.name,
-            queued=sum(each.queued for each in there),
-            running=sum(each.running for each in there),
-            done=tally.done,
-            failed=tally.failed,
-            retried=tally.retried,
-            batches=round(tally.batches),
-            sent=tally.sent,
-            starting=max(0, node.settings.min_workers - len(there)),
-            lost=self.lost[node.name],
-            least=node.settings.min_workers,
-            most=node.settings.max_workers,
-            batch_time_s=tally.batch_time_s,
-            last_failure=None,
-            worker_pids=tuple(each.pid for each in there),
-        )
+    def there(self) -> dict[str, Staffing]:
+        """Return what is known of each node at this moment."""
+        return {
+            node: Staffing(
+                tuple(each.pid for each in there.values()),
+                queued=sum(each.queued for each in there.values()),
+                running=sum(each.running for each in there.values()),
+                lost=self.lost[node],
+            )
+            for node, there in self._there.items()
+        }

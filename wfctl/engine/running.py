@@ -3,9 +3,9 @@
 Invariant: protocols and plain values only.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from wfctl.engine.call import Face, Headers, Part
 from wfctl.engine.core.outcome import RunResult, TimedAttempt
@@ -75,6 +75,39 @@ class RunningEngine(Protocol):
 
     def ask_metrics(self) -> int:
         """Ask workers for what handlers measured; returns how many can answer at once."""
+
+
+class StreamedRun(AnyRun, Protocol):
+    """A run that came out of a stream, settled."""
+
+    @property
+    def number(self) -> int:
+        """Of its input."""
+
+    def result(self) -> RunResult:
+        """Return the answer, or raise why there is none."""
+
+
+NumberedInputs = Iterator[Sequence[tuple[int, Sequence[Part]]]]
+"""Numbers and parts of inputs, some at a time."""
+
+
+@runtime_checkable
+class StreamingEngine(Protocol):
+    """An engine that takes many inputs as one stream, and nothing else; its methods block, and are for threads."""
+
+    @property
+    def plan(self) -> ExecutionPlan:
+        """What is followed."""
+
+    def answers(self, inputs: NumberedInputs) -> Generator[Sequence[StreamedRun], None, None]:
+        """Yield the runs in the order of their inputs, which are read in another thread; asked for once."""
+
+    def stop(self) -> None:
+        """Have ``answers`` end soon, with whatever error; for another thread."""
+
+    def statistics(self) -> EngineStatistics:
+        """Return what was done to the inputs that are through."""
 
 
 class EngineStart(Protocol):

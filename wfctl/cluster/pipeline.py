@@ -1,0 +1,186 @@
+"""Many inputs through one plan on Ray Data: a stage of actors for each node, streaming, with Ray's backpressure.
+
+Inputs are handed in by a thread of this process, by way of a short queue that a single reading task empties, so that
+whatever can be read here (a pipe, too) can be run there. Everything here blocks and is for threads.
+"""
+
+import logging
+import pickle
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from time import monotonic
+from typing import Any, Final
+
+import pyarrow as pa
+import ray.data
+from ray.data.block import BlockMetadata
+from ray.exceptions import RayError
+from ray.util.queue import Queue
+
+from wfctl.cluster.handfuls import Handfuls
+from wfctl.cluster.layout import most_retries_of, resources_of
+from wfctl.cluster.load_failure import read_load_failure
+from wfctl.cluster.rows import HANDFULS, Row, from_bytes, stages_of, to_bytes
+from wfctl.cluster.runs import ClusterRun, error_of
+from wfctl.cluster.session import SESSION
+from wfctl.cluster.stage import Stage
+from wfctl.cluster.tallies import Tallies
+from wfctl.engine.call import NO_HEADERS, Face
+from wfctl.engine.running import NumberedInputs
+from wfctl.engine.statistics import EngineStatistics
+from wfctl.errors import WorkerError
+from wfctl.plan import ExecutionPlan
+
+_AHEAD: Final = 8
+"""Handfuls of inputs that wait in the queue."""
+_READER_CPUS: Final = 0.001
+_IN_FLIGHT: Final = 2
+"""Blocks that an actor has, the one at work included."""
+
+
+class RayPipeline:
+    """Runs one plan on many inputs."""
+
+    def __init__(self, plan: ExecutionPlan, application: str, hidden_names: tuple[str, ...]) -> None:
+        self._plan = plan
+        self._stages = stages_of(plan, application, most_retries_of(plan), hidden_names)
+        self._tallies = Tallies(plan)
+        self._queue: Any = None
+
+    @property
+    def plan(self) -> ExecutionPlan:
+        """What is followed."""
+        return self._plan
+
+    def statistics(self) -> EngineStatistics:
+        """Return what the nodes have done to the inputs that are through."""
+        nodes = self._tallies.statistics(self._plan, {})
+        return EngineStatistics(runs=0, nodes=nodes, late_answers=0, stray_answers=0)
+
+    def answers(self, inputs: NumberedInputs) -> Generator[list[ClusterRun], None, None]:
+        """Yield settled runs in the order of the inputs, which are read in a thread of their own.
+
+        Raises ``LoadError`` for a node that does not load, and what reading the inputs raises, once all before is
+        through.
+        """
+        self._queue = queue = Queue(maxsize=_AHEAD, actor_options={"num_cpus": 0})
+        handfuls = Handfuls(self._plan, self._tallies)
+        feeder = _Feeder(handfuls.of(inputs), queue)
+        feeder.start()
+        try:
+            for table in self._dataset(queue).iter_batches(batch_size=None, batch_format="pyarrow"):
+                runs = self._runs(table)
+                handfuls.note()
+                yield runs
+        except RayError as error:
+            raise read_load_failure(str(error)) or WorkerError(f"Ray Data gave up: {_last_line(error)}") from error
+        finally:
+            self.stop()
+            handfuls.note()
+            feeder.join()
+        if feeder.failure is not None:
+            raise feeder.failure
+
+    def stop(self) -> None:
+        """End the stream: without its queue it fails, and with it whoever reads from it or into it."""
+        queue, self._queue = self._queue, None
+        if queue is not None:
+            queue.shutdown(force=True)
+
+    def _dataset(self, queue: Queue) -> Any:
+        _be_quiet()
+        # It differs from the stages in what it takes, for Ray Data would make one of it and the first of them.
+        dataset = ray.data.read_datasource(_Waiting(queue), override_num_blocks=1, num_cpus=_READER_CPUS)
+        for stage in self._stages:
+            settings = stage.node.settings
+            dataset = dataset.map_batches(
+                Stage,
+                fn_constructor_args=(pickle.dumps(stage),),
+                batch_size=None,
+                batch_format="pyarrow",
+                compute=ray.data.ActorPoolStrategy(
+                    min_size=settings.min_workers,
+                    max_size=settings.max_workers,
+                    max_tasks_in_flight_per_actor=_IN_FLIGHT,
+                ),
+                udf_modifying_row_count=False,
+                **resources_of(stage.node, reserves=SESSION.is_joined),
+            )
+        return dataset
+
+    def _runs(self, table: Any) -> list[ClusterRun]:
+        now = monotonic()
+        handfuls = map(from_bytes, table.column(HANDFULS).to_pylist())
+        return [self._run(row, now) for rows in handfuls for row in rows]
+
+    def _run(self, row: Row, now: float) -> ClusterRun:
+        run = ClusterRun(row.number, (), NO_HEADERS, only=None, face=Face.NONE, limit_s=None, on_settled=lambda _: None)
+        run.passed = [(leaf, row.passed[leaf]) for leaf in self._plan.leaves]
+        failure = next((passed.failure for _, passed in run.passed if passed.failure is not None), None)
+        run.is_settled = True
+        run.note_times(now)
+        run.error = None if failure is None else error_of(failure)
+        self._tallies.note(run.steps, None if failure is None else failure.node)
+        return run
+
+
+class _Feeder(threading.Thread):
+    """Puts inputs into the queue, as long as somebody takes them."""
+
+    def __init__(self, handfuls: Iterator[list[Row]], queue: Queue) -> None:
+        super().__init__(name="wfctl-feeder", daemon=True)
+        self._handfuls = handfuls
+        self._queue = queue
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Feed."""
+        try:
+            for rows in self._handfuls:
+                self._queue.put(to_bytes(rows))
+        except RayError:
+            return  # the queue is gone, for nobody wants more
+        except BaseException as error:  # noqa: BLE001 - who takes the answers is to be told, after the last of them
+            self.failure = error
+        with suppress(RayError):
+            self._queue.put(None)
+
+
+class _Waiting(ray.data.Datasource):  # type: ignore[misc]
+    """What stands in the queue."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    def estimate_inmemory_data_size(self) -> int | None:
+        """Return nothing: nobody knows what is still to come."""
+        return None
+
+    def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[Any]:
+        """Return the one task that takes tables out until the end."""
+        del parallelism
+        queue = self._queue
+
+        def tables() -> Iterator[Any]:
+            while (rows := queue.get()) is not None:
+                yield pa.table({HANDFULS: pa.array([rows], pa.large_binary())})
+
+        unknown = BlockMetadata(num_rows=None, size_bytes=None, exec_stats=None, input_files=None)
+        return [ray.data.ReadTask(tables, unknown)]
+
+
+def _be_quiet() -> None:
+    """Have Ray Data keep the order of rows, and draw nothing on the terminal, which is ours."""
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.target_max_block_size = 1  # of each row of Ray's, which is a handful of ours, a block of its own
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.enable_operator_progress_bars = False
+    for name in ("ray.data", "ray.data.dataset"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _last_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]

@@ -1,0 +1,120 @@
+"""One actor of Ray Data: takes batches of rows through one node.
+
+Invariant: every row comes back, in its place; what went wrong with it is in it.
+"""
+
+import asyncio
+import os
+import pickle
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from wfctl.cluster.desk import Desk
+from wfctl.cluster.load_failure import load_failure
+from wfctl.cluster.passing import Answered, Passed, Step, steps_of
+from wfctl.cluster.printed import marked
+from wfctl.cluster.rows import HANDFULS, Row, StageStart, from_bytes, to_bytes
+from wfctl.cluster.tries import Settled
+from wfctl.engine.call import AS_JSON, TAG, Call, Input, Part, RequestIds, random_digits
+from wfctl.engine.local.backend import LocalBackend
+from wfctl.errors import LoadError, WfctlError
+
+
+class Stage:
+    """A node, loaded in a worker process of this actor."""
+
+    def __init__(self, start: bytes) -> None:
+        told: StageStart = pickle.loads(start)  # noqa: S301 - written by our own engine
+        self._start, self._node = told, told.node
+        self._ids = RequestIds(random_digits())
+        self._form = AS_JSON if not told.node.children and len(told.plan.leaves) > 1 else 0
+        self._loop = asyncio.new_event_loop()
+        self._loop.run_until_complete(self._open())
+
+    async def _open(self) -> None:
+        hidden = self._start.hidden_names
+        environment = {name: value for name, value in os.environ.items() if name not in hidden}
+        self._desk = Desk(self._start.plan, self._node, LocalBackend(environment), self._print)
+        try:
+            await self._desk.open()
+        except LoadError as error:
+            raise load_failure(error) from None
+        except (WfctlError, TimeoutError) as error:
+            words = f'node "{self._node.name}" failed to load: {error}'
+            raise load_failure(LoadError(words, node=self._node.name)) from None
+
+    def __call__(self, table: Any) -> Any:
+        """Return the table with what this node makes of each row."""
+        handfuls = [from_bytes(text) for text in table.column(HANDFULS).to_pylist()]
+        for rows in handfuls:
+            self._loop.run_until_complete(self._fill(rows))
+            self._drop(rows)
+        return pa.table({HANDFULS: pa.array(map(to_bytes, handfuls), pa.large_binary())})
+
+    async def _fill(self, rows: Sequence[Row]) -> None:
+        waiting = [row for row in rows if not self._is_passed_by(row)]
+        size = self._node.settings.batch_size
+        for at in range(0, len(waiting), size):
+            batch = waiting[at : at + size]
+            parents = [[row.passed[name] for name in self._node.parents] for row in batch]
+            steps = [steps_of(tuple(each)) for each in parents]
+            calls = [
+                Call(row.number, self._input(row, each), self._ids, form=self._form)
+                for row, each in zip(batch, parents, strict=True)
+            ]
+            left = [self._start.most_retries - sum(step.retries for step in each) for each in steps]
+            for row, before, settled in zip(batch, steps, await self._desk.answer(calls, left), strict=True):
+                row.passed[self._node.name] = self._passed(settled, before)
+
+    def _is_passed_by(self, row: Row) -> bool:
+        """Pass on the failure of a node before this one, if there was one."""
+        parents = tuple(row.passed[name] for name in self._node.parents)
+        failure = next((each.failure for each in parents if each.failure is not None), None)
+        if failure is None:
+            return False
+        row.passed[self._node.name] = Passed(None, steps_of(parents), failure)
+        return True
+
+    def _drop(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            for name in self._start.drops:
+                row.passed.pop(name, None)
+            if self._start.drops_parts:
+                row.parts = None
+
+    def _input(self, row: Row, parents: Sequence[Passed]) -> Input:
+        if not self._node.parents:
+            return row.parts or ()
+        bodies = [each.answer.body for each in parents if each.answer is not None]
+        if len(bodies) == 1:
+            return bytes(bodies[0])
+        return [Part(name, body) for name, body in zip(self._node.parents, bodies, strict=True)]
+
+    def _passed(self, settled: Settled, steps: tuple[Step, ...]) -> Passed:
+        answer = None if settled.told is None else settled.told.answer
+        started_ns, finished_ns = (0, 0) if answer is None else (answer.started_ns, answer.finished_ns)
+        step = Step(
+            self._node.name,
+            settled.number,
+            settled.resent,
+            settled.retries,
+            0 if settled.told is None else settled.told.size,
+            os.getpid(),
+            "",
+            started_ns,
+            started_ns,
+            finished_ns,
+            finished_ns,
+        )
+        if settled.failure is not None or answer is None:
+            return Passed(None, (*steps, step), settled.failure)
+        if answer.headers:
+            answer.headers = {name: value for name, value in answer.headers.items() if name != TAG}
+        return Passed(Answered.of(answer), (*steps, step))
+
+    def _print(self, node: str, stream: str, line: str) -> None:
+        file = sys.stderr if stream == "stderr" else sys.stdout
+        print(marked(self._start.application, node, line), file=file, flush=True)
