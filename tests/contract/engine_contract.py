@@ -202,25 +202,17 @@ class EngineContract:
 
     def test_what_handlers_print_is_told_with_the_name_of_the_node(self, flow):
         lines = []
-        text = (
-            "def handle(data, context):\n    if data: print('hello from here', flush=True)\n    return data and ['x']"
-        )
-        told = asyncio.Event
-
-        async def main():
-            event, loop = told(), asyncio.get_running_loop()
-
-            def take(node, stream, line):
-                lines.append((node, stream, line))
-                if "hello from here" in line:
-                    loop.call_soon(event.set)
-
-            async with self.opened(flow("a", a=text), take) as engine:
-                await engine.run(part(b"1"))
-                await asyncio.wait_for(event.wait(), 20)
-
-        asyncio.run(main())
-        assert ("a", "stdout", "hello from here") in lines
+        text = """
+        import sys
+        def handle(data, context):
+            if data:
+                print("to the one")
+                print("to the other", file=sys.stderr)
+            return data and ["x"]
+        """
+        self.run(flow("a", a=text), b"1", on_output=lambda *line: lines.append(line))
+        assert ("a", "stdout", "to the one") in lines
+        assert ("a", "stderr", "to the other") in lines
 
     def test_each_worker_says_its_process(self, flow):
         _, statistics = self.run(flow("a > b", a=DOUBLE, b=ADD_ONE), b"1")

@@ -50,6 +50,7 @@ class Flow:
             stop_reading()
             await asyncio.to_thread(self._engine.stop)
             await asyncio.wait([work])
+            work.exception()  # what ends a stream that is told to end is no news
             raise
         finally:
             stop_reading()

@@ -15,6 +15,7 @@ from wfctl.cluster.application import Application, pauses
 from wfctl.cluster.layout import most_runs_of, patience_of
 from wfctl.cluster.passage import Passage, Roads
 from wfctl.cluster.runs import ClusterRun, error_of
+from wfctl.cluster.session import SESSION
 from wfctl.cluster.staff import Staff
 from wfctl.cluster.tallies import Tallies
 from wfctl.engine.call import NO_HEADERS, Face, Headers, Part
@@ -49,6 +50,7 @@ async def open_ray_engine(
         try:
             yield engine
             await engine.wait_drained()
+            await engine.flush()
         finally:
             await engine.close()
     finally:
@@ -96,6 +98,10 @@ class RayEngine:
         if self._runs:
             self._drained = self._loop.create_future()
             await self._drained
+
+    async def flush(self) -> None:
+        """Wait for what handlers have printed so far."""
+        await self._staff.flush(SESSION.printed)
 
     async def close(self) -> None:
         """Give up what still runs."""

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, Final
 
 import pyarrow as pa
+import ray
 import ray.data
 from ray.data.block import BlockMetadata
 from ray.exceptions import RayError
@@ -29,6 +30,7 @@ from wfctl.cluster.tallies import Tallies
 from wfctl.engine.call import NO_HEADERS, Face
 from wfctl.engine.running import NumberedInputs
 from wfctl.engine.statistics import EngineStatistics
+from wfctl.engine.watcher import OnOutput
 from wfctl.errors import WorkerError
 from wfctl.plan import ExecutionPlan
 
@@ -42,9 +44,10 @@ _IN_FLIGHT: Final = 2
 class RayPipeline:
     """Runs one plan on many inputs."""
 
-    def __init__(self, plan: ExecutionPlan, application: str, hidden_names: tuple[str, ...]) -> None:
+    def __init__(self, plan: ExecutionPlan, hidden_names: tuple[str, ...], on_output: OnOutput) -> None:
         self._plan = plan
-        self._stages = stages_of(plan, application, most_retries_of(plan), hidden_names)
+        self._on_output = on_output
+        self._stages = stages_of(plan, most_retries_of(plan), hidden_names)
         self._tallies = Tallies(plan)
         self._queue: Any = None
 
@@ -86,7 +89,7 @@ class RayPipeline:
         """End the stream: without its queue it fails, and with it whoever reads from it or into it."""
         queue, self._queue = self._queue, None
         if queue is not None:
-            queue.shutdown(force=True)
+            ray.kill(queue.actor)
 
     def _dataset(self, queue: Queue) -> Any:
         _be_quiet()
@@ -110,9 +113,13 @@ class RayPipeline:
         return dataset
 
     def _runs(self, table: Any) -> list[ClusterRun]:
-        now = monotonic()
-        handfuls = map(from_bytes, table.column(HANDFULS).to_pylist())
-        return [self._run(row, now) for rows in handfuls for row in rows]
+        now, runs = monotonic(), []
+        for text in table.column(HANDFULS).to_pylist():
+            rows, printed = from_bytes(text)
+            for line in printed:
+                self._on_output(*line)
+            runs += [self._run(row, now) for row in rows]
+        return runs
 
     def _run(self, row: Row, now: float) -> ClusterRun:
         run = ClusterRun(row.number, (), NO_HEADERS, only=None, face=Face.NONE, limit_s=None, on_settled=lambda _: None)
@@ -179,7 +186,7 @@ def _be_quiet() -> None:
     context.print_on_execution_start = False
     context.enable_operator_progress_bars = False
     for name in ("ray.data", "ray.data.dataset"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _last_line(error: BaseException) -> str:

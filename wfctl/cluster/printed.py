@@ -1,5 +1,7 @@
 """What handlers print on Ray: taken from Ray, which would print it on the streams of this process."""
 
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -8,12 +10,13 @@ from ray._private.ray_logging import global_worker_stdstream_dispatcher as strea
 OnLine = Callable[[str, str, str], None]
 """Takes the name of a node, ``stdout`` or ``stderr``, and a line that one of its processes printed."""
 _REPLICA: Final = "ServeReplica:"
-_MARK: Final = "\x1fwfctl\x1f"
+_END: Final = "\x1fwfctl-end:"
 
 
-def marked(application: str, node: str, line: str) -> str:
-    """Return a line as an actor prints it that is not known by the name of its node."""
-    return f"{_MARK}{application}\x1f{node}\x1f{line}"
+def say_end(token: str) -> None:
+    """Print what tells that nothing printed before is still on its way; in a replica."""
+    for stream in (sys.stdout, sys.stderr):
+        print(f"{_END}{token}", file=stream, flush=True)
 
 
 class Printed:
@@ -22,6 +25,7 @@ class Printed:
     def __init__(self) -> None:
         self._sinks: dict[str, OnLine] = {}
         """Application -> who takes its lines."""
+        self._ends: dict[str, Ends] = {}
 
     def send(self, application: str, sink: OnLine | None) -> None:
         """Send the lines of one application there, or nowhere any more; ``sink`` is called in a thread of Ray's."""
@@ -39,17 +43,44 @@ class Printed:
         """Take no lines any more."""
         streams.remove_handler("wfctl")
 
+    def expect_end(self, token: str, count: int) -> "Ends":
+        """Return what is set when so many streams have said that they are at their end."""
+        self._ends[token] = ends = Ends(count)
+        return ends
+
+    def forget_end(self, token: str) -> None:
+        """Wait for it no longer."""
+        self._ends.pop(token, None)
+
     def _take(self, told: dict[str, Any]) -> None:
         stream = "stderr" if told.get("is_err") else "stdout"
         actor = str(told.get("actor_name") or "")
-        for line in told.get("lines") or ():
-            if str(line).startswith(_MARK):
-                application, node, text = str(line).removeprefix(_MARK).split("\x1f", 2)
-            elif actor.startswith(_REPLICA):
-                application, _, node = actor.removeprefix(_REPLICA).partition(":")
-                text = str(line)
-            else:
-                continue  # Ray's own, of which its logs have more
-            sink = self._sinks.get(application)
-            if sink is not None:
-                sink(node, stream, text)
+        if not actor.startswith(_REPLICA):
+            return  # Ray's own, of which its logs have more
+        application, _, node = actor.removeprefix(_REPLICA).partition(":")
+        sink = self._sinks.get(application)
+        for line in map(str, told.get("lines") or ()):
+            if line.startswith(_END):
+                ends = self._ends.get(line.removeprefix(_END))
+                if ends is not None:
+                    ends.count_down()
+            elif sink is not None:
+                sink(node, stream, line)
+
+
+class Ends:
+    """Counts streams that have come to their end."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._all = threading.Event()
+
+    def count_down(self) -> None:
+        """Count one; only Ray's one thread does."""
+        self._left -= 1
+        if not self._left:
+            self._all.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for all of them, for so long at most."""
+        self._all.wait(seconds)

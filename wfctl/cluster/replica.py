@@ -19,6 +19,7 @@ from ray import serve
 
 from wfctl.cluster.load_failure import load_failure
 from wfctl.cluster.passing import About, Answered, Asked, Passed, ReplicaStart, Step, steps_of
+from wfctl.cluster.printed import say_end
 from wfctl.cluster.tries import Told, Tries
 from wfctl.engine.call import TAG, Call, Headers, Input, Part, Pieces, RequestIds
 from wfctl.engine.measured import MOST_SERIES, Measured
@@ -111,6 +112,10 @@ class NodeReplica:
         except Exception:  # noqa: BLE001 - handlers can put objects of their own where this looks
             series, left_out = [], 0
         return await self.about(), Measured(series=tuple(series), left_out=left_out)
+
+    async def say_end(self, token: str) -> None:
+        """Print the end of what was printed so far."""
+        say_end(token)
 
     # Batches
 

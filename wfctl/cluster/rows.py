@@ -29,14 +29,19 @@ class Row:
         """Node -> what it passed on, as long as some child may still want it, and for good of leaves."""
 
 
-def to_bytes(rows: Sequence[Row]) -> bytes:
-    """Return a handful of rows as they travel."""
-    return pickle.dumps([(row.number, row.parts, row.passed) for row in rows], protocol=5)
+Line = tuple[str, str, str]
+"""Node, stream and text of what a handler printed."""
 
 
-def from_bytes(text: bytes) -> list[Row]:
-    """Return the rows that became these bytes in another process of ours."""
-    return [Row(*each) for each in pickle.loads(text)]  # noqa: S301 - written by our own engine
+def to_bytes(rows: Sequence[Row], printed: Sequence[Line] = ()) -> bytes:
+    """Return a handful of rows as they travel, with what was printed on their way."""
+    return pickle.dumps(([(row.number, row.parts, row.passed) for row in rows], list(printed)), protocol=5)
+
+
+def from_bytes(text: bytes) -> tuple[list[Row], list[Line]]:
+    """Return the rows that became these bytes in another process of ours, and what was printed on their way."""
+    rows, printed = pickle.loads(text)  # noqa: S301 - written by our own engine
+    return [Row(*each) for each in rows], printed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,6 @@ class StageStart:
 
     plan: ExecutionPlan
     node: NodePlan
-    application: str
     most_retries: int
     hidden_names: tuple[str, ...]
     drops: tuple[str, ...]
@@ -54,9 +58,7 @@ class StageStart:
     """Whether no entry comes behind this stage."""
 
 
-def stages_of(
-    plan: ExecutionPlan, application: str, most_retries: int, hidden_names: tuple[str, ...]
-) -> list[StageStart]:
+def stages_of(plan: ExecutionPlan, most_retries: int, hidden_names: tuple[str, ...]) -> list[StageStart]:
     """Return the stages of a plan, which are its nodes in its order."""
     at = {node.name: number for number, node in enumerate(plan.nodes)}
     last_entry = max(at[name] for name in plan.entries)
@@ -65,7 +67,6 @@ def stages_of(
         StageStart(
             plan=plan,
             node=node,
-            application=application,
             most_retries=most_retries,
             hidden_names=hidden_names,
             drops=tuple(name for name, wanted in last_wanted.items() if wanted == number),

@@ -5,16 +5,19 @@ know, at most once a second.
 """
 
 import asyncio
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
 from wfctl.cluster.passing import About
+from wfctl.cluster.printed import Printed
 from wfctl.cluster.tallies import Staffing
 from wfctl.engine.backend import WorkerId, WorkerReport
 from wfctl.engine.measured import Measured
 from wfctl.engine.watcher import WorkerWatcher
 
 _FRESH_S: Final = 1.0
+_FLUSH_S: Final = 3.0
 
 
 class Staff:
@@ -74,6 +77,19 @@ class Staff:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
+
+    async def flush(self, printed: Printed) -> None:
+        """Wait for what handlers printed, which Ray brings when it finds the time."""
+        token = os.urandom(8).hex()
+        streams = 2 * sum(map(len, self._there.values()))
+        ends = printed.expect_end(token, streams)
+        try:
+            handles = self._handles.values()
+            told = [each.broadcast("say_end", token).results_async(return_exceptions=True) for each in handles]
+            await asyncio.gather(*told, return_exceptions=True)
+            await asyncio.to_thread(ends.wait, _FLUSH_S)
+        finally:
+            printed.forget_end(token)
 
     async def tell_measured(self) -> None:
         """Ask what handlers measured, and tell the watcher."""

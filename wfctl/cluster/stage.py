@@ -6,7 +6,6 @@ Invariant: every row comes back, in its place; what went wrong with it is in it.
 import asyncio
 import os
 import pickle
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +14,7 @@ import pyarrow as pa
 from wfctl.cluster.desk import Desk
 from wfctl.cluster.load_failure import load_failure
 from wfctl.cluster.passing import Answered, Passed, Step, steps_of
-from wfctl.cluster.printed import marked
-from wfctl.cluster.rows import HANDFULS, Row, StageStart, from_bytes, to_bytes
+from wfctl.cluster.rows import HANDFULS, Line, Row, StageStart, from_bytes, to_bytes
 from wfctl.cluster.tries import Settled
 from wfctl.engine.call import AS_JSON, TAG, Call, Input, Part, RequestIds, random_digits
 from wfctl.engine.local.backend import LocalBackend
@@ -31,13 +29,14 @@ class Stage:
         self._start, self._node = told, told.node
         self._ids = RequestIds(random_digits())
         self._form = AS_JSON if not told.node.children and len(told.plan.leaves) > 1 else 0
+        self._printed: list[Line] = []
         self._loop = asyncio.new_event_loop()
         self._loop.run_until_complete(self._open())
 
     async def _open(self) -> None:
         hidden = self._start.hidden_names
         environment = {name: value for name, value in os.environ.items() if name not in hidden}
-        self._desk = Desk(self._start.plan, self._node, LocalBackend(environment), self._print)
+        self._desk = Desk(self._start.plan, self._node, LocalBackend(environment), self._take_line)
         try:
             await self._desk.open()
         except LoadError as error:
@@ -46,13 +45,21 @@ class Stage:
             words = f'node "{self._node.name}" failed to load: {error}'
             raise load_failure(LoadError(words, node=self._node.name)) from None
 
+    def _take_line(self, node: str, stream: str, line: str) -> None:
+        self._printed.append((node, stream, line))
+
     def __call__(self, table: Any) -> Any:
         """Return the table with what this node makes of each row."""
-        handfuls = [from_bytes(text) for text in table.column(HANDFULS).to_pylist()]
-        for rows in handfuls:
-            self._loop.run_until_complete(self._fill(rows))
-            self._drop(rows)
-        return pa.table({HANDFULS: pa.array(map(to_bytes, handfuls), pa.large_binary())})
+        handfuls = [self._through(text) for text in table.column(HANDFULS).to_pylist()]
+        return pa.table({HANDFULS: pa.array(handfuls, pa.large_binary())})
+
+    def _through(self, text: bytes) -> bytes:
+        rows, printed = from_bytes(text)
+        self._loop.run_until_complete(self._fill(rows))
+        self._drop(rows)
+        printed += self._printed
+        self._printed.clear()
+        return to_bytes(rows, printed)
 
     async def _fill(self, rows: Sequence[Row]) -> None:
         waiting = [row for row in rows if not self._is_passed_by(row)]
@@ -68,6 +75,7 @@ class Stage:
             left = [self._start.most_retries - sum(step.retries for step in each) for each in steps]
             for row, before, settled in zip(batch, steps, await self._desk.answer(calls, left), strict=True):
                 row.passed[self._node.name] = self._passed(settled, before)
+        await asyncio.sleep(0)  # what the handler printed before its last answer is there, and not yet read
 
     def _is_passed_by(self, row: Row) -> bool:
         """Pass on the failure of a node before this one, if there was one."""
@@ -114,7 +122,3 @@ class Stage:
         if answer.headers:
             answer.headers = {name: value for name, value in answer.headers.items() if name != TAG}
         return Passed(Answered.of(answer), (*steps, step))
-
-    def _print(self, node: str, stream: str, line: str) -> None:
-        file = sys.stderr if stream == "stderr" else sys.stdout
-        print(marked(self._start.application, node, line), file=file, flush=True)

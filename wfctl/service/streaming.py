@@ -84,12 +84,9 @@ class Streaming:
         stack.callback(SESSION.leave)
         from wfctl.cluster.pipeline import RayPipeline
 
-        name = f"{prepared.plan.workflow_name}-{os.urandom(4).hex()}"
-        SESSION.printed.send(name, self._on_output)
-        stack.callback(SESSION.printed.send, name, None)
         environment = environment_without(self._request.hidden_variables)
         hidden = () if environment is None else tuple(sorted(os.environ.keys() - environment.keys()))
-        return RayPipeline(prepared.plan, name, hidden)
+        return RayPipeline(prepared.plan, hidden, self._on_output)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
