@@ -62,6 +62,8 @@ class NodePlan:
     """Whether calls are sent again after a batch of several failed or a worker died."""
     devices: tuple[int, ...] = ()
     """Numbers of the GPUs that the node's workers share, as ``cuda:<number>`` counts them; empty for none."""
+    asked_devices: tuple[int, ...] = ()
+    """The ``deviceIds`` of the archive, whatever there is here."""
     payload: Payload = Payload.BYTES
     """What travels between this node and its parents and children, but never what enters or leaves the workflow."""
     has_plain_input: bool = False
@@ -160,6 +162,7 @@ def make_plan(
             queue_size=said[node.name].queue_size,
             isolates=workflow.extension.isolates(node.name),
             devices=devices_for(said[node.name], processors.gpus),
+            asked_devices=said[node.name].device_ids or (),
             payload=workflow.extension.payload,
             resources=workflow.extension.resources(node.name),
             has_plain_input=not all(code[parent].is_trusted for parent in node.parents),

@@ -367,4 +367,4 @@ def test_resources_of_a_node_are_read_as_numbers_and_nothing_else_is_one():
     assert spec.extension.resources("a") == {"num_cpus": 2, "num_gpus": 0.5, "near": 1.0}
     assert spec.extension.resources("b") == {}
     _, report = parse("dag: {a: [b]}\nwfctl: {nodes: {a: {resources: {num_gpus: all, near: -1}}}}\n")
-    assert [(finding.code, finding.span.start.column) for finding in report] == [("WF201", 53), ("WF201", 64)]
+    assert [(finding.code, finding.span.start.column) for finding in report] == [("WF201", 43), ("WF202", 54)]

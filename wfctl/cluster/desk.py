@@ -131,9 +131,13 @@ class Desk:
             self._waiting[call.call_id] = answer = loop.create_future()
             answers.append(answer)
         self._backend.send_calls(worker, calls)
+        limit_s = self._node.response_timeout_s
+        late = None if limit_s is None else loop.call_later(limit_s, self._kill)
         try:
             return list(await asyncio.gather(*answers))
         finally:
+            if late is not None:
+                late.cancel()
             for call in calls:
                 self._waiting.pop(call.call_id, None)
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from wfctl.cluster.refusals import refuse_impossible
 from wfctl.engine.running import RunningEngine
 from wfctl.engine.watcher import OnOutput, WorkerWatcher
 from wfctl.errors import UnsupportedError
@@ -57,6 +58,7 @@ class RayStart:
     async def _opened(
         self, plan: ExecutionPlan, on_output: OnOutput, watcher: WorkerWatcher
     ) -> AsyncIterator[RunningEngine]:
+        refuse_impossible(plan)
         await asyncio.shield(self._entering)
         from wfctl.cluster.application import Application
         from wfctl.cluster.engine import open_ray_engine

@@ -121,7 +121,13 @@ class NodeReplica:
 
     async def _answered(self, calls: list[Call]) -> list[Told]:
         """Answer one batch in the handler's thread; ``serve.batch`` gathers its calls."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answered_here, calls)
+        loop, limit_s = asyncio.get_running_loop(), self._start.node.response_timeout_s
+        late = None if limit_s is None else loop.call_later(limit_s, os._exit, 1)
+        try:
+            return await loop.run_in_executor(self._thread, self._answered_here, calls)
+        finally:
+            if late is not None:
+                late.cancel()
 
     async def _answered_alone(self, call: Call) -> Told:
         return (await self._answered([call]))[0]

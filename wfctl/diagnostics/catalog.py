@@ -63,6 +63,7 @@ _ROWS = (
     Rule("WF209", "not-supported-yet", _E, "the engine cannot do this yet"),
     Rule("WF210", "value-not-allowed", _E, "the value is none of the allowed ones"),
     Rule("WF211", "zero-workers", _E, "a node without workers answers nothing"),
+    Rule("WF212", "impossible-resource", _E, "no cluster can give out such a resource"),
     # WF3xx: names and the graph
     Rule("WF301", "cyclic-edge", _E, "nodes feed into each other in a circle"),
     Rule("WF302", "self-loop", _E, "a node feeds into itself"),

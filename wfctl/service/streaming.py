@@ -78,6 +78,9 @@ class Streaming:
         return self
 
     def _entered(self, prepared: Prepared, stack: ExitStack) -> StreamingEngine:
+        from wfctl.cluster.refusals import refuse_impossible
+
+        refuse_impossible(prepared.plan)
         from wfctl.cluster.session import SESSION
 
         SESSION.enter(self._address)

@@ -81,9 +81,15 @@ def _nodes(source: SourceText, node: Node | None) -> dict[str, NodeOptions]:
             span=source.span(key.start, key.end),
             isolates=not _is_false(entry.get("isolate")),
             resources=_numbers(entry.get("resources")),
-            spans=Spans(source, entry),
+            spans=Spans(source, {**entry, **_parts_of(entry, "resources")}),
         )
     return found
+
+
+def _parts_of(entry: dict[str, Node], name: str) -> dict[str, Node]:
+    """Return the values below a key, under ``name.key``."""
+    node = entry.get(name)
+    return {f"{name}.{key.text}": value for key, value in node.pairs()} if isinstance(node, Mapping) else {}
 
 
 def _numbers(node: Node | None) -> dict[str, float]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from wfctl.check.rules import advice, archives, differences, graph, handler, models, names, security
+from wfctl.check.rules import advice, archives, differences, graph, handler, models, names, resources, security
 from wfctl.check.subject import Subject
 from wfctl.diagnostics.model import Diagnostic
 
 RULE_FUNCTIONS: Mapping[str, Callable[[Subject], Iterator[Diagnostic]]] = {
+    "WF212": resources.impossible_resource,
     "WF301": graph.cyclic_edge,
     "WF302": graph.self_loop,
     "WF303": graph.repeated_edge,

@@ -1,0 +1,86 @@
+"""How inputs are cut into pieces of work."""
+
+from fakes.plans import plan_of
+
+from wfctl.cluster.handfuls import Handfuls
+from wfctl.cluster.passing import Answered, Failure, Passed, Step
+from wfctl.cluster.rows import Row, from_bytes, stages_of, to_bytes
+from wfctl.cluster.tallies import Staffing, Tallies
+from wfctl.engine.call import Part
+from wfctl.spec.model import WorkerSettings
+
+PLAN = plan_of("a > b, a > c, b > d, c > d", {"b": WorkerSettings(batch_size=8, max_batch_delay_ms=0)})
+
+
+def step(node, *, batch=1, took_ns=10**6, **more):
+    told = {"number": 1, "resent": 0, "retries": 0, "pid": 1, "replica": "r", **more}
+    times = {"arrived_ns": 0, "started_ns": 0, "finished_ns": took_ns, "left_ns": took_ns}
+    return Step(node=node, batch=batch, **told, **times)
+
+
+def inputs(count, size=1):
+    for at in range(0, count, 64):
+        yield [(number, (Part("body", bytes(size)),)) for number in range(at + 1, min(at + 64, count) + 1)]
+
+
+def test_pieces_hold_whole_batches_and_as_many_as_keep_a_node_busy_for_a_moment():
+    tallies = Tallies(PLAN)
+    handfuls = Handfuls(PLAN, tallies)
+    assert handfuls.size() == 32
+    tallies.note([step("b", batch=8, took_ns=8 * 10**7)], None)  # 10 ms an input
+    assert handfuls.size() == 48
+    tallies.note([step("a", took_ns=10 * 10**9)], None)  # slower than anything should be
+    assert handfuls.size() == 8
+
+
+def test_every_input_is_in_one_piece_in_order_and_large_ones_make_small_pieces():
+    handfuls = Handfuls(PLAN, Tallies(PLAN))
+    handfuls.note()
+    pieces = list(handfuls.of(inputs(1000)))
+    assert [row.number for rows in pieces for row in rows] == list(range(1, 1001))
+    assert {len(rows) for rows in pieces[:-1]} == {32}
+    large = list(handfuls.of(inputs(20, size=2**20)))
+    assert [len(rows) for rows in large] == [4] * 5
+
+
+def test_few_pieces_are_given_out_before_the_first_comes_back():
+    handfuls = Handfuls(PLAN, Tallies(PLAN))
+    pieces = handfuls.of(inputs(10_000))
+    given = [next(pieces) for _ in range(7)]  # one more would wait for news
+    assert sum(map(len, given)) == 7 * 32
+    handfuls.note()
+    assert len(next(pieces)) == 32
+
+
+def test_rows_and_what_was_printed_come_through_as_they_are():
+    passed = Passed(Answered(b"x", 200, None, {"k": "v"}), (step("a"),))
+    failed = Passed(None, (), Failure("b", 2, "no"))
+    text = to_bytes([Row(7, (Part("body", b"in", "text/plain"),), {"a": passed, "b": failed})], [("a", "stdout", "hi")])
+    (row,), printed = from_bytes(text)
+    assert (row.number, row.parts[0].body, row.passed, printed) == (
+        7,
+        b"in",
+        {"a": passed, "b": failed},
+        [("a", "stdout", "hi")],
+    )
+
+
+def test_a_value_goes_on_only_as_far_as_somebody_wants_it():
+    stages = stages_of(PLAN, 10, ())
+    assert [(each.node.name, each.drops, each.drops_parts) for each in stages] == [
+        ("a", (), True),
+        ("b", (), False),
+        ("c", ("a",), False),
+        ("d", ("b", "c"), False),
+    ]
+
+
+def test_what_nodes_did_is_added_up():
+    tallies = Tallies(PLAN)
+    for _ in range(8):
+        tallies.note([step("a"), step("b", batch=8, resent=1)], None)
+    tallies.note([step("a"), step("b", batch=1)], "b")
+    found = {each.node: each for each in tallies.statistics(PLAN, {"a": Staffing((4, 5), running=1)})}
+    assert (found["a"].done, found["a"].batches, found["a"].worker_pids, found["a"].running) == (9, 9, (4, 5), 1)
+    assert (found["b"].done, found["b"].failed, found["b"].batches, found["b"].retried) == (8, 1, 2, 8)
+    assert found["b"].starting == 1
