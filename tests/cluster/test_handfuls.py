@@ -1,5 +1,7 @@
 """How inputs are cut into pieces of work."""
 
+import threading
+
 from fakes.plans import plan_of
 
 from wfctl.cluster.handfuls import Handfuls
@@ -33,23 +35,57 @@ def test_pieces_hold_whole_batches_and_as_many_as_keep_a_node_busy_for_a_moment(
     assert handfuls.size() == 8
 
 
+def through(handfuls, pieces):
+    """Take pieces out as if each came through at once."""
+    for piece in pieces:
+        handfuls.came_through(1)
+        yield piece
+
+
 def test_every_input_is_in_one_piece_in_order_and_large_ones_make_small_pieces():
     handfuls = Handfuls(PLAN, Tallies(PLAN))
-    handfuls.note()
-    pieces = list(handfuls.of(inputs(1000)))
+    pieces = list(through(handfuls, handfuls.of(inputs(1000))))
     assert [row.number for rows in pieces for row in rows] == list(range(1, 1001))
     assert {len(rows) for rows in pieces[:-1]} == {32}
-    large = list(handfuls.of(inputs(20, size=2**20)))
+    large = list(through(handfuls, handfuls.of(inputs(20, size=2**20))))
     assert [len(rows) for rows in large] == [4] * 5
 
 
-def test_few_pieces_are_given_out_before_the_first_comes_back():
-    handfuls = Handfuls(PLAN, Tallies(PLAN))
-    pieces = handfuls.of(inputs(10_000))
-    given = [next(pieces) for _ in range(7)]  # one more would wait for news
-    assert sum(map(len, given)) == 7 * 32
-    handfuls.note()
-    assert len(next(pieces)) == 32
+class Watched(Handfuls):
+    """Says when it waits for room."""
+
+    def __init__(self, *words):
+        super().__init__(*words)
+        self.waits = threading.Event()
+
+    def _has_room(self):
+        has_room = super()._has_room()
+        if not has_room:
+            self.waits.set()
+        return has_room
+
+
+def given_before_it_waits(tallies, count, size):
+    """Return how many pieces are given out while none comes through."""
+    handfuls, given = Watched(PLAN, tallies), []
+    thread = threading.Thread(target=lambda: given.extend(handfuls.of(inputs(count, size))))
+    thread.start()
+    assert handfuls.waits.wait(20)
+    found = len(given)
+    handfuls.end()
+    thread.join()
+    assert sum(map(len, given)) == count
+    return found
+
+
+def test_few_pieces_are_given_out_before_anything_is_known():
+    assert given_before_it_waits(Tallies(PLAN), 10_000, 1) == 8
+
+
+def test_what_is_on_its_way_is_bounded_in_bytes():
+    tallies = Tallies(PLAN)
+    tallies.note([step("a", took_ns=1000)], None)
+    assert given_before_it_waits(tallies, 200, 2**20) == 16
 
 
 def test_rows_and_what_was_printed_come_through_as_they_are():

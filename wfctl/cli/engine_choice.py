@@ -28,6 +28,11 @@ class EngineChoice:
             raise click.UsageError("--inline runs every node in this process, and --engine ray on Ray: choose one")
         return engines_named(self.engine, inline=inline, ray_address=self.ray_address)
 
+    def refuse_on_ray(self, option: str, reason: str) -> None:
+        """Raise ``UsageError`` for an option that means nothing there."""
+        if self.is_ray:
+            raise click.UsageError(f"{option} cannot be had with --engine ray: {reason}")
+
     @property
     def is_ray(self) -> bool:
         """Whether nodes run on Ray."""

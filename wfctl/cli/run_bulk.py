@@ -39,6 +39,8 @@ from wfctl.service.streaming import Streaming
 def run_bulk(told: BulkCommand, request: Request, notice: Notice) -> Exit:
     """Run and return the exit code: 3 if an input failed, in this run or in the one that it continues."""
     _refuse_workflows(told.sources)
+    if told.bulk.window is not None:
+        told.engine.refuse_on_ray("--window", "Ray Data bounds what is on its way by the memory that it has")
     output = _output_of(told.output)
     run = BulkRun(_job(told, output))
     try:

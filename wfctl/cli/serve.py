@@ -54,6 +54,8 @@ def command(
     from wfctl.service.own_process import only_handing_on
     from wfctl.service.snapshot import Restored
 
+    if serving.reload:
+        engine.refuse_on_ray("--reload", "of new code that does not load Ray Serve would be left without the old")
     settled = serving.settled()
     _tell_notes(settled)
     wishes = _wish_maker(settled.settings, fetching, loading)

@@ -5,6 +5,7 @@ late, is lost as a whole with its machine, and leaves other actors idle. Invaria
 """
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,6 +20,8 @@ _MOST_ROWS: Final = 4096
 _MOST_BYTES: Final = 4 * 2**20
 _UNKNOWN: Final = 4
 """Batches in a piece while nothing was measured."""
+_BUDGET: Final = 64 * 2**20
+"""Bytes of inputs on their way: what Ray Data itself would bound by a share of the cluster's memory."""
 _BLIND: Final = 8
 """Pieces on their way while nothing was measured: all others can be of the right size."""
 
@@ -30,11 +33,14 @@ class Handfuls:
         self._plan = plan
         self._tallies = tallies
         self._least = max(node.settings.batch_size for node in plan.nodes)
-        self._has_more_to_go_by = threading.Event()
-        self._given = 0
+        self._news = threading.Condition()
+        self._on_their_way: deque[int] = deque()
+        """Bytes of each piece that was given out and did not come through, the oldest first."""
+        self._held = 0
+        self._has_ended = False
 
     def of(self, inputs: NumberedInputs) -> Iterator[list[Row]]:
-        """Return the pieces; one is given out when it is full."""
+        """Return the pieces; one is given out when it is full, and when there is room for it."""
         rows: list[Row] = []
         held, most = 0, self._next_size()
         for some in inputs:
@@ -42,20 +48,39 @@ class Handfuls:
                 rows.append(Row(number, parts, {}))
                 held += sum(len(part.body) for part in parts)
                 if len(rows) >= most or held >= _MOST_BYTES:
+                    self._give(held)
                     yield rows
                     rows, held, most = [], 0, self._next_size()
         if rows:
+            self._give(held)
             yield rows
 
-    def note(self) -> None:
-        """Learn that something came through, or that nothing will."""
-        self._has_more_to_go_by.set()
+    def came_through(self, pieces: int) -> None:
+        """Learn that the oldest pieces came through."""
+        with self._news:
+            for _ in range(pieces):
+                self._held -= self._on_their_way.popleft()
+            self._news.notify()
+
+    def end(self) -> None:
+        """Learn that nothing more will come through."""
+        with self._news:
+            self._has_ended = True
+            self._news.notify()
+
+    def _give(self, size: int) -> None:
+        with self._news:
+            self._on_their_way.append(size)
+            self._held += size
 
     def _next_size(self) -> int:
-        if self._given >= _BLIND:
-            self._has_more_to_go_by.wait()
-        self._given += 1
+        with self._news:
+            self._news.wait_for(lambda: self._has_ended or self._has_room())
         return self.size()
+
+    def _has_room(self) -> bool:
+        is_blind = not any(self._tallies.batch_time_s(node.name) for node in self._plan.nodes)
+        return self._held < _BUDGET and (not is_blind or len(self._on_their_way) < _BLIND)
 
     def size(self) -> int:
         """Return how many inputs the next piece should have: whole batches, by what nodes take for one."""

@@ -74,13 +74,13 @@ class RayPipeline:
         try:
             for table in self._dataset(queue).iter_batches(batch_size=None, batch_format="pyarrow"):
                 runs = self._runs(table)
-                handfuls.note()
+                handfuls.came_through(table.num_rows)
                 yield runs
         except RayError as error:
             raise read_load_failure(str(error)) or WorkerError(f"Ray Data gave up: {_last_line(error)}") from error
         finally:
             self.stop()
-            handfuls.note()
+            handfuls.end()
             feeder.join()
         if feeder.failure is not None:
             raise feeder.failure
