@@ -144,6 +144,7 @@ _OPTIONAL: Mapping[str, tuple[str, str]] = {
     "torchvision": ("torchvision", "the ready-made image handlers"),
     "onnxruntime": ("onnxruntime", "models in ONNX format"),
     "captum": ("captum", "explanations by the ready-made handlers"),
+    "ray": ("ray", "more than one machine, with --engine ray"),
 }
 """Module that an extra of ours brings -> package, what it is for."""
 

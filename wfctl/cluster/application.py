@@ -6,7 +6,7 @@ Invariant: no requests, those are the engine's; what blocks runs in threads.
 import asyncio
 import pickle
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
@@ -19,13 +19,14 @@ from ray.serve.schema import ApplicationStatusOverview
 from wfctl.cluster.layout import NodeLayout, layout_of, most_retries_of
 from wfctl.cluster.load_failure import read_load_failure
 from wfctl.cluster.passing import ReplicaStart
+from wfctl.cluster.pauses import pauses
 from wfctl.cluster.replica import NodeReplica
 from wfctl.cluster.session import QUIET, SESSION
 from wfctl.engine.call import random_digits
 from wfctl.errors import StartTimeoutError, WorkerError
 from wfctl.plan import ExecutionPlan
 
-_LOOK_S, _LONGEST_PAUSE_S = 0.1, 1.0
+_LOOK_S: Final = 0.1
 _CONSTRUCTOR_TRIES: Final = 3
 _DEPLOY_FAILED, _RUNNING = "DEPLOY_FAILED", "RUNNING"
 
@@ -123,14 +124,6 @@ class Application:
                     node=node.name,
                     hint="is there a machine in the cluster with the resources that it wants? `ray status` tells",
                 )
-
-
-def pauses(first_s: float) -> Iterator[float]:
-    """Return for how long to wait before looking again, and again: many may look at a time."""
-    pause_s = first_s
-    while True:
-        yield pause_s
-        pause_s = min(pause_s * 1.3, _LONGEST_PAUSE_S)
 
 
 def _first_line(text: str) -> str:

@@ -11,9 +11,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from wfctl.cluster.application import Application, pauses
+from wfctl.cluster.application import Application
 from wfctl.cluster.layout import most_runs_of, patience_of
 from wfctl.cluster.passage import Passage, Roads
+from wfctl.cluster.pauses import pauses
 from wfctl.cluster.runs import ClusterRun, error_of
 from wfctl.cluster.session import SESSION
 from wfctl.cluster.staff import Staff
@@ -65,8 +66,8 @@ class RayEngine:
         self._application = application
         self._loop = asyncio.get_running_loop()
         self._handles = application.handles(plan)
-        self._roads = Roads(plan.nodes, self._handles)
         self._staff = Staff(self._handles, watcher)
+        self._roads = Roads(plan.nodes, self._handles, self._staff.note_loss)
         self._tallies = Tallies(plan)
         self._by_name = {node.name: node for node in plan.nodes}
         self._runs: dict[int, ClusterRun] = {}
@@ -224,6 +225,7 @@ class RayEngine:
             own = self._by_name[node]
             wanted = replace(own, settings=replace(own.settings, min_workers=least, max_workers=most))
             plan = replace(self._plan, nodes=tuple(wanted if each.name == node else each for each in self._plan.nodes))
+            await self._staff.tell_measured()  # what those count that are let go would be lost
             try:
                 await self._application.deploy(plan)
             except WfctlError as error:
@@ -256,7 +258,6 @@ class RayEngine:
 
     def statistics(self) -> EngineStatistics:
         """Return what is known of the replicas, and have them asked again."""
-        self._staff.lost.update(self._roads.deaths)
         self._staff.look_again()
         nodes = self._tallies.statistics(self._plan, self._staff.there())
         return EngineStatistics(runs=len(self._runs), nodes=nodes, late_answers=0, stray_answers=0)

@@ -13,12 +13,11 @@ from wfctl.cluster.refusals import refuse_impossible
 from wfctl.engine.running import RunningEngine
 from wfctl.engine.watcher import OnOutput, WorkerWatcher
 from wfctl.errors import UnsupportedError
+from wfctl.handlers.extras import command_for
 from wfctl.plan import ExecutionPlan
 
 if TYPE_CHECKING:
     from wfctl.cluster.printed import OnLine
-
-EXTRA = 'pip install "wfctl[ray]"'
 
 
 class RayEngines:
@@ -105,4 +104,4 @@ def expect_ray() -> None:
     from importlib.util import find_spec
 
     if find_spec("ray") is None or find_spec("starlette") is None or find_spec("pyarrow") is None:
-        raise UnsupportedError("Ray is not installed here", hint=f"install it with: {EXTRA}")
+        raise UnsupportedError("Ray is not installed here", hint=f"install it with: {command_for('ray')}")

@@ -6,7 +6,7 @@ with them the calls that they had, are mended here.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -42,13 +42,14 @@ _MOST_DEATHS: Final = 3
 class Roads:
     """What the passages of one engine share: the graph, and the handles of its nodes."""
 
-    def __init__(self, nodes: Sequence[NodePlan], handles: Mapping[str, Any]) -> None:
+    def __init__(self, nodes: Sequence[NodePlan], handles: Mapping[str, Any], on_loss: Callable[[str], None]) -> None:
+        self.on_loss = on_loss
+        """Told the name of a node that lost a call with its replica."""
         self.nodes = nodes
         self.handles = handles
         self.leaves = tuple(node for node in nodes if not node.children)
         self.suspects = {node.name: asyncio.Lock() for node in nodes}
         """Held by the one call of a node that is sent alone because a replica died with it."""
-        self.deaths = dict.fromkeys((node.name for node in nodes), 0)
 
     def form_of(self, node: NodePlan, run: ClusterRun) -> int:
         """Return what is special about a call."""
@@ -140,7 +141,7 @@ class Passage:
             await _answer(self._responses[node.name])
         except Exception as error:
             if is_loss(error):
-                self._roads.deaths[node.name] += 1
+                self._roads.on_loss(node.name)
                 return True
             raise
         return False

@@ -17,6 +17,7 @@ from ray import serve
 from ray.serve.schema import LoggingConfig
 
 from wfctl.cluster.printed import Printed
+from wfctl.cluster.signals import sigterm_kept
 from wfctl.errors import UnsupportedError, WfctlError, WorkerError
 
 QUIET: Final = LoggingConfig(log_level="ERROR", enable_access_log=False)
@@ -115,7 +116,8 @@ def _connect(address: str | None) -> None:
     # A replica without a GPU of its own shall see the machine's as little as one with another one.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
     local = {"include_dashboard": False} if address is None else {}
-    ray.init(address=address or "local", logging_level=logging.ERROR, **local)
+    with sigterm_kept():
+        ray.init(address=address or "local", logging_level=logging.ERROR, **local)
 
 
 def _expect_listening(address: str) -> None:

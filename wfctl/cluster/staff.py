@@ -6,10 +6,11 @@ know, at most once a second.
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from wfctl.cluster.passing import About
+from wfctl.cluster.pauses import pauses
 from wfctl.cluster.printed import Printed
 from wfctl.cluster.tallies import Staffing
 from wfctl.engine.backend import WorkerId, WorkerReport
@@ -17,6 +18,9 @@ from wfctl.engine.measured import Measured
 from wfctl.engine.watcher import WorkerWatcher
 
 _FRESH_S: Final = 1.0
+_LOOK_S: Final = 0.3
+_SURELY_S: Final = 5.0
+"""After which Serve has surely taken a dead replica out of what it tells."""
 _FLUSH_S: Final = 3.0
 
 
@@ -31,6 +35,10 @@ class Staff:
         self._loop = asyncio.get_running_loop()
         self._asking: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._looking: asyncio.Task[None] | None = None
+        self._looks_until = 0.0
+        self._wanted: dict[str, int] = {}
+        """Node that lost a replica -> how many it had."""
         self._asked_at = 0.0
         self.lost = dict.fromkeys(handles, 0)
 
@@ -50,6 +58,7 @@ class Staff:
                 self._watcher.ready(WorkerReport(worker=worker, node=node, pid=about.pid, load_s=about.load_s))
         for replica, about in before.items():
             if replica not in there:
+                self.lost[node] += 1
                 self._watcher.lost(node, about.pid, "its replica is there no more")
 
     def ready(self, node: str) -> int:
@@ -61,22 +70,44 @@ class Staff:
         if self._loop.time() - self._asked_at >= _FRESH_S:
             self._loop.call_soon_threadsafe(self._look_again)
 
+    def note_loss(self, node: str) -> None:
+        """Learn that a call was lost with its replica; look until another one is in its place."""
+        self._wanted[node] = max(self._wanted.get(node, 0), len(self._there[node]))
+        self._looks_until = self._loop.time() + _SURELY_S
+        if self._looking is None:
+            self._looking = self._loop.create_task(self._look_on())
+
     def _look_again(self) -> None:
         if self._asking is None and not self._is_closed:
-            self._asking = self._loop.create_task(self.find())
-            self._asking.add_done_callback(self._asked)
+            self._ask(self.find())
+
+    def _ask(self, work: Coroutine[Any, Any, None]) -> None:
+        self._asking = self._loop.create_task(work)
+        self._asking.add_done_callback(self._asked)
+
+    async def _look_on(self) -> None:
+        for pause_s in pauses(_LOOK_S):
+            await asyncio.gather(self.find(), return_exceptions=True)  # Ray may be busy with what died
+            is_staffed = all(len(self._there[node]) >= wanted for node, wanted in self._wanted.items())
+            if is_staffed and self._loop.time() > self._looks_until:
+                break
+            await asyncio.sleep(pause_s)  # Serve tells nobody of replicas but its own processes
+        self._wanted.clear()
+        self._looking = None
 
     def _asked(self, task: "asyncio.Task[None]") -> None:
-        self._asking = None
+        if self._asking is task:
+            self._asking = None
         if not task.cancelled():
             task.exception()  # a controller that is away for a moment; who wants to know is told what was known
 
     async def close(self) -> None:
         """Ask no more."""
         self._is_closed = True
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        for task in (self._asking, self._looking):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def flush(self, printed: Printed) -> None:
         """Wait for what handlers printed, which Ray brings when it finds the time."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from wfctl.handlers.unloadable import MissingExtraError, UnfitExtraError
 
-EXTRA_OF: Final = {"PIL": "vision", "torchvision": "vision", "onnxruntime": "onnx", "captum": "explain"}
+EXTRA_OF: Final = {"PIL": "vision", "torchvision": "vision", "onnxruntime": "onnx", "captum": "explain", "ray": "ray"}
 """Import name -> our extra that brings it."""
 
 

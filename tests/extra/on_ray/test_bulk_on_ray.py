@@ -146,6 +146,12 @@ def test_what_handlers_print_is_shown_with_the_name_of_the_node(flow, run):
 def test_what_contradicts_itself_is_refused(flow, run):
     done = run(lines(flow / "in.jsonl", [1]), "--inline")
     assert (done.returncode, "choose one" in done.stderr) == (2, True)
+    done = run(flow / "in.jsonl", "--window", "10")
+    assert (done.returncode, "--window cannot be had with --engine ray" in done.stderr) == (2, True)
+    done = subprocess.run(
+        [str(WFCTL), "serve", str(flow), "--reload", "--engine", "ray"], capture_output=True, text=True
+    )
+    assert (done.returncode, "--reload cannot be had with --engine ray" in done.stderr) == (2, True)
     done = subprocess.run(
         [str(WFCTL), "run", "-w", str(flow), "in.jsonl", "--ray-address", "auto"],
         cwd=flow,
