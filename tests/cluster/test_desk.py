@@ -35,7 +35,7 @@ def handle(data, context):
 def asked(tmp_path):
     """Return a function that gives one batch to a desk: what came of each call, what was printed, sizes of batches."""
 
-    def asked(*values, settings=SETTINGS, handler=ECHO, left=10, **node):
+    def asked(*values, settings=SETTINGS, handler=ECHO, left=10, at_once=1, **node):
         (tmp_path / "handler.py").write_text("import os, threading\n" + dedent(handler))
         plan = plan_of("a", default=settings, folders={"a": tmp_path}, startup_timeout_s=60.0)
         plan = replace(plan, nodes=(replace(plan.nodes[0], **node),))
@@ -50,7 +50,9 @@ def asked(tmp_path):
                     Call(at, (Part("body", json.dumps(value).encode(), "application/json"),), ids)
                     for at, value in enumerate(values)
                 ]
-                settled = await desk.answer(calls, [left] * len(calls))
+                settled, size = [], max(settings.batch_size, at_once)
+                for at in range(0, len(calls), size):
+                    settled += await desk.answer(calls[at : at + size], [left] * size)
                 await asyncio.sleep(0)
                 return settled
             finally:
@@ -106,6 +108,14 @@ def test_a_call_that_never_ends_fails_by_its_time_and_the_others_go_on(asked):
     _, found, _, _ = asked("hang", 2, settings=replace(SETTINGS, timeout_ms=2000, retry_attempts=0, batch_size=1))
     hung = found[0]
     assert (hung.kind, hung.status, "used up its 2000 ms" in hung.message) == ("deadline", 504, True)
+
+
+@pytest.mark.parametrize(("size", "retries"), [(1, 0), (1, 1), (2, 1), (4, 1)])
+def test_one_that_hangs_is_not_the_end_of_those_behind_it(asked, size, retries):
+    settings = replace(SETTINGS, timeout_ms=1500, retry_attempts=retries, batch_size=size)
+    _, found, _, _ = asked("hang", 2, 3, settings=settings)
+    assert found[0].kind == "deadline"
+    assert [isinstance(each, list) and each[1] for each in found[1:]] == [2, 3], found
 
 
 def test_a_node_that_does_not_load_says_so(asked):

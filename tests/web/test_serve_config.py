@@ -38,7 +38,9 @@ def wishes(tmp_path, monkeypatch):
 
     def settle(text: str, *line: str) -> WishMaker:
         seen: list[WishMaker] = []
-        monkeypatch.setattr("wfctl.cli.serve_run.run", lambda settings, serving, wishes, wished, engines: seen.append(wishes))
+        monkeypatch.setattr(
+            "wfctl.cli.serve_run.run", lambda settings, serving, wishes, wished, engines: seen.append(wishes)
+        )
         monkeypatch.chdir(tmp_path)
         (tmp_path / "config.properties").write_text(text)
         (tmp_path / "workflow.yaml").write_text(PLAIN)

@@ -70,6 +70,14 @@ class Flow:
     # The writing thread
 
     def _take_all(self) -> None:
+        try:
+            self._take_answers()
+        finally:
+            if not self._is_stopped and not self._is_told_to_end:
+                self._take_faults()
+            self._write()
+
+    def _take_answers(self) -> None:
         with closing(self._engine.answers(self._inputs())) as answers:
             for runs in answers:
                 for run in runs:
@@ -79,8 +87,6 @@ class Flow:
                 self._write()
                 if self._is_stopped or self._is_told_to_end:
                     return
-        self._take_faults()
-        self._write()
 
     def _take(self, run: StreamedRun) -> None:
         self._take_faults()

@@ -38,6 +38,7 @@ class Application:
         self.name = name
         self._hidden = hidden_names
         self._digits = random_digits()
+        self._is_submitted = False
 
     def __repr__(self) -> str:
         return f"Application({self.name!r})"
@@ -47,11 +48,19 @@ class Application:
 
         Raises ``LoadError``, ``StartTimeoutError`` or ``WorkerError``; what was deployed is still there then.
         """
-        await asyncio.to_thread(self._submit, plan)
-        begun = time.monotonic()
+        submitting = asyncio.ensure_future(asyncio.to_thread(self._submit, plan))
+        try:
+            await asyncio.shield(submitting)
+        except asyncio.CancelledError:
+            await asyncio.wait([submitting])  # what is deleted next must be there by then
+            raise
+        begun, was_there = time.monotonic(), False
         for pause_s in pauses(_LOOK_S):
             status = (await asyncio.to_thread(serve.status)).applications.get(self.name)
+            if status is None and was_there:
+                raise WorkerError("Serve took the application away")
             if status is not None:
+                was_there = True
                 if status.status == _RUNNING:
                     return
                 self._raise_failure(status)
@@ -60,6 +69,7 @@ class Application:
 
     def _submit(self, plan: ExecutionPlan) -> None:
         SESSION.start_serve()
+        self._is_submitted = True
         with SESSION.building:
             target = RunTarget(target=self._target(plan), name=self.name, route_prefix=None, logging_config=QUIET)
             run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
@@ -73,7 +83,8 @@ class Application:
 
     async def delete(self) -> None:
         """Take it away."""
-        await asyncio.shield(asyncio.to_thread(serve.delete, self.name))
+        if self._is_submitted:
+            await asyncio.shield(asyncio.to_thread(serve.delete, self.name))
 
     def _target(self, plan: ExecutionPlan) -> Any:
         *others, last = layout_of(plan, reserves=SESSION.is_joined)

@@ -18,6 +18,10 @@ _MOST_WAITS = 3
 """Times that a call may wait in vain for a worker that others hold up before that is its failure."""
 
 
+_Batch = list[tuple[Call, "asyncio.Future[Told]"]]
+"""Calls, and where it is told what became of each; nobody waits any more for one that is told already."""
+
+
 class _GoneError(Exception):
     """The worker is gone, and with it the batch that it had."""
 
@@ -38,9 +42,9 @@ class Desk:
         self._last_worker = self._last_batch = 0
         self._waiting: dict[int, asyncio.Future[CallAnswer]] = {}
         """Call -> its answer to come."""
-        self._gathered: list[tuple[Call, asyncio.Future[Told]]] = []
+        self._gathered: _Batch = []
         self._turn = asyncio.Lock()
-        self._flushing: set[asyncio.Task[None]] = set()
+        self._sending: set[asyncio.Task[None]] = set()
         self._tries = Tries(
             node,
             batched=self._with_others,
@@ -80,43 +84,53 @@ class Desk:
         self._gathered.append((call, told))
         return await told
 
+    async def _alone(self, call: Call) -> Told:
+        told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        self._begin([(call, told)])
+        return await told
+
     def _flush(self) -> None:
         gathered, self._gathered = self._gathered, []
-        task = asyncio.get_running_loop().create_task(self._send_gathered(gathered))
-        self._flushing.add(task)
-        task.add_done_callback(self._flushing.discard)
+        self._begin(gathered)
 
-    async def _send_gathered(self, gathered: list[tuple[Call, "asyncio.Future[Told]"]]) -> None:
+    def _begin(self, batch: _Batch) -> None:
+        """Send a batch in a task of its own: who gives a call up does not take the worker from others."""
+        task = asyncio.get_running_loop().create_task(self._send_in_turn(batch))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send_in_turn(self, batch: _Batch) -> None:
         try:
             async with self._turn:
-                wanted = [call for call, told in gathered if not told.done()]
-                found = dict(zip([call.call_id for call in wanted], await self._sent(wanted), strict=True))
+                await self._send(batch)
         except Exception as error:  # noqa: BLE001 - whoever waits for one of the calls is to be told
-            for _, told in gathered:
+            for _, told in batch:
                 if not told.done():
                     told.set_exception(error)
-            return
-        for call, told in gathered:
-            if not told.done():
-                told.set_result(found[call.call_id])
 
-    async def _alone(self, call: Call) -> Told:
-        async with self._turn:
-            return (await self._sent([call]))[0]
-
-    async def _sent(self, calls: Sequence[Call]) -> list[Told]:
-        """Send one batch; of one that is lost with its worker each call is sent again alone."""
-        for deaths in range(1, _MOST_DEATHS + 1):
+    async def _send(self, batch: _Batch) -> None:
+        """Send what somebody still waits for; of a batch that is lost with its worker each call is sent again alone."""
+        deaths = 0
+        while batch := [(call, told) for call, told in batch if not told.done()]:
             try:
-                return [Told(answer, len(calls)) for answer in await self._asked(calls)]
+                answers = await self._asked([call for call, _ in batch])
             except _GoneError as gone:
+                deaths += 1
                 if not self._node.isolates:
-                    return [_died(call, f"the worker died: {gone}") for call in calls]
-                if len(calls) > 1:
-                    return [(await self._sent([call]))[0] for call in calls]
-                if deaths == _MOST_DEATHS:
-                    return [_died(calls[0], f"the worker died {deaths} times while it ran this alone: {gone}")]
-        return []
+                    answers = [_died(call, f"the worker died: {gone}") for call, _ in batch]
+                elif len(batch) > 1:
+                    for each in batch:
+                        await self._send([each])
+                    return
+                elif deaths < _MOST_DEATHS:
+                    continue
+                else:
+                    words = f"the worker died {deaths} times while it ran this alone: {gone}"
+                    answers = [_died(batch[0][0], words)]
+            for (_, told), answer in zip(batch, answers, strict=True):
+                if not told.done():
+                    told.set_result(Told(answer, len(batch)))
+            return
 
     async def _asked(self, calls: Sequence[Call]) -> list[CallAnswer]:
         if self._worker is None:
@@ -179,6 +193,6 @@ class Desk:
         """Take nothing: nobody asks."""
 
 
-def _died(call: Call, message: str) -> Told:
+def _died(call: Call, message: str) -> CallAnswer:
     error = CallError(message, is_final=True)
-    return Told(CallAnswer(call.call_id, error.status, error=error), 1)
+    return CallAnswer(call.call_id, error.status, error=error)

@@ -85,12 +85,15 @@ class RayEngine:
     # Opening and closing
 
     async def find_replicas(self) -> None:
-        """Wait until as many replicas as there should be have told of themselves."""
+        """Wait until as many replicas as there should be have told of themselves; raises ``WorkerError``."""
+        ends_at = self._loop.time() + max(self._plan.startup_timeout_of(node.name) for node in self._plan.nodes)
         for pause_s in pauses(_FOUND_S):
             await self._staff.find()
             there = ((self._staff.ready(node.name), node.settings) for node in self._plan.nodes)
             if all(settings.min_workers <= ready <= settings.max_workers for ready, settings in there):
                 return
+            if self._is_closing or self._loop.time() > ends_at:
+                raise WorkerError("Serve has other replicas than it was asked for", hint="`ray status` tells more")
             await asyncio.sleep(pause_s)  # a handle is told of replicas by Serve, and tells nobody
 
     async def wait_drained(self) -> None:
@@ -183,16 +186,11 @@ class RayEngine:
 
     async def _conduct(self, run: ClusterRun) -> None:
         passage = Passage(self._roads, run, is_hurried=self._plan.is_adaptive and len(self._runs) == 1)
-        error: WfctlError | None = None
         try:
-            async with asyncio.timeout(min(run.limit_s or self._patience_s, self._patience_s)):
-                run.passed = await passage.carry()
-        except TimeoutError:
-            error = _late(run, await passage.where(), self._patience_s)
-        except WfctlError as failure:
-            error = failure
+            error = await self._carried(run, passage)
         except asyncio.CancelledError:
             passage.give_up()
+            self._settle(run, WorkerError("the run was given up by Ray"))  # unless it was withdrawn
             raise
         except Exception as failure:  # noqa: BLE001 - supervisor: who asked is to be told
             error = InternalError(f"the run could not be carried out on Ray: {failure!r}")
@@ -204,6 +202,17 @@ class RayEngine:
         if error is not None:
             passage.give_up()
         self._settle(run, error)
+
+    async def _carried(self, run: ClusterRun, passage: Passage) -> WfctlError | None:
+        limit_s = min(run.limit_s or self._patience_s, self._patience_s)
+        try:
+            async with asyncio.timeout(limit_s) as clock:
+                run.passed = await passage.carry(clock)
+        except TimeoutError:
+            return _late(run, await passage.where(), self._patience_s)
+        except WfctlError as failure:
+            return failure
+        return None
 
     def _settle(self, run: ClusterRun, error: WfctlError | None) -> None:
         if run.is_settled:
@@ -228,11 +237,11 @@ class RayEngine:
             await self._staff.tell_measured()  # what those count that are let go would be lost
             try:
                 await self._application.deploy(plan)
+                self._plan, self._by_name[node] = plan, wanted
+                self._most_runs = most_runs_of(plan)
+                await self.find_replicas()
             except WfctlError as error:
                 return error
-            self._plan, self._by_name[node] = plan, wanted
-            self._most_runs = most_runs_of(plan)
-            await self.find_replicas()
         return None
 
     async def renew(self, plan: ExecutionPlan, names: Collection[str]) -> tuple[list[str], list[WfctlError]]:

@@ -35,7 +35,7 @@ class Handfuls:
         self._least = max(node.settings.batch_size for node in plan.nodes)
         self._news = threading.Condition()
         self._on_their_way: deque[int] = deque()
-        """Bytes of each piece that was given out and did not come through, the oldest first."""
+        """Bytes of each piece that was given out and did not come through, the oldest first; 0 for an empty one."""
         self._held = 0
         self._has_ended = False
 
@@ -48,11 +48,17 @@ class Handfuls:
                 rows.append(Row(number, parts, {}))
                 held += sum(len(part.body) for part in parts)
                 if len(rows) >= most or held >= _MOST_BYTES:
-                    self._give(held)
+                    self._give(max(held, 1))
                     yield rows
                     rows, held, most = [], 0, self._next_size()
+            if rows and not any(self._on_their_way):  # all are idle, and who knows when more will come
+                self._give(max(held, 1))
+                yield rows
+                self._give(0)
+                yield []  # Ray Data hands a piece on when it has the next one
+                rows, held, most = [], 0, self._next_size()
         if rows:
-            self._give(held)
+            self._give(max(held, 1))
             yield rows
 
     def came_through(self, pieces: int) -> None:

@@ -35,6 +35,7 @@ _LOST: Final = (
     RayActorError,
     WorkerCrashedError,
 )
+_MOMENT_S: Final = 0.05
 _MOST_DEATHS: Final = 3
 """Replicas that one call may cost while it is alone before it is to blame."""
 
@@ -70,9 +71,10 @@ class Passage:
         self._is_hurried = is_hurried
         self._nodes = roads.nodes if run.only is None else (run.only,)
         self._responses: dict[str, Any] = {}
+        self._answers: dict[str, asyncio.Task[Passed]] = {}
 
-    async def carry(self) -> list[tuple[str, Passed]]:
-        """Return what the leaves pass on, or the one failure that ends the run."""
+    async def carry(self, clock: asyncio.Timeout) -> list[tuple[str, Passed]]:
+        """Return what the leaves pass on, or the one failure that ends the run; ``clock`` ends it, and may be moved."""
         for node in self._nodes:
             self._ask(node)
         try:
@@ -80,26 +82,33 @@ class Passage:
         except Exception as error:
             if not is_loss(error):
                 raise
-        await self._mend()
+        await self._mend(clock)
         return await self._arrived()
 
     async def where(self) -> NodePlan:
         """Return the first node that has not answered yet."""
         for node in self._nodes:
-            asking = asyncio.ensure_future(_answer(self._responses[node.name]))
-            done, _ = await asyncio.wait([asking], timeout=0.05)
-            if not done or asking.exception() is not None:
-                asking.cancel()
+            answer = self._answer(node)
+            await asyncio.wait([answer], timeout=_MOMENT_S)
+            if not answer.done() or answer.cancelled() or answer.exception() is not None:
                 return node
         return self._nodes[-1]
 
     def give_up(self) -> None:
         """Take back what was asked."""
-        for response in self._responses.values():
-            with suppress(
-                Exception
-            ):  # what Ray makes of a call that is over, or was lost, is nobody's concern any more
+        for name, response in self._responses.items():
+            with suppress(Exception):  # what Ray makes of a call that is over or lost concerns nobody any more
                 response.cancel()
+            if name in self._answers:
+                self._answers[name].cancel()
+
+    def _answer(self, node: NodePlan) -> "asyncio.Task[Passed]":
+        """Return the one task that waits for a node: of a response that is awaited twice Ray would forget the first."""
+        answer = self._answers.get(node.name)
+        if answer is None:
+            answer = self._answers[node.name] = asyncio.ensure_future(_fetched(self._responses[node.name]))
+            answer.add_done_callback(_look_at)
+        return answer
 
     def _ask(self, node: NodePlan, *, is_alone: bool = False) -> None:
         run, roads = self._run, self._roads
@@ -112,20 +121,23 @@ class Passage:
         )
         is_entry = run.only is not None or not node.parents
         parents = () if is_entry else tuple(self._responses[parent] for parent in node.parents)
+        self._answers.pop(node.name, None)
         self._responses[node.name] = roads.handles[node.name].remote(asked, run.parts if is_entry else None, *parents)
 
     async def _arrived(self) -> list[tuple[str, Passed]]:
-        found: list[tuple[str, Passed]] = []
-        for leaf in self._roads.leaves if self._run.only is None else self._nodes:
-            passed = await _answer(self._responses[leaf.name])
-            if passed.failure is not None:
-                return [(leaf.name, passed)]
-            found.append((leaf.name, passed))
-        return found
+        leaves = self._roads.leaves if self._run.only is None else self._nodes
+        waiting = {self._answer(leaf): leaf.name for leaf in leaves}
+        pending = set(waiting)
+        while pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for answer in done:
+                if answer.result().failure is not None:
+                    return [(waiting[answer], answer.result())]
+        return [(name, answer.result()) for answer, name in waiting.items()]
 
     # Replicas that died
 
-    async def _mend(self) -> None:
+    async def _mend(self, clock: asyncio.Timeout) -> None:
         """Ask again what was lost, node by node; raises ``RunError`` for a call that takes replicas with it."""
         again: set[str] = set()
         for node in self._nodes:
@@ -133,12 +145,12 @@ class Passage:
                 self._ask(node)  # it was never begun, for its input was lost on the way
                 again.add(node.name)
             while await self._is_lost(node):
-                await self._ask_alone(node)
+                await self._ask_alone(node, clock)
                 again.add(node.name)
 
     async def _is_lost(self, node: NodePlan) -> bool:
         try:
-            await _answer(self._responses[node.name])
+            await asyncio.shield(self._answer(node))
         except Exception as error:
             if is_loss(error):
                 self._roads.on_loss(node.name)
@@ -146,12 +158,19 @@ class Passage:
             raise
         return False
 
-    async def _ask_alone(self, node: NodePlan) -> None:
+    async def _ask_alone(self, node: NodePlan, clock: asyncio.Timeout) -> None:
         """Ask a node whose replica died with the call; not known to be at fault until it dies of this alone."""
         if not node.isolates:
             raise _died(node, "the worker died, and may not be sent what it had again")
-        # One at a time: of two that are sent to one replica the innocent would be blamed for the other.
+        # One at a time: of two that are sent to one replica the innocent would be blamed for the other. To wait for
+        # that is not the run's fault; only its client's own deadline goes on.
+        now, ends_at = asyncio.get_running_loop().time, clock.when()
+        left_s = None if ends_at is None or self._run.limit_s is not None else ends_at - now()
+        if left_s is not None:
+            clock.reschedule(None)
         async with self._roads.suspects[node.name]:
+            if left_s is not None:
+                clock.reschedule(now() + left_s)
             for _ in range(_MOST_DEATHS):
                 self._ask(node, is_alone=True)
                 if not await self._is_lost(node):
@@ -159,9 +178,14 @@ class Passage:
         raise _died(node, f"the worker died {_MOST_DEATHS} times while it ran this alone")
 
 
-async def _answer(response: Any) -> Passed:
+async def _fetched(response: Any) -> Passed:
     passed: Passed = await response
     return passed
+
+
+def _look_at(answer: "asyncio.Task[Passed]") -> None:
+    if not answer.cancelled():
+        answer.exception()  # seen by whoever waits for it, if somebody does
 
 
 def is_loss(error: BaseException) -> bool:

@@ -36,6 +36,7 @@ from wfctl.plan import ExecutionPlan
 
 _AHEAD: Final = 8
 """Handfuls of inputs that wait in the queue."""
+_PATIENCE_S: Final = 1.0
 _READER_CPUS: Final = 0.001
 _IN_FLIGHT: Final = 2
 """Blocks that an actor has, the one at work included."""
@@ -72,7 +73,7 @@ class RayPipeline:
         feeder = _Feeder(handfuls.of(inputs), queue)
         feeder.start()
         try:
-            for table in self._dataset(queue).iter_batches(batch_size=None, batch_format="pyarrow"):
+            for table in self._dataset(queue).iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
                 runs = self._runs(table)
                 handfuls.came_through(table.num_rows)
                 yield runs
@@ -81,7 +82,7 @@ class RayPipeline:
         finally:
             self.stop()
             handfuls.end()
-            feeder.join()
+            feeder.join(_PATIENCE_S)  # it may wait for a pipe, whose reader is told to end after this
         if feeder.failure is not None:
             raise feeder.failure
 

@@ -42,6 +42,7 @@ class NodeReplica:
         self._load_s = time.monotonic() - begun
         self._ids = RequestIds(told.request_ids)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="wfctl-handler")
+        self._turn = asyncio.Lock()
         self._begun: set[int] = set()
         self._batch = 0
         """Counts the batches that have begun."""
@@ -122,12 +123,13 @@ class NodeReplica:
     async def _answered(self, calls: list[Call]) -> list[Told]:
         """Answer one batch in the handler's thread; ``serve.batch`` gathers its calls."""
         loop, limit_s = asyncio.get_running_loop(), self._start.node.response_timeout_s
-        late = None if limit_s is None else loop.call_later(limit_s, os._exit, 1)
-        try:
-            return await loop.run_in_executor(self._thread, self._answered_here, calls)
-        finally:
-            if late is not None:
-                late.cancel()
+        async with self._turn:
+            late = None if limit_s is None else loop.call_later(limit_s, os._exit, 1)
+            try:
+                return await loop.run_in_executor(self._thread, self._answered_here, calls)
+            finally:
+                if late is not None:
+                    late.cancel()
 
     async def _answered_alone(self, call: Call) -> Told:
         return (await self._answered([call]))[0]

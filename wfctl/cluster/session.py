@@ -68,6 +68,8 @@ class RaySession:
             self._is_ours = not ray.is_initialized()
             if self._is_ours:
                 _connect(address)
+            else:
+                _expect_connected_to(address)
             self._address = address
             self.printed.take_over()
         except WfctlError:
@@ -88,11 +90,14 @@ class RaySession:
 
     def _end(self) -> None:
         self.printed.give_back()
-        self._serves = False
-        if self._started_serve and self.is_joined and not serve.status().applications:
-            serve.shutdown()
-        if self._is_ours:
-            ray.shutdown()
+        ends_serve, is_ours = self._started_serve and self.is_joined, self._is_ours
+        self._serves = self._started_serve = self._is_ours = False
+        try:
+            if ends_serve and not serve.status().applications:
+                serve.shutdown()
+        finally:
+            if is_ours:
+                ray.shutdown()
 
 
 SESSION: Final = RaySession()
@@ -104,6 +109,11 @@ def _has_serve() -> bool:
     except ValueError:
         return False
     return True
+
+
+def _expect_connected_to(address: str | None) -> None:
+    if address not in {None, "auto", ray.get_runtime_context().gcs_address}:
+        raise RayFailedError("this process is connected to another Ray already")
 
 
 def _connect(address: str | None) -> None:

@@ -19,6 +19,7 @@ from wfctl.engine.watcher import WorkerWatcher
 
 _FRESH_S: Final = 1.0
 _LOOK_S: Final = 0.3
+_PATIENCE_S: Final = 60.0
 _SURELY_S: Final = 5.0
 """After which Serve has surely taken a dead replica out of what it tells."""
 _FLUSH_S: Final = 3.0
@@ -35,6 +36,7 @@ class Staff:
         self._loop = asyncio.get_running_loop()
         self._asking: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._finding = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
         self._looks_until = 0.0
         self._wanted: dict[str, int] = {}
@@ -44,20 +46,24 @@ class Staff:
 
     async def find(self) -> None:
         """Ask all replicas who they are."""
-        self._asked_at = self._loop.time()
-        await asyncio.gather(*(self._find(node) for node in self._handles))
+        async with self._finding:  # of two answers the older one must not come last
+            self._asked_at = self._loop.time()
+            await asyncio.gather(*(self._find(node) for node in self._handles))
 
     async def _find(self, node: str) -> None:
         found = await self._handles[node].broadcast("about").results_async(return_exceptions=True)
         there = {each.replica: each for each in found if isinstance(each, About)}
-        before, self._there[node] = self._there[node], there
+        before = self._there[node]
+        if len(there) < len(found):  # somebody did not get to answer, which does not mean that he is gone
+            there = {**before, **there}
+        self._there[node] = there
         for replica, about in there.items():
             if replica not in before:
                 self._last_worker += 1
                 worker = WorkerId(self._last_worker)
                 self._watcher.ready(WorkerReport(worker=worker, node=node, pid=about.pid, load_s=about.load_s))
         for replica, about in before.items():
-            if replica not in there:
+            if replica not in there and node in self._wanted:
                 self.lost[node] += 1
                 self._watcher.lost(node, about.pid, "its replica is there no more")
 
@@ -89,7 +95,7 @@ class Staff:
         for pause_s in pauses(_LOOK_S):
             await asyncio.gather(self.find(), return_exceptions=True)  # Ray may be busy with what died
             is_staffed = all(len(self._there[node]) >= wanted for node, wanted in self._wanted.items())
-            if is_staffed and self._loop.time() > self._looks_until:
+            if self._loop.time() > self._looks_until + (0 if is_staffed else _PATIENCE_S):
                 break
             await asyncio.sleep(pause_s)  # Serve tells nobody of replicas but its own processes
         self._wanted.clear()

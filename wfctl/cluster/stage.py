@@ -55,7 +55,10 @@ class Stage:
 
     def _through(self, text: bytes) -> bytes:
         rows, printed = from_bytes(text)
-        self._loop.run_until_complete(self._fill(rows))
+        try:
+            self._loop.run_until_complete(self._fill(rows))
+        except LoadError as error:  # of a worker in the place of one that is gone
+            raise load_failure(error) from None
         self._drop(rows)
         printed += self._printed
         self._printed.clear()

@@ -128,6 +128,35 @@ def test_a_stream_is_answered_and_failures_end_it_where_they_should(run, flow):
     assert len(done.stdout.splitlines()) == 2
 
 
+@pytest.fixture
+def streaming(flow, ray_address):
+    """Return a function that starts ``wfctl run`` on standard input, which stays open."""
+
+    def streaming():
+        words = ["run", "-w", str(flow), "-", "--format", "jsonl", "--engine", "ray", "--ray-address", ray_address]
+        pipe = subprocess.PIPE
+        return subprocess.Popen([str(WFCTL), *words], cwd=flow, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+    return streaming
+
+
+def test_a_stream_is_answered_line_by_line_while_it_is_open(streaming):
+    with streaming() as running:
+        for number in range(3):
+            running.stdin.write(f"{number}\n")
+            running.stdin.flush()
+            assert json.loads(running.stdout.readline())["answer"]["left"] == ["left", number]
+        running.stdin.close()
+        assert running.wait(60) == 0
+
+
+def test_a_quiet_stream_does_not_keep_a_failure_back(flow, streaming):
+    (flow / "handler.py").write_text("import nonsense_module\n" + HANDLER)
+    with streaming() as running:
+        assert running.wait(60) == 3
+        assert "nonsense_module" in running.stderr.read()
+
+
 def test_a_node_that_does_not_load_ends_it_with_its_reason(flow, run):
     (flow / "handler.py").write_text("import nonsense_module\n" + HANDLER)
     done = run(lines(flow / "in.jsonl", [1]), "-o", "out.jsonl")
