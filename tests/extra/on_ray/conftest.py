@@ -31,9 +31,9 @@ def ray_address():
     ray.shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _commands_run_on_ray(ray_address):
-    """Have every command that a test starts run its nodes on that Ray."""
+    """Have every command that the tests of a module start run its nodes on that Ray."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, "WFCTL_ENGINE", "ray")
         patch.setitem(os.environ, "WFCTL_RAY_ADDRESS", ray_address)
