@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from wfctl.cluster.tries import Settled, Told, Tries
 from wfctl.engine.backend import WorkerBackend, WorkerId
 from wfctl.engine.call import Call, CallAnswer, CallError
+from wfctl.engine.core.attempts import MOST_DEATHS
 from wfctl.engine.measured import Measured
 from wfctl.plan import ExecutionPlan, NodePlan
 
-_MOST_DEATHS = 3
 _MOST_WAITS = 3
 """Times that a call may wait in vain for a worker that others hold up before that is its failure."""
 
@@ -122,7 +122,7 @@ class Desk:
                     for each in batch:
                         await self._send([each])
                     return
-                elif deaths < _MOST_DEATHS:
+                elif deaths < MOST_DEATHS:
                     continue
                 else:
                     words = f"the worker died {deaths} times while it ran this alone: {gone}"

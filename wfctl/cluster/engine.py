@@ -21,6 +21,7 @@ from wfctl.cluster.staff import Staff
 from wfctl.cluster.tallies import Tallies
 from wfctl.engine.call import NO_HEADERS, Face, Headers, Part
 from wfctl.engine.core.outcome import RunResult
+from wfctl.engine.running import run_once
 from wfctl.engine.statistics import EngineStatistics
 from wfctl.engine.watcher import WorkerWatcher
 from wfctl.errors import (
@@ -126,19 +127,7 @@ class RayEngine:
         self, parts: Sequence[Part], headers: Mapping[str, str] = _NONE, *, deadline_s: float | None = None
     ) -> RunResult:
         """Run the workflow once and return its answer; raises what ``Engine.run`` raises."""
-        future: asyncio.Future[None] = self._loop.create_future()
-
-        def wake(_: object) -> None:
-            if not future.done():
-                future.set_result(None)
-
-        run = self.submit(parts, headers, wake, deadline_s=deadline_s)
-        try:
-            await future
-        except asyncio.CancelledError:
-            self.withdraw(run)
-            raise
-        return self.result(run)
+        return await run_once(self, parts, headers, deadline_s)
 
     def submit(
         self,

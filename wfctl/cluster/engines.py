@@ -31,8 +31,7 @@ class RayEngines:
     def begin(self, environment: Mapping[str, str] | None) -> "RayStart":
         """Begin to start Ray; raises ``UnsupportedError`` where it is not installed."""
         expect_ray()
-        hidden = () if environment is None else tuple(sorted(os.environ.keys() - environment.keys()))
-        return RayStart(self._address, hidden)
+        return RayStart(self._address, hidden_names(environment))
 
     def limits(self, plan: ExecutionPlan) -> tuple[str, ...]:
         """Return nothing: what Ray cannot do is refused."""
@@ -97,6 +96,11 @@ def _leave() -> None:
     from wfctl.cluster.session import SESSION
 
     SESSION.leave()
+
+
+def hidden_names(environment: Mapping[str, str] | None) -> tuple[str, ...]:
+    """Return the variables of this process that are not in ``environment``; none where that is ``None``."""
+    return () if environment is None else tuple(sorted(os.environ.keys() - environment.keys()))
 
 
 def expect_ray() -> None:

@@ -24,6 +24,7 @@ from ray.serve.exceptions import RayServeException, RequestCancelledError
 from wfctl.cluster.passing import Asked, Passed
 from wfctl.cluster.runs import ClusterRun
 from wfctl.engine.call import AS_JSON, FACE_BIT, STANDS_ALONE, Face
+from wfctl.engine.core.attempts import MOST_DEATHS
 from wfctl.errors import RunError
 from wfctl.plan import NodePlan
 
@@ -36,8 +37,6 @@ _LOST: Final = (
     WorkerCrashedError,
 )
 _MOMENT_S: Final = 0.05
-_MOST_DEATHS: Final = 3
-"""Replicas that one call may cost while it is alone before it is to blame."""
 
 
 class Roads:
@@ -171,11 +170,11 @@ class Passage:
         async with self._roads.suspects[node.name]:
             if left_s is not None:
                 clock.reschedule(now() + left_s)
-            for _ in range(_MOST_DEATHS):
+            for _ in range(MOST_DEATHS):
                 self._ask(node, is_alone=True)
                 if not await self._is_lost(node):
                     return
-        raise _died(node, f"the worker died {_MOST_DEATHS} times while it ran this alone")
+        raise _died(node, f"the worker died {MOST_DEATHS} times while it ran this alone")
 
 
 async def _fetched(response: Any) -> Passed:

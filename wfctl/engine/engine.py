@@ -31,6 +31,7 @@ from wfctl.engine.core.state import CoreState
 from wfctl.engine.editions import Editions
 from wfctl.engine.measured import Measured
 from wfctl.engine.renewal import Renewal
+from wfctl.engine.running import run_once
 from wfctl.engine.short_wait import SHORT_S, ShortWait
 from wfctl.engine.starts import Starts
 from wfctl.engine.statistics import EngineStatistics, statistics_of
@@ -136,22 +137,7 @@ class Engine:
         Raises ``RunError`` (a node failed), ``DeadlineExceededError`` (a node used up its time, or the run its
         ``deadline_s`` seconds), ``OverloadedError`` (refused). Cancelling withdraws the run's work.
         """
-        future: asyncio.Future[None] = self._loop.create_future()
-
-        def wake(_: Run) -> None:
-            if not future.done():
-                future.set_result(None)
-
-        run = self.submit(parts, headers, wake, deadline_s=deadline_s)
-        try:
-            await future
-        except asyncio.CancelledError:
-            self.withdraw(run)
-            raise
-        try:
-            return self.result(run)
-        finally:
-            del run  # it has the error, whose traceback has this frame: a cycle, which only the collector could free
+        return await run_once(self, parts, headers, deadline_s)
 
     def submit(
         self,
@@ -213,7 +199,7 @@ class Engine:
                 raise run.error
             return run_result(self._state, run)
         finally:
-            del run  # as in ``run``
+            del run  # as in ``run_once``
 
     # Changes while it runs
 

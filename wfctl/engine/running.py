@@ -3,6 +3,7 @@
 Invariant: protocols and plain values only.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, runtime_checkable
@@ -134,3 +135,25 @@ class Engines(Protocol):
 
     def limits(self, plan: ExecutionPlan) -> tuple[str, ...]:
         """Return sentences on what of a plan is not honoured."""
+
+
+async def run_once(
+    engine: RunningEngine, parts: Sequence[Part], headers: Mapping[str, str], deadline_s: float | None
+) -> RunResult:
+    """Submit a run to an engine, wait for its end and return its answer; cancelling withdraws the run's work."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def wake(_: AnyRun) -> None:
+        if not future.done():
+            future.set_result(None)
+
+    run = engine.submit(parts, headers, wake, deadline_s=deadline_s)
+    try:
+        await future
+    except asyncio.CancelledError:
+        engine.withdraw(run)
+        raise
+    try:
+        return engine.result(run)
+    finally:
+        del run  # it has the error, whose traceback has this frame: a cycle, which only the collector could free

@@ -3,7 +3,6 @@
 The counterpart of ``Deployment``, which answers one request at a time.
 """
 
-import os
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from types import TracebackType
@@ -85,10 +84,10 @@ class Streaming:
 
         SESSION.enter(self._address)
         stack.callback(SESSION.leave)
+        from wfctl.cluster.engines import hidden_names
         from wfctl.cluster.pipeline import RayPipeline
 
-        environment = environment_without(self._request.hidden_variables)
-        hidden = () if environment is None else tuple(sorted(os.environ.keys() - environment.keys()))
+        hidden = hidden_names(environment_without(self._request.hidden_variables))
         return RayPipeline(prepared.plan, hidden, self._on_output)
 
     def __exit__(
