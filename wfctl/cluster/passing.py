@@ -52,8 +52,6 @@ class Step(NamedTuple):
     """Attempts after the first."""
     batch: int
     """Calls in the last batch that it was part of."""
-    pid: int
-    replica: str
     arrived_ns: int
     started_ns: int
     finished_ns: int
@@ -108,7 +106,6 @@ class About(NamedTuple):
 
     replica: str
     pid: int
-    host: str
     load_s: float
     queued: int
     """Calls that wait there."""

@@ -7,7 +7,6 @@ beside it. Invariant: a call never raises: what becomes of it is a ``Passed``.
 import asyncio
 import os
 import pickle
-import socket
 import time
 import traceback
 from collections.abc import Sequence
@@ -86,8 +85,6 @@ class NodeReplica:
             settled.resent,
             settled.retries,
             0 if settled.told is None else settled.told.size,
-            os.getpid(),
-            self._replica,
             arrived_ns,
             0 if answer is None else answer.started_ns,
             0 if answer is None else answer.finished_ns,
@@ -102,7 +99,7 @@ class NodeReplica:
     async def about(self) -> About:
         """Say which process this is."""
         running = len(self._begun)
-        return About(self._replica, os.getpid(), socket.gethostname(), self._load_s, self._at_work - running, running)
+        return About(self._replica, os.getpid(), self._load_s, self._at_work - running, running)
 
     async def measured(self) -> tuple[About, Measured]:
         """Say what the handler measured since the start."""

@@ -113,8 +113,6 @@ class Stage:
             settled.resent,
             settled.retries,
             0 if settled.told is None else settled.told.size,
-            os.getpid(),
-            "",
             started_ns,
             started_ns,
             finished_ns,
