@@ -126,9 +126,9 @@ class RequestReader:
         if _BARE_END.search(buffer, self._searched) or buffer[0] <= ord(" "):
             raise _fault(bytes(buffer), limits)
         if len(buffer) >= limits.line + 2 and buffer.find(b"\r\n", 0, limits.line + 2) < 0:
-            raise _too_long(limits)
+            raise too_long(limits)
         if len(buffer) > limits.head:
-            raise _too_many(limits)
+            raise too_many(limits)
         self._searched = max(0, len(buffer) - len(_END) + 1)
 
     def _next_body(self, head: Head) -> bytearray | None:
@@ -158,15 +158,20 @@ def _head_in(text: bytes, limits: Limits) -> Head:
     if line is None or not _FIELDS.fullmatch(text, line.end()):
         raise _fault(text, limits)
     if line.end() > limits.line + 2:
-        raise _too_long(limits)
+        raise too_long(limits)
     fields = _FIELD.findall(text[line.end() : -2].decode("latin-1"))
     if len(text) > limits.head or len(fields) > limits.fields:
-        raise _too_many(limits)
+        raise too_many(limits)
+    method, target, version = line.groups()
+    return head_of(method.decode("ascii"), target.decode("ascii"), int(version), fields)
+
+
+def head_of(method: str, target: str, version: int, fields: list[tuple[str, str]]) -> Head:
+    """Return the head that such a first line and such fields are, each as it was sent; raises ``RequestError``."""
     headers = {name.lower(): value.strip(_BLANK) for name, value in fields}
     if len(headers) != len(fields):
         headers = _joined(fields)
-    method, target, version = line.groups()
-    head = Head(method.decode("ascii"), target.decode("ascii"), int(version), Fields(headers, fields))
+    head = Head(method, target, version, Fields(headers, fields))
     _frame(head, headers)
     return head
 
@@ -212,18 +217,20 @@ def _joined(fields: list[tuple[str, str]]) -> dict[str, str]:
     return headers
 
 
-def _too_many(limits: Limits) -> RequestError:
+def too_many(limits: Limits) -> RequestError:
+    """Return the refusal of a head that is too large."""
     return RequestError(431, f"the fields are more than {limits.fields}, or longer than {limits.head} bytes")
 
 
-def _too_long(limits: Limits) -> RequestError:
+def too_long(limits: Limits) -> RequestError:
+    """Return the refusal of a first line that is too long."""
     return RequestError(414, f"the first line is longer than {limits.line} bytes")
 
 
 def _fault(text: bytes, limits: Limits) -> RequestError:
     """Say what is wrong with a head."""
     if len(text) >= limits.line + 2 and text.find(b"\r\n", 0, limits.line + 2) < 0:
-        return _too_long(limits)
+        return too_long(limits)
     if _BARE_END.search(text):
         return RequestError(400, "lines end in a carriage return and a line feed")
     first, _, rest = text.partition(b"\r\n")

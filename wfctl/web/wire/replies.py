@@ -9,7 +9,7 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from wfctl.web.wire.grammar import NAME, VALUE
-from wfctl.web.wire.messages import Body, Head, Response
+from wfctl.web.wire.messages import Body, Fields, Head, Response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -24,6 +24,7 @@ _NOT_KEPT = (
 _WITHOUT_BODY = frozenset({204, 304})
 _JOINED = 64 * 1024
 """Bodies up to here are copied behind their head: one buffer is cheaper to write than two."""
+_ASKS_FOR_HEAD = Head("HEAD", "", 1, Fields({}))
 
 
 class UnsafeFieldError(ValueError):
@@ -48,6 +49,17 @@ def encode_response(response: Response, head: Head | None, *, keeps_alive: bool)
     if not body or (head is not None and head.method == "HEAD"):
         return [begin]
     return [begin + body] if len(body) <= _JOINED else [begin, body]
+
+
+def unframed(response: Response, method: str) -> tuple[list[tuple[bytes, bytes]], Body]:
+    """Return the fields of a response, named in lower case, and what of its body is sent, for who frames it otherwise.
+
+    They are those that a socket gets, but for that of the connection. Raises ``UnsafeFieldError``.
+    """
+    (begin,) = encode_response(response, _ASKS_FOR_HEAD, keeps_alive=True)
+    _status, _connection, *lines, _, _ = bytes(begin).split(b"\r\n")  # no field can end its line
+    pairs = [(name.lower(), value) for name, _, value in (line.partition(b": ") for line in lines)]
+    return pairs, b"" if method == "HEAD" or response.status in _WITHOUT_BODY else response.body
 
 
 @lru_cache(maxsize=256)
