@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "archive": "Pack a workflow into a .war archive.",
     "archive-model": "Pack a model into a .mar archive.",
     "inspect": "Show what is inside a .war or .mar archive.",
+    "export": "Write what deploys a workflow elsewhere.",
     "new": "Write a small working workflow to start from.",
     "rule": "Explain a finding's code.",
     "doctor": "Say what this machine has and lacks.",
