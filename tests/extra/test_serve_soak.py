@@ -16,6 +16,8 @@ from fakes.soak import footprint_of
 SECONDS = float(os.environ.get("WFCTL_SOAK_SECONDS", "20"))
 CLIENTS = 64
 WINDOWS = 30
+ARENAS_MB = 2
+"""Python takes memory by arenas of 1 MB: a run of a minute is not told from one that grows by less than two of them."""
 WARM_S = 3
 """Before it counts: caches fill, workers are measured."""
 SPEC = """
@@ -76,7 +78,7 @@ def test_under_load_nothing_grows_nothing_slows_and_nobody_else_fails(tmp_path, 
     p99s = [window.p99_ms for window in load.windows]
     assert median(p99s[-6:]) <= 1.5 * median(p99s[:6])
     grown = slope([(at / 60, held.megabytes) for at, held in load.held]) * minutes
-    assert grown < max(minutes, 1)  # in MB; in less than a minute less than one, which is what can be told from none
+    assert grown < max(minutes, ARENAS_MB)
     assert len({held.threads for _, held in load.held}) == 1
     during = [held.files for _, held in load.held[2:]]  # once all have connected
     assert max(during) == min(during) == before.files + CLIENTS
