@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from wfctl.service.workplace import clear_left_behind
+from wfctl.workplace import clear_left_behind
 
 HOLDER = """
 import sys, tempfile
 tempfile.tempdir = sys.argv[1]
-from wfctl.service.workplace import open_workplace
+from wfctl.workplace import open_workplace
 place = open_workplace()
 (place.folder / "model.pt").write_bytes(b"x")
 print(place.folder, flush=True)

@@ -35,6 +35,8 @@ class CodeUnit:
     """Whether ``import ts`` finds an installed TorchServe instead of our own modules."""
     limit_max_image_pixels: bool = True
     """Whether handlers of pictures refuse one of very many pixels."""
+    is_private: bool = True
+    """Whether ``model_dir`` was unpacked for this; else it is a folder of the user's, who may have anything there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

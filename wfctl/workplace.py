@@ -1,4 +1,4 @@
-"""The private temporary folder of one deployment, and the clearing away of those whose owner was killed.
+"""The private temporary folder of one process, and the clearing away of those whose owner was killed.
 
 A folder is held by a lock on a file in it for as long as its process lives; the kernel lets go of the lock however
 the process ends. Invariant: only folders of this user that nobody holds are removed.
@@ -14,8 +14,10 @@ from pathlib import Path
 
 from wfctl.file_lock import is_held_now
 
-_PREFIX = "wfctl-"
-_LOCK = ".held"
+PREFIX = "wfctl-"
+"""What names of such folders begin with."""
+LOCK = ".held"
+"""The file in each that its processes hold."""
 _YOUNG_S = 60.0
 """A folder this new may not be locked yet."""
 
@@ -38,8 +40,8 @@ class Workplace:
 def open_workplace() -> Workplace:
     """Make a private folder below the system's temporary folder, and remove those that were left behind there."""
     clear_left_behind(Path(tempfile.gettempdir()))
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    held = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    held = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
     is_held_now(held)
     return Workplace(folder, held)
 
@@ -48,7 +50,7 @@ def clear_left_behind(below: Path, *, young_s: float = _YOUNG_S) -> None:
     """Remove the folders of deployments that are no more."""
     for folder in _candidates(below, young_s):
         try:
-            lock = os.open(folder / _LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+            lock = os.open(folder / LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
         except OSError:
             continue  # not one of ours, or just going
         try:
@@ -60,7 +62,7 @@ def clear_left_behind(below: Path, *, young_s: float = _YOUNG_S) -> None:
 
 def _candidates(below: Path, young_s: float) -> Iterator[Path]:
     newest = time.time() - young_s
-    for folder in below.glob(f"{_PREFIX}*"):
+    for folder in below.glob(f"{PREFIX}*"):
         try:
             found = folder.lstat()
         except OSError:

@@ -7,6 +7,7 @@ from fakes.plans import plan_of
 from wfctl.cluster.handfuls import Handfuls
 from wfctl.cluster.passing import Answered, Failure, Passed, Step
 from wfctl.cluster.rows import Row, from_bytes, stages_of, to_bytes
+from wfctl.cluster.sources import InPlace
 from wfctl.cluster.tallies import Staffing, Tallies
 from wfctl.engine.call import Part
 from wfctl.spec.model import WorkerSettings
@@ -111,7 +112,7 @@ def test_rows_and_what_was_printed_come_through_as_they_are():
 
 
 def test_a_value_goes_on_only_as_far_as_somebody_wants_it():
-    stages = stages_of(PLAN, 10, ())
+    stages = stages_of(PLAN, InPlace(), 10, ())
     assert [(each.node.name, each.drops, each.drops_parts) for each in stages] == [
         ("a", (), True),
         ("b", (), False),

@@ -16,12 +16,14 @@ from ray.serve.api import RunTarget, run_many
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ApplicationStatusOverview
 
+from wfctl import __version__
 from wfctl.cluster.layout import NodeLayout, layout_of, most_retries_of
 from wfctl.cluster.load_failure import read_load_failure
 from wfctl.cluster.passing import ReplicaStart
 from wfctl.cluster.pauses import pauses
 from wfctl.cluster.replica import NodeReplica
 from wfctl.cluster.session import QUIET, SESSION
+from wfctl.cluster.sources import CodeSource
 from wfctl.engine.call import random_digits
 from wfctl.errors import StartTimeoutError, WorkerError
 from wfctl.plan import ExecutionPlan
@@ -34,8 +36,9 @@ _DEPLOY_FAILED, _RUNNING = "DEPLOY_FAILED", "RUNNING"
 class Application:
     """A plan as an application of Serve."""
 
-    def __init__(self, name: str, hidden_names: tuple[str, ...]) -> None:
+    def __init__(self, name: str, source: CodeSource, hidden_names: tuple[str, ...]) -> None:
         self.name = name
+        self._source = source
         self._hidden = hidden_names
         self._digits = random_digits()
         self._is_submitted = False
@@ -95,8 +98,10 @@ class Application:
     def _bound(self, plan: ExecutionPlan, layout: NodeLayout, others: Sequence[Any]) -> Any:
         # Serve replaces all replicas of a deployment when it is made of anything else: how many there are is for it.
         settings = replace(layout.node.settings, min_workers=1, max_workers=1)
+        node = layout.node
         start = ReplicaStart(
-            node=replace(layout.node, settings=settings),
+            node=replace(node, settings=settings),
+            source=self._source,
             delay_s=layout.delay_s,
             request_ids=self._digits,
             most_retries=most_retries_of(plan),
@@ -112,7 +117,7 @@ class Application:
             "version": sha256(told).hexdigest(),
             "_internal": True,
         }
-        return deployment.options(**options).bind(told, *others)
+        return deployment.options(**options).bind(__version__, node.name, told, *others)
 
     def _raise_failure(self, status: ApplicationStatusOverview) -> None:
         for deployment in status.deployments.values():

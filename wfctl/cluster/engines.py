@@ -59,15 +59,19 @@ class RayStart:
         refuse_impossible(plan)
         await asyncio.shield(self._entering)
         from wfctl.cluster.application import Application
+        from wfctl.cluster.depot import Shipping
         from wfctl.cluster.engine import open_ray_engine
         from wfctl.cluster.session import SESSION
 
         name = f"{plan.workflow_name}-{os.urandom(4).hex()}"
         SESSION.printed.send(name, _on_loop(on_output))
+        shipping = Shipping()
         try:
-            async with open_ray_engine(plan, Application(name, self._hidden), watcher) as engine:
+            source = await asyncio.to_thread(shipping.open, plan, is_joined=SESSION.is_joined)
+            async with open_ray_engine(plan, Application(name, source, self._hidden), watcher) as engine:
                 yield engine
         finally:
+            shipping.close()
             SESSION.printed.send(name, None)
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from wfctl.cluster.sources import CodeSource
 from wfctl.engine.call import CallAnswer
 from wfctl.plan import NodePlan
 
@@ -17,6 +18,7 @@ class ReplicaStart:
     """What a replica is told when it starts."""
 
     node: NodePlan
+    source: CodeSource
     delay_s: float
     """How long a batch that is not full may wait."""
     request_ids: str

@@ -1,14 +1,12 @@
 """Many inputs through one plan on Ray Data: a stage of actors for each node, streaming, with Ray's backpressure.
 
-Inputs are handed in by a thread of this process, by way of a short queue that a single reading task empties, so that
-whatever can be read here (a pipe, too) can be run there. Everything here blocks and is for threads.
+Inputs are handed in by a thread of this process, so that whatever can be read here (a pipe, too) can be run there.
+Everything here blocks and is for threads.
 """
 
 import logging
 import pickle
-import threading
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -17,14 +15,17 @@ import ray
 import ray.data
 from ray.data.block import BlockMetadata
 from ray.exceptions import RayError
-from ray.util.queue import Queue
 
+from wfctl import __version__
+from wfctl.cluster.depot import Shipping
 from wfctl.cluster.handfuls import Handfuls
+from wfctl.cluster.inbox import Feeder, open_inbox, read
 from wfctl.cluster.layout import most_retries_of, resources_of
 from wfctl.cluster.load_failure import read_load_failure
-from wfctl.cluster.rows import HANDFULS, Row, from_bytes, stages_of, to_bytes
+from wfctl.cluster.rows import HANDFULS, Row, from_bytes, stages_of
 from wfctl.cluster.runs import ClusterRun, error_of
 from wfctl.cluster.session import SESSION
+from wfctl.cluster.sources import CodeSource
 from wfctl.cluster.stage import Stage
 from wfctl.cluster.tallies import Tallies
 from wfctl.engine.call import NO_HEADERS, Face
@@ -34,9 +35,8 @@ from wfctl.engine.watcher import OnOutput
 from wfctl.errors import WorkerError
 from wfctl.plan import ExecutionPlan
 
-_AHEAD: Final = 8
-"""Handfuls of inputs that wait in the queue."""
-_PATIENCE_S: Final = 1.0
+_MOST_FAILURES: Final = 3
+"""Streams that may fail one after another without anything having come through."""
 _READER_CPUS: Final = 0.001
 _IN_FLIGHT: Final = 2
 """Blocks that an actor has, the one at work included."""
@@ -48,9 +48,11 @@ class RayPipeline:
     def __init__(self, plan: ExecutionPlan, hidden_names: tuple[str, ...], on_output: OnOutput) -> None:
         self._plan = plan
         self._on_output = on_output
-        self._stages = stages_of(plan, most_retries_of(plan), hidden_names)
+        self._hidden = hidden_names
         self._tallies = Tallies(plan)
-        self._queue: Any = None
+        self._shipping = Shipping()
+        self._inbox: Any = None
+        self._is_stopped = False
 
     @property
     def plan(self) -> ExecutionPlan:
@@ -66,41 +68,68 @@ class RayPipeline:
         """Yield settled runs in the order of the inputs, which are read in a thread of their own.
 
         Raises ``LoadError`` for a node that does not load, and what reading the inputs raises, once all before is
-        through.
+        through. What is lost with a machine beyond what Ray can do again is sent again, so that handlers may see an
+        input twice; each comes out once.
         """
-        self._queue = queue = Queue(maxsize=_AHEAD, actor_options={"num_cpus": 0})
         handfuls = Handfuls(self._plan, self._tallies)
-        feeder = _Feeder(handfuls.of(inputs), queue)
+        feeder = Feeder(handfuls.of(inputs))
         feeder.start()
+        failures = 0
         try:
-            for table in self._dataset(queue).iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-                runs = self._runs(table)
-                handfuls.came_through(table.num_rows)
-                yield runs
-        except RayError as error:
-            raise read_load_failure(str(error)) or WorkerError(f"Ray Data gave up: {_last_line(error)}") from error
+            source = self._shipping.open(self._plan, is_joined=SESSION.is_joined)
+            while True:
+                try:
+                    for table in self._tables(source, feeder):
+                        runs = self._runs(table)
+                        handfuls.came_through(table.num_rows)
+                        feeder.came_through(table.num_rows)
+                        failures = 0
+                        yield runs
+                    break
+                except RayError as error:
+                    failures += 1
+                    self._raise_unless_lost(error, failures)
         finally:
             self.stop()
+            self._shipping.close()
             handfuls.end()
-            feeder.join(_PATIENCE_S)  # it may wait for a pipe, whose reader is told to end after this
+            feeder.close()
         if feeder.failure is not None:
             raise feeder.failure
 
-    def stop(self) -> None:
-        """End the stream: without its queue it fails, and with it whoever reads from it or into it."""
-        queue, self._queue = self._queue, None
-        if queue is not None:
-            ray.kill(queue.actor)
+    def _raise_unless_lost(self, error: RayError, failures: int) -> None:
+        failure = read_load_failure(str(error))
+        if failure is None and failures <= _MOST_FAILURES and not self._is_stopped:
+            return
+        raise failure or WorkerError(f"Ray Data gave up: {_last_line(error)}") from error
 
-    def _dataset(self, queue: Queue) -> Any:
+    def stop(self) -> None:
+        """End the stream: without its inbox it fails, and with it whoever reads from it or into it."""
+        self._is_stopped = True
+        self._drop_inbox()
+
+    def _drop_inbox(self) -> None:
+        inbox, self._inbox = self._inbox, None
+        if inbox is not None:
+            ray.kill(inbox)
+
+    def _tables(self, source: CodeSource, feeder: Feeder) -> Iterator[Any]:
+        """Send all that did not come through yet, and yield what does."""
+        self._drop_inbox()
+        self._inbox = inbox = open_inbox()
+        feeder.feed(inbox)
+        dataset = self._dataset(inbox, source)
+        yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+
+    def _dataset(self, inbox: Any, source: CodeSource) -> Any:
         _be_quiet()
         # It differs from the stages in what it takes, for Ray Data would make one of it and the first of them.
-        dataset = ray.data.read_datasource(_Waiting(queue), override_num_blocks=1, num_cpus=_READER_CPUS)
-        for stage in self._stages:
+        dataset = ray.data.read_datasource(_Waiting(inbox), override_num_blocks=1, num_cpus=_READER_CPUS)
+        for stage in stages_of(self._plan, source, most_retries_of(self._plan), self._hidden):
             settings = stage.node.settings
             dataset = dataset.map_batches(
                 Stage,
-                fn_constructor_args=(pickle.dumps(stage),),
+                fn_constructor_args=(__version__, stage.node.name, pickle.dumps(stage)),
                 batch_size=None,
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(
@@ -133,33 +162,11 @@ class RayPipeline:
         return run
 
 
-class _Feeder(threading.Thread):
-    """Puts inputs into the queue, as long as somebody takes them."""
-
-    def __init__(self, handfuls: Iterator[list[Row]], queue: Queue) -> None:
-        super().__init__(name="wfctl-feeder", daemon=True)
-        self._handfuls = handfuls
-        self._queue = queue
-        self.failure: BaseException | None = None
-
-    def run(self) -> None:
-        """Feed."""
-        try:
-            for rows in self._handfuls:
-                self._queue.put(to_bytes(rows))
-        except RayError:
-            return  # the queue is gone, for nobody wants more
-        except BaseException as error:  # noqa: BLE001 - who takes the answers is to be told, after the last of them
-            self.failure = error
-        with suppress(RayError):
-            self._queue.put(None)
-
-
 class _Waiting(ray.data.Datasource):  # type: ignore[misc]
-    """What stands in the queue."""
+    """What is put into an inbox."""
 
-    def __init__(self, queue: Queue) -> None:
-        self._queue = queue
+    def __init__(self, inbox: Any) -> None:
+        self._inbox = inbox
 
     def estimate_inmemory_data_size(self) -> int | None:
         """Return nothing: nobody knows what is still to come."""
@@ -168,10 +175,10 @@ class _Waiting(ray.data.Datasource):  # type: ignore[misc]
     def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[Any]:
         """Return the one task that takes tables out until the end."""
         del parallelism
-        queue = self._queue
+        inbox = self._inbox
 
         def tables() -> Iterator[Any]:
-            while (rows := queue.get()) is not None:
+            for rows in read(inbox):
                 yield pa.table({HANDFULS: pa.array([rows], pa.large_binary())})
 
         unknown = BlockMetadata(num_rows=None, size_bytes=None, exec_stats=None, input_files=None)

@@ -5,12 +5,27 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from ray._private import worker as ray_worker
 from ray._private.ray_logging import global_worker_stdstream_dispatcher as streams
 
 OnLine = Callable[[str, str, str], None]
 """Takes the name of a node, ``stdout`` or ``stderr``, and a line that one of its processes printed."""
 _REPLICA: Final = "ServeReplica:"
 _END: Final = "\x1fwfctl-end:"
+
+
+def _print_nothing(data: dict[str, Any], **_: object) -> None:
+    """Take what Ray would print of itself."""
+
+
+def _say(data: dict[str, Any], **_: object) -> None:
+    """Say on standard error what Ray says of machines and resources; it would take the standard output.
+
+    What it says of its own calls is left out: it does them again, or whoever waits for one is told.
+    """
+    for text in map(str, data.get("lines") or ()):
+        if not text.startswith("Task "):
+            sys.stderr.write(f"ray: {text.splitlines()[0]}\n")
 
 
 def say_end(token: str) -> None:
@@ -38,10 +53,12 @@ class Printed:
         """Have Ray's lines come here."""
         streams.remove_handler("ray_print_logs")
         streams.add_handler("wfctl", self._take)
+        ray_worker.print_to_stdstream = _say
 
     def give_back(self) -> None:
-        """Take no lines any more."""
+        """Take no lines any more, and let Ray complain to nobody that what is ended here is there no more."""
         streams.remove_handler("wfctl")
+        ray_worker.print_to_stdstream = _print_nothing
 
     def expect_end(self, token: str, count: int) -> "Ends":
         """Return what is set when so many streams have said that they are at their end."""

@@ -8,21 +8,21 @@ import asyncio
 import os
 import pickle
 import time
-import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import monotonic_ns
 from typing import Any
 
 from ray import serve
 
-from wfctl.cluster.load_failure import load_failure
+from wfctl.cluster.load_failure import told_through_ray
 from wfctl.cluster.passing import About, Answered, Asked, Passed, ReplicaStart, Step, steps_of
 from wfctl.cluster.printed import say_end
+from wfctl.cluster.sources import expect_same_version
 from wfctl.cluster.tries import Told, Tries
 from wfctl.engine.call import TAG, Call, Headers, Input, Part, Pieces, RequestIds
 from wfctl.engine.measured import MOST_SERIES, Measured
-from wfctl.errors import LoadError
 from wfctl.hosting.failures import all_failed
 from wfctl.hosting.host import Host, load_host
 from wfctl.hosting.measured import read_measured
@@ -33,11 +33,13 @@ from wfctl.hosting.place import enter_model_dir
 class NodeReplica:
     """A loaded node on Ray; also given the handles of others, so that Serve knows them as one application."""
 
-    def __init__(self, start: bytes, *_others: object) -> None:
+    def __init__(self, version: str, name: str, start: bytes, *_others: object) -> None:
         begun = time.monotonic()
-        told: ReplicaStart = pickle.loads(start)  # noqa: S301 - written by our own engine
+        with told_through_ray(name):
+            expect_same_version(version, name)
+            told: ReplicaStart = pickle.loads(start)  # noqa: S301 - written by our own engine
+            self._host = _loaded(told)
         self._start = told
-        self._host = _loaded(told)
         self._load_s = time.monotonic() - begun
         self._ids = RequestIds(told.request_ids)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="wfctl-handler")
@@ -171,20 +173,13 @@ def _input(parts: Sequence[Part] | None, parents: Sequence[Passed], names: Seque
 
 
 def _loaded(start: ReplicaStart) -> Host:
-    """Make this process the node's, and load its code; raises ``LoadFailure``."""
-    node = start.node
+    """Make this process the node's, and load its code."""
+    node = replace(start.node, code=start.source.code_of(start.node))
     for name in start.hidden_names:
         os.environ.pop(name, None)
-    # User code may raise anything while it loads, `sys.exit` included, and each of them is to be told.
-    try:
-        allow_own_pickles(is_trusted=node.code.is_trusted)
-        enter_model_dir(node.code.model_dir, node.code.import_paths)
-        return load_host(node, gpu_id=_gpu())
-    except LoadError as error:
-        raise load_failure(error) from None
-    except BaseException as reason:  # noqa: BLE001
-        message = f'node "{node.name}" failed to load: {type(reason).__name__}: {reason}'
-        raise load_failure(LoadError(message, node=node.name, traceback_text=traceback.format_exc())) from None
+    allow_own_pickles(is_trusted=node.code.is_trusted)
+    enter_model_dir(node.code.model_dir, node.code.import_paths)
+    return load_host(node, gpu_id=_gpu())
 
 
 def _gpu() -> int | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wfctl.cluster.passing import Passed
+from wfctl.cluster.sources import CodeSource
 from wfctl.engine.call import Part
 from wfctl.plan import ExecutionPlan, NodePlan
 
@@ -50,6 +51,7 @@ class StageStart:
 
     plan: ExecutionPlan
     node: NodePlan
+    source: CodeSource
     most_retries: int
     hidden_names: tuple[str, ...]
     drops: tuple[str, ...]
@@ -58,7 +60,9 @@ class StageStart:
     """Whether no entry comes behind this stage."""
 
 
-def stages_of(plan: ExecutionPlan, most_retries: int, hidden_names: tuple[str, ...]) -> list[StageStart]:
+def stages_of(
+    plan: ExecutionPlan, source: CodeSource, most_retries: int, hidden_names: tuple[str, ...]
+) -> list[StageStart]:
     """Return the stages of a plan, which are its nodes in its order."""
     at = {node.name: number for number, node in enumerate(plan.nodes)}
     last_entry = max(at[name] for name in plan.entries)
@@ -67,6 +71,7 @@ def stages_of(plan: ExecutionPlan, most_retries: int, hidden_names: tuple[str, .
         StageStart(
             plan=plan,
             node=node,
+            source=source,
             most_retries=most_retries,
             hidden_names=hidden_names,
             drops=tuple(name for name, wanted in last_wanted.items() if wanted == number),

@@ -15,6 +15,7 @@ from typing import Final
 import ray
 from ray import serve
 from ray.serve.schema import LoggingConfig
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from wfctl.cluster.printed import Printed
 from wfctl.cluster.signals import sigterm_kept
@@ -22,6 +23,7 @@ from wfctl.errors import UnsupportedError, WfctlError, WorkerError
 
 QUIET: Final = LoggingConfig(log_level="ERROR", enable_access_log=False)
 _CONNECT_S: Final = 5.0
+_NOBODY: Final = "start one with `ray start --head`, or leave --ray-address away to have a Ray started here"
 
 
 class RayFailedError(WorkerError):
@@ -78,7 +80,7 @@ class RaySession:
             with suppress(Exception):
                 self._end()
             where = f'the Ray at "{address}" cannot be joined' if address else "Ray cannot be started"
-            raise RayFailedError(f"{where}: {_first_line(error)}", hint=_hint(address)) from error
+            raise RayFailedError(f"{where}: {_first_line(error)}", hint=_key_hint() if address else None) from error
 
     def start_serve(self) -> None:
         """Have Serve run, without an HTTP proxy of its own; who asks first starts it."""
@@ -101,6 +103,11 @@ class RaySession:
 
 
 SESSION: Final = RaySession()
+
+
+def here() -> NodeAffinitySchedulingStrategy:
+    """Return how to have something placed on the machine of this process."""
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
 def _has_serve() -> bool:
@@ -141,14 +148,14 @@ def _expect_listening(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
     except (OSError, OverflowError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise RayFailedError(f'no Ray is at "{address}": {reason}', hint=_hint(address)) from error
+        raise RayFailedError(f'no Ray is at "{address}": {reason}', hint=_NOBODY) from error
 
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _hint(address: str | None) -> str | None:
-    if address is None:
-        return None
-    return "start one with `ray start --head`, or leave --ray-address away to have a Ray started here"
+def _key_hint() -> str | None:
+    if "RAY_AUTH_MODE" in os.environ:
+        return "is RAY_AUTH_TOKEN (or ~/.ray/auth_token) the token of that cluster?"
+    return "if the cluster wants a token: RAY_AUTH_MODE=token, and the token in RAY_AUTH_TOKEN or ~/.ray/auth_token"

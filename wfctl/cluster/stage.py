@@ -7,43 +7,44 @@ import asyncio
 import os
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
 from wfctl.cluster.desk import Desk
-from wfctl.cluster.load_failure import load_failure
+from wfctl.cluster.load_failure import told_through_ray
 from wfctl.cluster.passing import Answered, Passed, Step, steps_of
 from wfctl.cluster.rows import HANDFULS, Line, Row, StageStart, from_bytes, to_bytes
+from wfctl.cluster.sources import expect_same_version
 from wfctl.cluster.tries import Settled
 from wfctl.engine.call import AS_JSON, TAG, Call, Input, Part, RequestIds, random_digits
 from wfctl.engine.local.backend import LocalBackend
-from wfctl.errors import LoadError, WfctlError
 
 
 class Stage:
     """A node, loaded in a worker process of this actor."""
 
-    def __init__(self, start: bytes) -> None:
-        told: StageStart = pickle.loads(start)  # noqa: S301 - written by our own engine
-        self._start, self._node = told, told.node
+    def __init__(self, version: str, name: str, start: bytes) -> None:
+        with told_through_ray(name):
+            expect_same_version(version, name)
+            told: StageStart = pickle.loads(start)  # noqa: S301 - written by our own engine
+            self._node = replace(told.node, code=told.source.code_of(told.node))
+        self._start = told
         self._ids = RequestIds(random_digits())
         self._form = AS_JSON if not told.node.children and len(told.plan.leaves) > 1 else 0
         self._printed: list[Line] = []
         self._loop = asyncio.new_event_loop()
-        self._loop.run_until_complete(self._open())
+        with told_through_ray(name):
+            self._loop.run_until_complete(self._open())
 
     async def _open(self) -> None:
         hidden = self._start.hidden_names
         environment = {name: value for name, value in os.environ.items() if name not in hidden}
-        self._desk = Desk(self._start.plan, self._node, LocalBackend(environment), self._take_line)
-        try:
-            await self._desk.open()
-        except LoadError as error:
-            raise load_failure(error) from None
-        except (WfctlError, TimeoutError) as error:
-            words = f'node "{self._node.name}" failed to load: {error}'
-            raise load_failure(LoadError(words, node=self._node.name)) from None
+        nodes = tuple(self._node if each.name == self._node.name else each for each in self._start.plan.nodes)
+        plan = replace(self._start.plan, nodes=nodes)
+        self._desk = Desk(plan, self._node, LocalBackend(environment), self._take_line)
+        await self._desk.open()
 
     def _take_line(self, node: str, stream: str, line: str) -> None:
         self._printed.append((node, stream, line))
@@ -55,10 +56,8 @@ class Stage:
 
     def _through(self, text: bytes) -> bytes:
         rows, printed = from_bytes(text)
-        try:
+        with told_through_ray(self._node.name):  # a worker in the place of one that is gone may not load
             self._loop.run_until_complete(self._fill(rows))
-        except LoadError as error:  # of a worker in the place of one that is gone
-            raise load_failure(error) from None
         self._drop(rows)
         printed += self._printed
         self._printed.clear()

@@ -70,7 +70,7 @@ class Tries:
                 has_begun = self._has_begun(call)
                 if has_begun:
                     self._on_abandoned()
-                may_retry, failure = node.isolates or not has_begun, self._out_of_time(number, has_begun=has_begun)
+                may_retry, failure = node.isolates, self._out_of_time(number, has_begun=has_begun)
             else:
                 if error is None:
                     return Settled(told, None, number, number - 1, resent)

@@ -27,7 +27,7 @@ def code_of(
     """
     into.mkdir()
     functions = [node for node in workflow if node.kind is NodeKind.FUNCTION]
-    units = {node.name: _function_code(read) for node in functions}
+    units = {node.name: _function_code(read, into.parent) for node in functions}
     for node in workflow:
         if node.kind is NodeKind.MODEL:
             units[node.name] = replace(_unpacked_code(node, models[node.name], into), envelope=envelope)
@@ -40,11 +40,13 @@ def _unpacked_code(node: Node, found: Acquired, into: Path) -> CodeUnit:
         return _model_code(node, found.path, root)
 
 
-def _function_code(read: ReadSources) -> CodeUnit:
+def _function_code(read: ReadSources, unpacked: Path) -> CodeUnit:
     handler = read.handler_path
     if handler is None:
         raise ArchiveError("the workflow has functions and no handler")
-    return CodeUnit(model_dir=str(handler.absolute().parent), handler=handler.name, manifest=None)
+    folder = handler.absolute().parent
+    is_private = folder.is_relative_to(unpacked)
+    return CodeUnit(model_dir=str(folder), handler=handler.name, manifest=None, is_private=is_private)
 
 
 def _model_code(node: Node, archive: Path, root: Path) -> CodeUnit:

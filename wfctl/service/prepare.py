@@ -27,12 +27,12 @@ from wfctl.plan import CodeUnit, ExecutionPlan, Processors, make_plan
 from wfctl.service.code_units import code_of
 from wfctl.service.origins import Acquired, Terms, acquire_models, acquire_workflow
 from wfctl.service.stamps import Stamp, python_files, stamp_of
-from wfctl.service.workplace import Workplace, open_workplace
 from wfctl.spec.model import WorkerSettings, WorkflowSpec
 from wfctl.spec.model_config import ModelConfig
 from wfctl.store.find import Places, facts_for
 from wfctl.store.stop import Stop
 from wfctl.workflow import NodeKind, Workflow, up_to
+from wfctl.workplace import Workplace, open_workplace
 
 
 class UnknownNodeError(WfctlError):
