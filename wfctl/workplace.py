@@ -25,7 +25,8 @@ _YOUNG_S = 60.0
 class Workplace:
     """A folder that goes with its process; made by ``open_workplace``."""
 
-    def __init__(self, folder: Path, held: int) -> None:
+    def __init__(self, folder: Path, held: int = -1) -> None:
+        """Make one of a folder, and of the lock by which it is held here; others may hold it otherwise."""
         self.folder = folder
         self._held = held
 

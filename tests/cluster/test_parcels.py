@@ -48,9 +48,9 @@ def test_a_folder_arrives_as_it_was_sent(folder, tmp_path):
 
 
 def test_the_same_files_have_the_same_digest_wherever_they_lie(folder, tmp_path):
-    os.rename(folder, tmp_path / "other")
+    folder.rename(tmp_path / "other")
     one = packed(members_of(unit(tmp_path / "other"), 0), len)
-    os.rename(tmp_path / "other", folder)
+    (tmp_path / "other").rename(folder)
     assert packed(members_of(unit(folder), 0), len) == one
     (folder / "empty").write_text("no more")
     assert packed(members_of(unit(folder), 0), len).digest != one.digest
@@ -65,7 +65,7 @@ def test_what_was_damaged_on_the_way_does_not_arrive(folder, tmp_path, change):
         del parcel.pieces[1][-1:]
     else:
         del parcel.pieces[1]
-    with pytest.raises(ArchiveError, match="other than they were sent|broke off"):
+    with pytest.raises(ArchiveError, match=r"other than they were sent|broke off"):
         unpack_parcel(parcel, parcel.pieces, tmp_path / "there")
 
 

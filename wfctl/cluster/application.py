@@ -36,6 +36,9 @@ _DEPLOY_FAILED, _RUNNING = "DEPLOY_FAILED", "RUNNING"
 class Application:
     """A plan as an application of Serve."""
 
+    is_own = True
+    """Whether it has the numbers of replicas that the plan asks for, and can be given others."""
+
     def __init__(self, name: str, source: CodeSource, hidden_names: tuple[str, ...]) -> None:
         self.name = name
         self._source = source
@@ -79,10 +82,7 @@ class Application:
 
     def handles(self, plan: ExecutionPlan) -> Mapping[str, DeploymentHandle[Any]]:
         """Return the handle of each node."""
-        return {
-            node.name: serve.get_deployment_handle(node.name, self.name, _check_exists=False).options(method_name="run")
-            for node in plan.nodes
-        }
+        return handles_of(plan, self.name)
 
     async def delete(self) -> None:
         """Take it away."""
@@ -90,34 +90,9 @@ class Application:
             await asyncio.shield(asyncio.to_thread(serve.delete, self.name))
 
     def _target(self, plan: ExecutionPlan) -> Any:
-        *others, last = layout_of(plan, reserves=SESSION.is_joined)
-        bound = [self._bound(plan, each, ()) for each in others]
-        # Serve wants one deployment that others hang on; which one does not matter to a node.
-        return self._bound(plan, last, bound)
-
-    def _bound(self, plan: ExecutionPlan, layout: NodeLayout, others: Sequence[Any]) -> Any:
-        # Serve replaces all replicas of a deployment when it is made of anything else: how many there are is for it.
-        settings = replace(layout.node.settings, min_workers=1, max_workers=1)
-        node = layout.node
-        start = ReplicaStart(
-            node=replace(node, settings=settings),
-            source=self._source,
-            delay_s=layout.delay_s,
-            request_ids=self._digits,
-            most_retries=most_retries_of(plan),
-            hidden_names=self._hidden,
-        )
-        deployment: Any = serve.deployment(NodeReplica)
-        told = pickle.dumps(start)
-        options = {
-            **layout.options,
-            "max_constructor_retry_count": _CONSTRUCTOR_TRIES,
-            "logging_config": QUIET,
-            # Without one Serve makes one up each time, and replaces all replicas where only their number changes.
-            "version": sha256(told).hexdigest(),
-            "_internal": True,
-        }
-        return deployment.options(**options).bind(__version__, node.name, told, *others)
+        return bound_nodes(
+            plan, source=self._source, hidden=self._hidden, digits=self._digits, reserves=SESSION.is_joined
+        )[-1]
 
     def _raise_failure(self, status: ApplicationStatusOverview) -> None:
         for deployment in status.deployments.values():
@@ -140,6 +115,58 @@ class Application:
                     node=node.name,
                     hint="is there a machine in the cluster with the resources that it wants? `ray status` tells",
                 )
+
+
+def bound_nodes(
+    plan: ExecutionPlan, *, source: CodeSource, hidden: tuple[str, ...], digits: str, reserves: bool
+) -> list[Any]:
+    """Return the deployments of all nodes, on the last of which the others hang.
+
+    Serve wants one that others hang on; which one does not matter to a node.
+    """
+    *others, last = layout_of(plan, reserves=reserves)
+    bound = [_bound(plan, layout, (), source=source, hidden=hidden, digits=digits) for layout in others]
+    return [*bound, _bound(plan, last, bound, source=source, hidden=hidden, digits=digits)]
+
+
+def _bound(
+    plan: ExecutionPlan,
+    layout: NodeLayout,
+    others: Sequence[Any],
+    *,
+    source: CodeSource,
+    hidden: tuple[str, ...],
+    digits: str,
+) -> Any:
+    # Serve replaces all replicas of a deployment when it is made of anything else: how many there are is for it.
+    node = layout.node
+    start = ReplicaStart(
+        node=replace(node, settings=replace(node.settings, min_workers=1, max_workers=1)),
+        source=source,
+        delay_s=layout.delay_s,
+        request_ids=digits,
+        most_retries=most_retries_of(plan),
+        hidden_names=hidden,
+    )
+    deployment: Any = serve.deployment(NodeReplica)
+    told = pickle.dumps(start)
+    options = {
+        **layout.options,
+        "max_constructor_retry_count": _CONSTRUCTOR_TRIES,
+        "logging_config": QUIET,
+        # Without one Serve makes one up each time, and replaces all replicas where only their number changes.
+        "version": sha256(told).hexdigest(),
+        "_internal": True,
+    }
+    return deployment.options(**options).bind(__version__, node.name, told, *others)
+
+
+def handles_of(plan: ExecutionPlan, application: str) -> Mapping[str, DeploymentHandle[Any]]:
+    """Return the handle of each node of a plan that Serve has as this application."""
+    return {
+        node.name: serve.get_deployment_handle(node.name, application, _check_exists=False).options(method_name="run")
+        for node in plan.nodes
+    }
 
 
 def _first_line(text: str) -> str:

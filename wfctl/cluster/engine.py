@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
-from wfctl.cluster.application import Application
 from wfctl.cluster.layout import most_runs_of, patience_of
 from wfctl.cluster.passage import Passage, Roads
 from wfctl.cluster.pauses import pauses
@@ -40,9 +39,26 @@ _REPLACEMENT_S = 30.0
 _FOUND_S = 0.02
 
 
+class Nodes(Protocol):
+    """The nodes of a plan as deployments of Serve."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this process has deployed them, as many as the plan says."""
+
+    async def deploy(self, plan: ExecutionPlan) -> None:
+        """Have them there, by this plan."""
+
+    def handles(self, plan: ExecutionPlan) -> Mapping[str, Any]:
+        """Return the handle of each."""
+
+    async def delete(self) -> None:
+        """Take them away."""
+
+
 @asynccontextmanager
 async def open_ray_engine(
-    plan: ExecutionPlan, application: Application, watcher: WorkerWatcher
+    plan: ExecutionPlan, application: "Nodes", watcher: WorkerWatcher
 ) -> "AsyncIterator[RayEngine]":
     """Deploy a plan and yield its engine once every node has its replicas; leaving waits for the runs in flight."""
     try:
@@ -62,7 +78,7 @@ async def open_ray_engine(
 class RayEngine:
     """Runs one plan; made by ``open_ray_engine``."""
 
-    def __init__(self, plan: ExecutionPlan, application: Application, watcher: WorkerWatcher) -> None:
+    def __init__(self, plan: ExecutionPlan, application: "Nodes", watcher: WorkerWatcher) -> None:
         self._plan = plan
         self._application = application
         self._loop = asyncio.get_running_loop()
@@ -90,12 +106,17 @@ class RayEngine:
         ends_at = self._loop.time() + max(self._plan.startup_timeout_of(node.name) for node in self._plan.nodes)
         for pause_s in pauses(_FOUND_S):
             await self._staff.find()
-            there = ((self._staff.ready(node.name), node.settings) for node in self._plan.nodes)
-            if all(settings.min_workers <= ready <= settings.max_workers for ready, settings in there):
+            if all(map(self._is_staffed, self._plan.nodes)):
                 return
             if self._is_closing or self._loop.time() > ends_at:
                 raise WorkerError("Serve has other replicas than it was asked for", hint="`ray status` tells more")
             await asyncio.sleep(pause_s)  # a handle is told of replicas by Serve, and tells nobody
+
+    def _is_staffed(self, node: NodePlan) -> bool:
+        ready, settings = self._staff.ready(node.name), node.settings
+        if not self._application.is_own:
+            return ready > 0
+        return settings.min_workers <= ready <= settings.max_workers
 
     async def wait_drained(self) -> None:
         """Refuse new runs and wait until those in flight are settled."""
@@ -105,8 +126,9 @@ class RayEngine:
             await self._drained
 
     async def flush(self) -> None:
-        """Wait for what handlers have printed so far."""
-        await self._staff.flush(SESSION.printed)
+        """Wait for what handlers have printed so far, if it comes here."""
+        if self._application.is_own:
+            await self._staff.flush(SESSION.printed)
 
     async def close(self) -> None:
         """Give up what still runs."""
@@ -219,6 +241,8 @@ class RayEngine:
 
     async def scale(self, node: str, least: int, most: int) -> WfctlError | None:
         """Run ``node`` with so many replicas from now on; returns why they are not there."""
+        if not self._application.is_own:
+            return UnsupportedError("its replicas are those of a config file", hint=_DEPLOY)
         async with self._changing:
             own = self._by_name[node]
             wanted = replace(own, settings=replace(own.settings, min_workers=least, max_workers=most))
@@ -268,6 +292,7 @@ class RayEngine:
         return 0
 
 
+_DEPLOY = "change the file, and `serve deploy` it again"
 _REGISTER = "register the changed workflow as another version, or update it in place"
 
 

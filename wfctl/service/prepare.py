@@ -107,8 +107,8 @@ class Prepared:
         self.workplace.remove()
 
 
-def prepare(request: Request, stop: Stop | None = None) -> Prepared:
-    """Make a plan of the workflow at ``request.path``; setting ``stop`` ends its downloads.
+def prepare(request: Request, stop: Stop | None = None, workplace: Workplace | None = None) -> Prepared:
+    """Make a plan of the workflow at ``request.path``, unpacked into ``workplace``; ``stop`` ends its downloads.
 
     What TorchServe tolerates is tolerated here: findings that are no errors stand in the report. Raises
     ``InvalidWorkflowError``, ``ArchiveError``, ``StoreError``, ``UnreadableInputError``, ``UnsupportedError``.
@@ -116,7 +116,7 @@ def prepare(request: Request, stop: Stop | None = None) -> Prepared:
     stop, began_ns = stop or Stop(), time.time_ns()
     if request.uses_real_ts:
         require_real_ts()
-    workplace = open_workplace()
+    workplace = workplace or open_workplace()
     folder = workplace.folder
     try:
         origin = acquire_workflow(request.path, request.terms, folder / "fetched", stop)

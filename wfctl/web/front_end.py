@@ -16,6 +16,7 @@ from wfctl.web.access.auth import Keys
 from wfctl.web.access.guard import Guard, cors_headers
 from wfctl.web.access.tokens import Tokens
 from wfctl.web.app import Endpoints, Front
+from wfctl.web.asgi import AsgiApp
 from wfctl.web.config.addresses import Address, Role
 from wfctl.web.config.settings import ServerSettings
 from wfctl.web.description.document import api_description, model_description_of
@@ -104,6 +105,13 @@ class FrontEnd:
     def endpoints(self) -> Endpoints:
         """What is done for each endpoint; who serves more adds it here before it listens."""
         return self._endpoints
+
+    def face(self) -> AsgiApp:
+        """Return what answers for another server than ours, at whatever name: all but what management may do."""
+        origin = self._settings.cors_allowed_origin
+        guard = Guard.at_unix_socket(origins=(origin,) if origin else ())
+        apis = frozenset({Api.INFERENCE, Api.METRICS})
+        return AsgiApp(Front(self.site, self._endpoints, apis, guard), Limits(body=self._settings.max_request_size))
 
     async def listen(self) -> list[Listening]:
         """Listen everywhere; raises ``ListenError``."""

@@ -64,7 +64,7 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port, self._other_port = _free_ports(2)
+        self._port, self._other_port = free_ports(2)
         self.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         """What whoever wants to join has to know."""
         self.machines: list[Machine] = []
@@ -101,7 +101,7 @@ class Cluster:
         return machine
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Return ports below those that Ray gives to its workers."""
     found: list[int] = []
     for port in range(7000, 9000):
