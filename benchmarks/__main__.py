@@ -10,6 +10,7 @@ from benchmarks import (
     memory,
     mlp,
     noop,
+    on_ray,
     payloads,
     pictures,
     round_trip,
@@ -36,6 +37,8 @@ BENCHMARKS: Mapping[str, Callable[[Effort], None]] = {
     "bulk": bulk.run,
     "start": start.run,
     "memory": memory.run,
+    "ray": on_ray.run,
+    "ray-growth": on_ray.run_growth,
 }
 
 

@@ -52,7 +52,8 @@ class BulkRun:
 class Bulk:
     """Bulk runs of the workflow in a folder."""
 
-    def __init__(self, folder: Path, record: str, effort: Effort) -> None:
+    def __init__(self, folder: Path, record: str, effort: Effort, *words: str) -> None:
+        self._words = words
         self._folder = folder
         self._effort = effort
         self._record = record
@@ -72,7 +73,7 @@ class Bulk:
         Only where memory is asked for is it looked at: that takes a tenth of a processor from large processes.
         """
         records, answers = self._written(count), self._new_answers()
-        argv = [script("wfctl"), "run", str(records), "-w", str(self._folder), "-o", str(answers)]
+        argv = [script("wfctl"), "run", str(records), "-w", str(self._folder), "-o", str(answers), *self._words]
         memory: list[tuple[float, float]] = []
         started = time.perf_counter()
         with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:

@@ -50,9 +50,9 @@ def relaying(widths: str) -> Iterator[Server]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """Start ``wfctl serve`` on the workflow in a folder, and yield it once it is ready."""
-    argv = [script("wfctl"), "serve", str(folder)]
+def serving(folder: Path, *words: str) -> Iterator[Server]:
+    """Start ``wfctl serve`` on the workflow in a folder, with further words, and yield it once it is ready."""
+    argv = [script("wfctl"), "serve", str(folder), *words]
     for role in ("inference", "management", "metrics"):
         argv += [f"--{role}-address", "http://127.0.0.1:0"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -84,13 +84,14 @@ class RayEngine:
         self._loop = asyncio.get_running_loop()
         self._handles = application.handles(plan)
         self._staff = Staff(self._handles, watcher)
-        self._roads = Roads(plan.nodes, self._handles, self._staff.note_loss)
+        patience = patience_of(plan)
+        self._roads = Roads(plan.nodes, self._handles, patience, self._staff.note_loss)
         self._tallies = Tallies(plan)
         self._by_name = {node.name: node for node in plan.nodes}
         self._runs: dict[int, ClusterRun] = {}
         self._last_run = 0
         self._most_runs = most_runs_of(plan)
-        self._patience_s = patience_of(plan) + _REPLACEMENT_S
+        self._patience_s = max(patience.values()) + _REPLACEMENT_S
         self._is_closing = False
         self._drained: asyncio.Future[None] | None = None
         self._changing = asyncio.Lock()

@@ -58,14 +58,14 @@ def most_runs_of(plan: ExecutionPlan) -> int:
     return min(plan.queue_size_of(node) + node.settings.max_workers * node.settings.batch_size for node in plan.nodes)
 
 
-def patience_of(plan: ExecutionPlan) -> float:
-    """Return after how many seconds a run has surely used up every attempt at every node on its longest way."""
+def patience_of(plan: ExecutionPlan) -> Mapping[str, float]:
+    """Return node -> after how many seconds a run has surely used up every attempt at it and at all before it."""
     longest: dict[str, float] = {}
     for node in plan.nodes:
         settings = node.settings
         own = settings.timeout_ms / 1000 * (1 + settings.retry_attempts)
         longest[node.name] = own + max((longest[parent] for parent in node.parents), default=0.0)
-    return max(longest.values())
+    return longest
 
 
 def _options(plan: ExecutionPlan, node: NodePlan, *, reserves: bool) -> dict[str, Any]:

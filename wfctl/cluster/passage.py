@@ -37,19 +37,38 @@ _LOST: Final = (
     WorkerCrashedError,
 )
 _MOMENT_S: Final = 0.05
+_LOOK_S: Final = 1.0
+
+
+class _OverdueError(Exception):
+    """A leaf has not answered, and a call was lost somewhere before it."""
 
 
 class Roads:
     """What the passages of one engine share: the graph, and the handles of its nodes."""
 
-    def __init__(self, nodes: Sequence[NodePlan], handles: Mapping[str, Any], on_loss: Callable[[str], None]) -> None:
-        self.on_loss = on_loss
-        """Told the name of a node that lost a call with its replica."""
+    def __init__(
+        self,
+        nodes: Sequence[NodePlan],
+        handles: Mapping[str, Any],
+        patience: Mapping[str, float],
+        on_loss: Callable[[str], None],
+    ) -> None:
+        self.patience = patience
+        """Node -> seconds after which it has surely answered, if it got what it was asked."""
+        self.lost_at = 0.0
+        """When a call was lost the last time, on the loop's clock."""
+        self._on_loss = on_loss
         self.nodes = nodes
         self.handles = handles
         self.leaves = tuple(node for node in nodes if not node.children)
         self.suspects = {node.name: asyncio.Lock() for node in nodes}
         """Held by the one call of a node that is sent alone because a replica died with it."""
+
+    def note_loss(self, node: str) -> None:
+        """Learn that a node lost a call with its replica."""
+        self.lost_at = asyncio.get_running_loop().time()
+        self._on_loss(node)
 
     def form_of(self, node: NodePlan, run: ClusterRun) -> int:
         """Return what is special about a call."""
@@ -71,6 +90,7 @@ class Passage:
         self._nodes = roads.nodes if run.only is None else (run.only,)
         self._responses: dict[str, Any] = {}
         self._answers: dict[str, asyncio.Task[Passed]] = {}
+        self._asked_at: dict[str, float] = {}
 
     async def carry(self, clock: asyncio.Timeout) -> list[tuple[str, Passed]]:
         """Return what the leaves pass on, or the one failure that ends the run; ``clock`` ends it, and may be moved."""
@@ -79,7 +99,7 @@ class Passage:
         try:
             return await self._arrived()
         except Exception as error:
-            if not is_loss(error):
+            if not isinstance(error, _OverdueError) and not is_loss(error):
                 raise
         await self._mend(clock)
         return await self._arrived()
@@ -95,11 +115,16 @@ class Passage:
 
     def give_up(self) -> None:
         """Take back what was asked."""
-        for name, response in self._responses.items():
-            with suppress(Exception):  # what Ray makes of a call that is over or lost concerns nobody any more
+        for name in list(self._responses):
+            self._take_back(name)
+
+    def _take_back(self, name: str) -> None:
+        response, answer = self._responses.pop(name, None), self._answers.pop(name, None)
+        if response is not None and (answer is None or not answer.done()):
+            with suppress(Exception):  # what Ray makes of a call that is lost concerns nobody any more
                 response.cancel()
-            if name in self._answers:
-                self._answers[name].cancel()
+        if answer is not None:
+            answer.cancel()
 
     def _answer(self, node: NodePlan) -> "asyncio.Task[Passed]":
         """Return the one task that waits for a node: of a response that is awaited twice Ray would forget the first."""
@@ -120,7 +145,8 @@ class Passage:
         )
         is_entry = run.only is not None or not node.parents
         parents = () if is_entry else tuple(self._responses[parent] for parent in node.parents)
-        self._answers.pop(node.name, None)
+        self._take_back(node.name)
+        self._asked_at[node.name] = asyncio.get_running_loop().time()
         self._responses[node.name] = roads.handles[node.name].remote(asked, run.parts if is_entry else None, *parents)
 
     async def _arrived(self) -> list[tuple[str, Passed]]:
@@ -128,7 +154,9 @@ class Passage:
         waiting = {self._answer(leaf): leaf.name for leaf in leaves}
         pending = set(waiting)
         while pending:
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            done, pending = await asyncio.wait(pending, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+            if any(self._is_overdue(waiting[answer]) for answer in pending):
+                raise _OverdueError
             for answer in done:
                 if answer.result().failure is not None:
                     return [(waiting[answer], answer.result())]
@@ -148,14 +176,23 @@ class Passage:
                 again.add(node.name)
 
     async def _is_lost(self, node: NodePlan) -> bool:
-        try:
-            await asyncio.shield(self._answer(node))
-        except Exception as error:
-            if is_loss(error):
-                self._roads.on_loss(node.name)
+        answer = self._answer(node)
+        while not answer.done():
+            await asyncio.wait([answer], timeout=_LOOK_S)
+            if not answer.done() and self._is_overdue(node.name):
                 return True
-            raise
-        return False
+        error = None if answer.cancelled() else answer.exception()
+        if error is not None and not is_loss(error):
+            raise error
+        if error is not None:
+            self._roads.note_loss(node.name)
+        return error is not None
+
+    def _is_overdue(self, node: str) -> bool:
+        """Whether a call is lost of which Ray does not tell: others were since it was asked, and its time is up."""
+        asked_at = self._asked_at[node]
+        late_s = asyncio.get_running_loop().time() - asked_at - self._roads.patience[node]
+        return late_s > _LOOK_S and self._roads.lost_at > asked_at
 
     async def _ask_alone(self, node: NodePlan, clock: asyncio.Timeout) -> None:
         """Ask a node whose replica died with the call; not known to be at fault until it dies of this alone."""

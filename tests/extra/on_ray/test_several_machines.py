@@ -182,10 +182,10 @@ def test_who_has_not_the_token_is_told_of_it(cluster, placed):
 # Machines that die
 
 WORK = """
-models: {min-workers: 2, max-workers: 2, timeout-ms: 20000}
+models: {timeout-ms: 5000}
 dag: {first: [second]}
 wfctl:
-  functions: {first: {min-workers: 2, max-workers: 2}, second: {min-workers: 2, max-workers: 2}}
+  functions: {first: {min-workers: 2, max-workers: 2, timeout-ms: 5000}, second: {min-workers: 2, max-workers: 2, timeout-ms: 5000}}
   nodes: {first: {resources: {work: 1}}, second: {resources: {work: 1}}}
 """
 WORKERS = """
