@@ -108,6 +108,7 @@ def test_help_and_version_import_no_command(tmp_path: Path, words: tuple[str, ..
         "archive",
         "archive-model",
         "inspect",
+        "export",
         "new",
         "rule",
         "doctor",
