@@ -16,7 +16,7 @@ PLAN = plan_of("a > b, a > c, b > d, c > d", {"b": WorkerSettings(batch_size=8, 
 
 
 def step(node, *, batch=1, took_ns=10**6, **more):
-    told = {"number": 1, "resent": 0, "retries": 0, **more}
+    told = {"number": 1, "resent": 0, **more}
     times = {"arrived_ns": 0, "started_ns": 0, "finished_ns": took_ns, "left_ns": took_ns}
     return Step(node=node, batch=batch, **told, **times)
 

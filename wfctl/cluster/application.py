@@ -4,9 +4,8 @@ Invariant: no requests, those are the engine's; what blocks runs in threads.
 """
 
 import asyncio
-import pickle
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
@@ -16,14 +15,13 @@ from ray.serve.api import RunTarget, run_many
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ApplicationStatusOverview
 
-from wfctl import __version__
 from wfctl.cluster.layout import NodeLayout, layout_of, most_retries_of
 from wfctl.cluster.load_failure import read_load_failure
 from wfctl.cluster.passing import ReplicaStart
 from wfctl.cluster.pauses import pauses
 from wfctl.cluster.replica import NodeReplica
 from wfctl.cluster.session import QUIET, SESSION
-from wfctl.cluster.sources import CodeSource
+from wfctl.cluster.sources import CodeSource, sent
 from wfctl.engine.call import random_digits
 from wfctl.errors import StartTimeoutError, WorkerError
 from wfctl.plan import ExecutionPlan
@@ -124,41 +122,33 @@ def bound_nodes(
 
     Serve wants one that others hang on; which one does not matter to a node.
     """
+
+    def bind(layout: NodeLayout, *others: Any) -> Any:
+        # Serve replaces all replicas of a deployment when it is made of anything else: how many there are is for it.
+        node = layout.node
+        start = sent(
+            ReplicaStart(
+                node=replace(node, settings=replace(node.settings, min_workers=1, max_workers=1)),
+                source=source,
+                request_ids=digits,
+                most_retries=most_retries_of(plan),
+                hidden_names=hidden,
+            )
+        )
+        deployment: Any = serve.deployment(NodeReplica)
+        options = {
+            **layout.options,
+            "max_constructor_retry_count": _CONSTRUCTOR_TRIES,
+            "logging_config": QUIET,
+            # Without one Serve makes one up each time, and replaces all replicas where only their number changes.
+            "version": sha256(start[-1]).hexdigest(),
+            "_internal": True,
+        }
+        return deployment.options(**options).bind(*start, *others)
+
     *others, last = layout_of(plan, reserves=reserves)
-    bound = [_bound(plan, layout, (), source=source, hidden=hidden, digits=digits) for layout in others]
-    return [*bound, _bound(plan, last, bound, source=source, hidden=hidden, digits=digits)]
-
-
-def _bound(
-    plan: ExecutionPlan,
-    layout: NodeLayout,
-    others: Sequence[Any],
-    *,
-    source: CodeSource,
-    hidden: tuple[str, ...],
-    digits: str,
-) -> Any:
-    # Serve replaces all replicas of a deployment when it is made of anything else: how many there are is for it.
-    node = layout.node
-    start = ReplicaStart(
-        node=replace(node, settings=replace(node.settings, min_workers=1, max_workers=1)),
-        source=source,
-        delay_s=layout.delay_s,
-        request_ids=digits,
-        most_retries=most_retries_of(plan),
-        hidden_names=hidden,
-    )
-    deployment: Any = serve.deployment(NodeReplica)
-    told = pickle.dumps(start)
-    options = {
-        **layout.options,
-        "max_constructor_retry_count": _CONSTRUCTOR_TRIES,
-        "logging_config": QUIET,
-        # Without one Serve makes one up each time, and replaces all replicas where only their number changes.
-        "version": sha256(told).hexdigest(),
-        "_internal": True,
-    }
-    return deployment.options(**options).bind(__version__, node.name, told, *others)
+    bound = [bind(each) for each in others]
+    return [*bound, bind(last, *bound)]
 
 
 def handles_of(plan: ExecutionPlan, application: str) -> Mapping[str, DeploymentHandle[Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import ray
 
 from wfctl.cluster.parcels import Parcel, folders_of, members_of, packed
-from wfctl.cluster.session import here
+from wfctl.cluster.session import SESSION, here
 from wfctl.cluster.sources import NAMESPACE, CodeSource, InPlace, Shipped
 from wfctl.plan import CodeUnit, ExecutionPlan
 
@@ -38,12 +38,12 @@ class Shipping:
     def __init__(self) -> None:
         self._actor: Any = None
 
-    def open(self, plan: ExecutionPlan, *, is_joined: bool) -> CodeSource:
+    def open(self, plan: ExecutionPlan) -> CodeSource:
         """Return where processes of the plan find their code: on a cluster from a depot on this machine.
 
         Raises ``UnsupportedError`` for folders that are too large to be sent around.
         """
-        if not is_joined:
+        if not SESSION.is_joined:
             return InPlace()
         units = {node.name: node.code for node in plan.nodes}
         for unit in {unit.model_dir: unit for unit in units.values() if not unit.is_private}.values():

@@ -58,7 +58,7 @@ class Nodes(Protocol):
 
 @asynccontextmanager
 async def open_ray_engine(
-    plan: ExecutionPlan, application: "Nodes", watcher: WorkerWatcher
+    plan: ExecutionPlan, application: Nodes, watcher: WorkerWatcher
 ) -> "AsyncIterator[RayEngine]":
     """Deploy a plan and yield its engine once every node has its replicas; leaving waits for the runs in flight."""
     try:
@@ -78,7 +78,7 @@ async def open_ray_engine(
 class RayEngine:
     """Runs one plan; made by ``open_ray_engine``."""
 
-    def __init__(self, plan: ExecutionPlan, application: "Nodes", watcher: WorkerWatcher) -> None:
+    def __init__(self, plan: ExecutionPlan, application: Nodes, watcher: WorkerWatcher) -> None:
         self._plan = plan
         self._application = application
         self._loop = asyncio.get_running_loop()

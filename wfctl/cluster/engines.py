@@ -67,7 +67,7 @@ class RayStart:
         SESSION.printed.send(name, _on_loop(on_output))
         shipping = Shipping()
         try:
-            source = await asyncio.to_thread(shipping.open, plan, is_joined=SESSION.is_joined)
+            source = await asyncio.to_thread(shipping.open, plan)
             async with open_ray_engine(plan, Application(name, source, self._hidden), watcher) as engine:
                 yield engine
         finally:

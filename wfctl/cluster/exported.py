@@ -3,8 +3,8 @@
 Whoever deploys such a file is gone when requests come, so nobody here starts, scales or deletes anything.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from ray import serve
@@ -23,7 +23,7 @@ def exported_application(plan: ExecutionPlan, source: CodeSource, app: Any, *, i
     """Return a Serve application of all nodes, with ``app`` (ASGI) as the deployment ``ingress`` before them."""
     nodes = bound_nodes(plan, source=source, hidden=(), digits=random_digits(), reserves=True)
     deployment: Any = serve.deployment(serve.ingress(app)())
-    return deployment.options(name=ingress, ray_actor_options={"num_cpus": 1}).bind(*nodes)
+    return deployment.options(name=ingress).bind(*nodes)
 
 
 class DeployedNodes:
@@ -62,12 +62,7 @@ class DeployedEngines:
     ) -> AbstractAsyncContextManager[RunningEngine]:
         """Wait until every node has a replica."""
         del on_output  # what handlers print is in Ray's logs
-        return self._opened(plan, watcher or WorkerWatcher())
-
-    @asynccontextmanager
-    async def _opened(self, plan: ExecutionPlan, watcher: WorkerWatcher) -> AsyncIterator[RunningEngine]:
-        async with open_ray_engine(plan, DeployedNodes(), watcher) as engine:
-            yield engine
+        return open_ray_engine(plan, DeployedNodes(), watcher or WorkerWatcher())
 
     async def close(self) -> None:
         """End nothing."""

@@ -22,8 +22,6 @@ class NodeLayout:
     """One deployment of Serve."""
 
     node: NodePlan
-    delay_s: float
-    """``batch_wait_timeout_s`` of its batches."""
     options: Mapping[str, Any]
     """What ``Deployment.options`` takes, and a Serve config."""
 
@@ -34,10 +32,7 @@ def layout_of(plan: ExecutionPlan, *, reserves: bool) -> tuple[NodeLayout, ...]:
     ``reserves`` has a model without ``resources`` take a processor of its own, as on clusters; without it nodes share
     the machine as worker processes do.
     """
-    return tuple(
-        NodeLayout(node=node, delay_s=delay_of(node), options=_options(plan, node, reserves=reserves))
-        for node in plan.nodes
-    )
+    return tuple(NodeLayout(node=node, options=_options(plan, node, reserves=reserves)) for node in plan.nodes)
 
 
 def delay_of(node: NodePlan) -> float:

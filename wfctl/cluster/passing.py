@@ -4,7 +4,7 @@ A failure is a value too: it goes through what comes after the node that failed,
 ingress. Invariant: tuples, for every hop pickles them, and tuples cost least; no Ray in here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,8 +19,6 @@ class ReplicaStart:
 
     node: NodePlan
     source: CodeSource
-    delay_s: float
-    """How long a batch that is not full may wait."""
     request_ids: str
     """The engine's random digits, of which ids of requests are made."""
     most_retries: int
@@ -50,14 +48,17 @@ class Step(NamedTuple):
     """Attempts."""
     resent: int
     """Times that it was sent again, attempts after the first and those for a batch of its own."""
-    retries: int
-    """Attempts after the first."""
     batch: int
     """Calls in the last batch that it was part of."""
     arrived_ns: int
     started_ns: int
     finished_ns: int
     left_ns: int
+
+    @property
+    def retries(self) -> int:
+        """Attempts after the first."""
+        return self.number - 1
 
 
 class Failure(NamedTuple):
@@ -113,6 +114,11 @@ class About(NamedTuple):
     """Calls that wait there."""
     running: int
     """Calls in its handler."""
+
+
+def failure_of(parents: Iterable[Passed]) -> Failure | None:
+    """Return why a node is not asked: the failure of one before it, if there was one."""
+    return next((each.failure for each in parents if each.failure is not None), None)
 
 
 def steps_of(parents: tuple[Passed, ...]) -> tuple[Step, ...]:

@@ -5,7 +5,6 @@ Everything here blocks and is for threads.
 """
 
 import logging
-import pickle
 from collections.abc import Generator, Iterator
 from time import monotonic
 from typing import Any, Final
@@ -16,7 +15,6 @@ import ray.data
 from ray.data.block import BlockMetadata
 from ray.exceptions import RayError
 
-from wfctl import __version__
 from wfctl.cluster.depot import Shipping
 from wfctl.cluster.handfuls import Handfuls
 from wfctl.cluster.inbox import Feeder, open_inbox, read
@@ -25,7 +23,7 @@ from wfctl.cluster.load_failure import read_load_failure
 from wfctl.cluster.rows import HANDFULS, Row, from_bytes, stages_of
 from wfctl.cluster.runs import ClusterRun, error_of
 from wfctl.cluster.session import SESSION
-from wfctl.cluster.sources import CodeSource
+from wfctl.cluster.sources import CodeSource, sent
 from wfctl.cluster.stage import Stage
 from wfctl.cluster.tallies import Tallies
 from wfctl.engine.call import NO_HEADERS, Face
@@ -76,7 +74,7 @@ class RayPipeline:
         feeder.start()
         failures = 0
         try:
-            source = self._shipping.open(self._plan, is_joined=SESSION.is_joined)
+            source = self._shipping.open(self._plan)
             while True:
                 try:
                     for table in self._tables(source, feeder):
@@ -129,7 +127,7 @@ class RayPipeline:
             settings = stage.node.settings
             dataset = dataset.map_batches(
                 Stage,
-                fn_constructor_args=(__version__, stage.node.name, pickle.dumps(stage)),
+                fn_constructor_args=sent(stage),
                 batch_size=None,
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(

@@ -6,22 +6,21 @@ beside it. Invariant: a call never raises: what becomes of it is a ``Passed``.
 
 import asyncio
 import os
-import pickle
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from time import monotonic_ns
 from typing import Any
 
 from ray import serve
 
+from wfctl.cluster.layout import delay_of
 from wfctl.cluster.load_failure import told_through_ray
-from wfctl.cluster.passing import About, Answered, Asked, Passed, ReplicaStart, Step, steps_of
+from wfctl.cluster.passing import About, Asked, Passed, ReplicaStart, failure_of, steps_of
 from wfctl.cluster.printed import say_end
-from wfctl.cluster.sources import expect_same_version
+from wfctl.cluster.sources import received
 from wfctl.cluster.tries import Told, Tries
-from wfctl.engine.call import TAG, Call, Headers, Input, Part, Pieces, RequestIds
+from wfctl.engine.call import Call, Headers, Input, Part, Pieces, RequestIds
 from wfctl.engine.measured import MOST_SERIES, Measured
 from wfctl.hosting.failures import all_failed
 from wfctl.hosting.host import Host, load_host
@@ -36,10 +35,10 @@ class NodeReplica:
     def __init__(self, version: str, name: str, start: bytes, *_others: object) -> None:
         begun = time.monotonic()
         with told_through_ray(name):
-            expect_same_version(version, name)
-            told: ReplicaStart = pickle.loads(start)  # noqa: S301 - written by our own engine
+            told: ReplicaStart = received(version, name, start)
             self._host = _loaded(told)
-        self._start = told
+        self._start, self._node = told, told.node
+        self._delay_s = delay_of(told.node)
         self._load_s = time.monotonic() - begun
         self._ids = RequestIds(told.request_ids)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="wfctl-handler")
@@ -51,7 +50,7 @@ class NodeReplica:
         self._at_work = 0
         self._replica = serve.get_replica_context().replica_id.unique_id
         settings = told.node.settings
-        self._gather: Any = serve.batch(max_batch_size=settings.batch_size, batch_wait_timeout_s=told.delay_s)(
+        self._gather: Any = serve.batch(max_batch_size=settings.batch_size, batch_wait_timeout_s=self._delay_s)(
             self._answered
         )
         self._tries = Tries(
@@ -67,36 +66,20 @@ class NodeReplica:
         arrived_ns = monotonic_ns()
         steps = steps_of(parents)
         tag = next((each.tag for each in parents if each.tag is not None), None)
-        failure = next((each.failure for each in parents if each.failure is not None), None)
+        failure = failure_of(parents)
         if failure is not None:
             return Passed(None, steps, failure, tag)
-        call = Call(asked.call_id, _input(parts, parents, self._start.node.parents), self._ids)
+        call = Call(asked.call_id, _input(parts, parents, self._node.parents), self._ids)
         call.headers, call.form = Headers(None, asked.headers), asked.form
-        if self._start.delay_s:
-            self._gather.set_batch_wait_timeout_s(0.0 if asked.is_hurried else self._start.delay_s)
+        if self._delay_s:
+            self._gather.set_batch_wait_timeout_s(0.0 if asked.is_hurried else self._delay_s)
         left = self._start.most_retries - sum(step.retries for step in steps)
         self._at_work += 1
         try:
             settled = await self._tries.settle(call, is_alone=asked.is_alone, most_retries=left)
         finally:
             self._at_work -= 1
-        answer = None if settled.told is None else settled.told.answer
-        step = Step(
-            self._start.node.name,
-            settled.number,
-            settled.resent,
-            settled.retries,
-            0 if settled.told is None else settled.told.size,
-            arrived_ns,
-            0 if answer is None else answer.started_ns,
-            0 if answer is None else answer.finished_ns,
-            monotonic_ns(),
-        )
-        if settled.failure is not None or answer is None:
-            return Passed(None, (*steps, step), settled.failure, tag)
-        if answer.headers and TAG in answer.headers:
-            tag = answer.headers[TAG]
-        return Passed(Answered.of(answer), (*steps, step), None, tag)
+        return settled.passed_on(self._node.name, steps, arrived_ns=arrived_ns, left_ns=monotonic_ns(), tag=tag)
 
     async def about(self) -> About:
         """Say which process this is."""
@@ -121,7 +104,7 @@ class NodeReplica:
 
     async def _answered(self, calls: list[Call]) -> list[Told]:
         """Answer one batch in the handler's thread; ``serve.batch`` gathers its calls."""
-        loop, limit_s = asyncio.get_running_loop(), self._start.node.response_timeout_s
+        loop, limit_s = asyncio.get_running_loop(), self._node.response_timeout_s
         async with self._turn:
             late = None if limit_s is None else loop.call_later(limit_s, os._exit, 1)
             try:
@@ -159,7 +142,7 @@ class NodeReplica:
             if self._is_running and self._batch == batch:
                 os._exit(1)  # no thread can be ended in another way; Serve puts a new replica in its place
 
-        loop.call_later(self._start.node.settings.timeout_ms / 1000, look)
+        loop.call_later(self._node.settings.timeout_ms / 1000, look)
 
 
 def _input(parts: Sequence[Part] | None, parents: Sequence[Passed], names: Sequence[str]) -> Input:
@@ -174,7 +157,7 @@ def _input(parts: Sequence[Part] | None, parents: Sequence[Passed], names: Seque
 
 def _loaded(start: ReplicaStart) -> Host:
     """Make this process the node's, and load its code."""
-    node = replace(start.node, code=start.source.code_of(start.node))
+    node = start.node
     for name in start.hidden_names:
         os.environ.pop(name, None)
     allow_own_pickles(is_trusted=node.code.is_trusted)

@@ -3,6 +3,7 @@
 Invariant: values that travel; what a source needs of Ray it takes when it is asked.
 """
 
+import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,11 +73,33 @@ def _pieces(references: "Sequence[Any]") -> Iterator[bytes]:
         yield ray.get(reference)
 
 
-def expect_same_version(version: str, node: str) -> None:
-    """Raise ``LoadError`` where this machine has another wfctl than the one that sent the plan."""
+class Start(Protocol):
+    """What a process for one node is told when it starts: a dataclass."""
+
+    @property
+    def node(self) -> NodePlan:
+        """The node, as the sender knows it."""
+
+    @property
+    def source(self) -> CodeSource:
+        """Where its code is to be found."""
+
+
+def sent(start: Start) -> tuple[str, str, bytes]:
+    """Return what the constructor of a process gets, who gives it to ``received``."""
+    return __version__, start.node.name, pickle.dumps(start)
+
+
+def received(version: str, node: str, start: bytes) -> Any:
+    """Return what was sent, its node with the files on this machine; for code that Ray has imported there.
+
+    Raises ``LoadError`` where this machine has another wfctl than the one that sent it, and what finding code raises.
+    """
     if version != __version__:
         raise LoadError(
             f'node "{node}" was placed on a machine with wfctl {__version__}, and is sent by wfctl {version}',
             node=node,
             hint=f"install wfctl {version} on every machine of the cluster",
         )
+    told = pickle.loads(start)  # noqa: S301 - written by our own engine
+    return replace(told, node=replace(told.node, code=told.source.code_of(told.node)))

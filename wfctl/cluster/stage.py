@@ -5,7 +5,6 @@ Invariant: every row comes back, in its place; what went wrong with it is in it.
 
 import asyncio
 import os
-import pickle
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,13 +12,14 @@ from typing import Any
 import pyarrow as pa
 
 from wfctl.cluster.desk import Desk
-from wfctl.cluster.load_failure import told_through_ray
-from wfctl.cluster.passing import Answered, Passed, Step, steps_of
+from wfctl.cluster.load_failure import load_failure, told_through_ray
+from wfctl.cluster.passing import Passed, Step, failure_of, steps_of
 from wfctl.cluster.rows import HANDFULS, Line, Row, StageStart, from_bytes, to_bytes
-from wfctl.cluster.sources import expect_same_version
+from wfctl.cluster.sources import received
 from wfctl.cluster.tries import Settled
 from wfctl.engine.call import AS_JSON, TAG, Call, Input, Part, RequestIds, random_digits
 from wfctl.engine.local.backend import LocalBackend
+from wfctl.errors import LoadError
 
 
 class Stage:
@@ -27,15 +27,12 @@ class Stage:
 
     def __init__(self, version: str, name: str, start: bytes) -> None:
         with told_through_ray(name):
-            expect_same_version(version, name)
-            told: StageStart = pickle.loads(start)  # noqa: S301 - written by our own engine
-            self._node = replace(told.node, code=told.source.code_of(told.node))
-        self._start = told
-        self._ids = RequestIds(random_digits())
-        self._form = AS_JSON if not told.node.children and len(told.plan.leaves) > 1 else 0
-        self._printed: list[Line] = []
-        self._loop = asyncio.new_event_loop()
-        with told_through_ray(name):
+            told: StageStart = received(version, name, start)
+            self._start, self._node = told, told.node
+            self._ids = RequestIds(random_digits())
+            self._form = AS_JSON if not told.node.children and len(told.plan.leaves) > 1 else 0
+            self._printed: list[Line] = []
+            self._loop = asyncio.new_event_loop()
             self._loop.run_until_complete(self._open())
 
     async def _open(self) -> None:
@@ -56,8 +53,10 @@ class Stage:
 
     def _through(self, text: bytes) -> bytes:
         rows, printed = from_bytes(text)
-        with told_through_ray(self._node.name):  # a worker in the place of one that is gone may not load
+        try:
             self._loop.run_until_complete(self._fill(rows))
+        except LoadError as error:  # of a worker in the place of one that is gone
+            raise load_failure(error) from None
         self._drop(rows)
         printed += self._printed
         self._printed.clear()
@@ -82,7 +81,7 @@ class Stage:
     def _is_passed_by(self, row: Row) -> bool:
         """Pass on the failure of a node before this one, if there was one."""
         parents = tuple(row.passed[name] for name in self._node.parents)
-        failure = next((each.failure for each in parents if each.failure is not None), None)
+        failure = failure_of(parents)
         if failure is None:
             return False
         row.passed[self._node.name] = Passed(None, steps_of(parents), failure)
@@ -105,20 +104,6 @@ class Stage:
 
     def _passed(self, settled: Settled, steps: tuple[Step, ...]) -> Passed:
         answer = None if settled.told is None else settled.told.answer
-        started_ns, finished_ns = (0, 0) if answer is None else (answer.started_ns, answer.finished_ns)
-        step = Step(
-            self._node.name,
-            settled.number,
-            settled.resent,
-            settled.retries,
-            0 if settled.told is None else settled.told.size,
-            started_ns,
-            started_ns,
-            finished_ns,
-            finished_ns,
-        )
-        if settled.failure is not None or answer is None:
-            return Passed(None, (*steps, step), settled.failure)
-        if answer.headers:
+        if answer is not None and answer.headers:
             answer.headers = {name: value for name, value in answer.headers.items() if name != TAG}
-        return Passed(Answered.of(answer), (*steps, step))
+        return settled.passed_on(self._node.name, steps)

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from wfctl.cluster.passing import Failure
-from wfctl.engine.call import Call, CallAnswer, CallError
+from wfctl.cluster.passing import Answered, Failure, Passed, Step
+from wfctl.engine.call import TAG, Call, CallAnswer, CallError
 from wfctl.plan import NodePlan
 
 _MESSAGE_BYTES = 10_000
@@ -30,8 +30,38 @@ class Settled(NamedTuple):
     told: Told | None
     failure: Failure | None
     number: int
-    retries: int
     resent: int
+
+    @property
+    def retries(self) -> int:
+        """Attempts after the first."""
+        return self.number - 1
+
+    def passed_on(
+        self,
+        node: str,
+        before: tuple[Step, ...],
+        *,
+        arrived_ns: int | None = None,
+        left_ns: int | None = None,
+        tag: str | None = None,
+    ) -> Passed:
+        """Return what the node hands on after the steps before it; without times it neither waited nor queued."""
+        answer, size = (None, 0) if self.told is None else self.told
+        started_ns, finished_ns = (0, 0) if answer is None else (answer.started_ns, answer.finished_ns)
+        step = Step(
+            node,
+            self.number,
+            self.resent,
+            size,
+            started_ns if arrived_ns is None else arrived_ns,
+            started_ns,
+            finished_ns,
+            finished_ns if left_ns is None else left_ns,
+        )
+        if self.failure is not None or answer is None:
+            return Passed(None, (*before, step), self.failure, tag)
+        return Passed(Answered.of(answer), (*before, step), None, (answer.headers or {}).get(TAG, tag))
 
 
 class Tries:
@@ -73,10 +103,10 @@ class Tries:
                 may_retry, failure = node.isolates, self._out_of_time(number, has_begun=has_begun)
             else:
                 if error is None:
-                    return Settled(told, None, number, number - 1, resent)
+                    return Settled(told, None, number, resent)
                 may_retry, failure = node.isolates and not error.is_final, self._failed(error, number)
             if not may_retry or number > most:
-                return Settled(told, failure, number, number - 1, resent)
+                return Settled(told, failure, number, resent)
             number, resent, is_alone = number + 1, resent + 1, is_alone or node.settings.batch_size > 1
 
     def _failed(self, error: CallError, number: int) -> Failure:

@@ -5,12 +5,10 @@ a machine, and an ingress, which speaks the API of ``wfctl serve``. Invariant: R
 and by ``cluster/`` alone.
 """
 
-import json
 import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,13 +38,13 @@ def application(args: Mapping[str, Any]) -> Any:
     from wfctl.cluster.exported import exported_application
 
     build = os.urandom(8).hex()  # what lies at a path may have changed since it was deployed the last time
-    source = Unpacked(json.dumps(dict(args), sort_keys=True), build)
+    source = Unpacked(args, build)
     prepared = prepare(request_of(args))
     try:
         refuse_impossible(prepared.plan)
     finally:
         prepared.remove()
-    return exported_application(prepared.plan, source, Ingress(source.args), ingress=ingress_name(prepared.plan))
+    return exported_application(prepared.plan, source, Ingress(args), ingress=ingress_name(prepared.plan))
 
 
 def request_of(args: Mapping[str, Any]) -> Request:
@@ -66,13 +64,13 @@ def request_of(args: Mapping[str, Any]) -> Request:
 class Unpacked:
     """Every machine gets the workflow from where the file says, and unpacks it once for all of its replicas."""
 
-    args: str
+    args: Mapping[str, Any]
     build: str
+    """What no other deployment has."""
 
     def code_of(self, node: NodePlan) -> CodeUnit:
         """Return what a node loads; raises what ``prepare`` raises."""
-        digest = sha256(f"{self.build}{self.args}".encode()).hexdigest()
-        folder = landed(digest, self._fill)
+        folder = landed(self.build, self._fill)
         was, plan = cast("tuple[str, ExecutionPlan]", pickle.loads((folder / _PLAN).read_bytes()))  # noqa: S301 - ours
         code = next(each.code for each in plan.nodes if each.name == node.name)
         return replace(
@@ -82,7 +80,7 @@ class Unpacked:
         )
 
     def _fill(self, into: Path) -> None:
-        plan = prepare(request_of(json.loads(self.args)), workplace=Workplace(into)).plan
+        plan = prepare(request_of(self.args), workplace=Workplace(into)).plan
         (into / _PLAN).write_bytes(pickle.dumps((str(into), plan)))
 
 
@@ -94,7 +92,7 @@ def _moved(path: str, was: str, now: Path) -> str:
 class Ingress:
     """The API of ``wfctl serve`` as an ASGI application: opened by its server's first word, and closed by the last."""
 
-    def __init__(self, args: str) -> None:
+    def __init__(self, args: Mapping[str, Any]) -> None:
         self._args = args
         self._front: FrontEnd | None = None
 
@@ -114,7 +112,7 @@ class Ingress:
     async def _open(self) -> None:
         from wfctl.cluster.exported import DeployedEngines
 
-        request = request_of(json.loads(self._args))
+        request = request_of(self._args)
         wishes = WishMaker(pattern=request)
         registry = Registry(engines=DeployedEngines(), on_output=write_output, watchers=[])
         self._front = front = FrontEnd(ServerSettings(), registry, wishes, options=FrontEndOptions())

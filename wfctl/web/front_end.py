@@ -88,8 +88,9 @@ class FrontEnd:
         self._endpoints = _endpoints(self.site, wishes, inference, self.page)
         self._endpoints.later[Endpoint.METRICS] = partial(scraped_response, self.metrics)
         chain = settings.certificate_file
+        self._limits = Limits(body=settings.max_request_size)
         self._server = Server(
-            limits=Limits(body=settings.max_request_size),
+            limits=self._limits,
             patience=options.patience,
             most_connections=options.most_connections,
             certificate=Certificate(chain=chain, key=settings.private_key_file) if chain else None,
@@ -111,7 +112,7 @@ class FrontEnd:
         origin = self._settings.cors_allowed_origin
         guard = Guard.at_unix_socket(origins=(origin,) if origin else ())
         apis = frozenset({Api.INFERENCE, Api.METRICS})
-        return AsgiApp(Front(self.site, self._endpoints, apis, guard), Limits(body=self._settings.max_request_size))
+        return AsgiApp(Front(self.site, self._endpoints, apis, guard), self._limits)
 
     async def listen(self) -> list[Listening]:
         """Listen everywhere; raises ``ListenError``."""
