@@ -11,6 +11,7 @@ from typing import TextIO
 
 import click
 
+from wfctl.cli.exits import Exit
 from wfctl.cli.options import colour_choice
 from wfctl.cli.printable import printable
 from wfctl.errors import Blame, LoadError, RunError, WfctlError
@@ -42,11 +43,15 @@ def answer(text: str, *, newline: bool = True) -> None:
 
 @contextmanager
 def writing_the_answer() -> Iterator[None]:
-    """Translate what standard output may refuse; a reader who left is no failure and passes."""
+    """Translate what standard output may refuse; that a reader left (``wfctl ... | head``) is no failure, and an end.
+
+    Not left to click, which would take it for a failure.
+    """
     try:
         yield
     except BrokenPipeError:
-        raise
+        sys.stdout = None  # or Python would try to write the rest when it ends
+        raise click.exceptions.Exit(Exit.OK) from None
     except OSError as failure:
         reason = (failure.strerror or str(failure)).lower()
         raise OutputError(f"standard output cannot be written: {reason}") from failure

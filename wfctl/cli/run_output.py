@@ -74,6 +74,8 @@ def kept_for_the_answer() -> Iterator[None]:
     try:
         yield
     finally:
+        if sys.__stdout__ is not None:
+            sys.__stdout__.flush()  # what was written past the node's own stream, and is held back
         if os.name == "posix":
             from ctypes import CDLL
 

@@ -12,6 +12,9 @@ from wfctl.hosting.held import hold_late_libraries
 def enter_model_dir(model_dir: str, import_paths: tuple[str, ...] = ()) -> None:
     """Make ``model_dir`` the working directory and the first place to import from, before ``import_paths``."""
     hold_late_libraries(model_dir, *import_paths)
+    # Python takes compiled code for that of a file by its size and second: of one that is changed and loaded again at
+    # once it would be the old one. And a user's folder is not ours to write into.
+    sys.dont_write_bytecode = True
     os.chdir(model_dir)
     sys.path[:] = path_beginning_with(model_dir, import_paths)
 
